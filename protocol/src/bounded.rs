@@ -1,0 +1,214 @@
+//! The one container for what peers feed us: bounded in weight, and fair.
+//!
+//! Every entry is charged to an owner, the peer that caused it. When the map is over its bound, the owner
+//! that holds the most loses its oldest entry. So an owner that holds no more than its fair share (the bound
+//! divided by the owners) never loses an entry to another's flood, and a flooder evicts only itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// An ordered map with a total weight and an owner for each entry.
+#[derive(Debug)]
+pub(crate) struct FairMap<K, O, V> {
+    entries: BTreeMap<K, Entry<O, V>>,
+    owners: BTreeMap<O, Account<K>>,
+    /// Owners by what they hold; the last is the heaviest.
+    ranking: BTreeSet<(usize, O)>,
+    weight: usize,
+    weight_max: usize,
+    next_order: u64,
+}
+
+#[derive(Debug)]
+struct Entry<O, V> {
+    owner: O,
+    weight: usize,
+    order: u64,
+    value: V,
+}
+
+#[derive(Debug)]
+struct Account<K> {
+    weight: usize,
+    /// Keys by age, oldest first.
+    queue: BTreeMap<u64, K>,
+}
+
+impl<K: Ord + Copy, O: Ord + Copy, V> FairMap<K, O, V> {
+    /// An empty map that holds at most `weight_max`.
+    pub(crate) const fn new(weight_max: usize) -> Self {
+        Self {
+            entries: BTreeMap::new(),
+            owners: BTreeMap::new(),
+            ranking: BTreeSet::new(),
+            weight: 0,
+            weight_max,
+            next_order: 0,
+        }
+    }
+
+    /// Inserts at the owner's expense and returns what had to go: entries of whoever holds the most, which
+    /// may be this one. An entry under the same key is replaced first, and is not among the evicted.
+    pub(crate) fn insert(&mut self, key: K, owner: O, weight: usize, value: V) -> Vec<(K, V)> {
+        self.remove(&key);
+        let order = self.next_order;
+        self.next_order = self.next_order.saturating_add(1);
+        self.entries.insert(
+            key,
+            Entry {
+                owner,
+                weight,
+                order,
+                value,
+            },
+        );
+        self.weight = self.weight.saturating_add(weight);
+        let account = self.owners.entry(owner).or_insert_with(|| Account {
+            weight: 0,
+            queue: BTreeMap::new(),
+        });
+        account.queue.insert(order, key);
+        let before = account.weight;
+        account.weight = before.saturating_add(weight);
+        let after = account.weight;
+        self.ranking.remove(&(before, owner));
+        self.ranking.insert((after, owner));
+        let mut evicted = Vec::new();
+        while self.weight > self.weight_max {
+            let Some(entry) = self.evict() else { break };
+            evicted.push(entry);
+        }
+        evicted
+    }
+
+    /// Removes the oldest entry of the heaviest owner.
+    fn evict(&mut self) -> Option<(K, V)> {
+        let (_, heaviest) = self.ranking.last()?;
+        let key = *self.owners.get(heaviest)?.queue.first_key_value()?.1;
+        self.remove(&key).map(|value| (key, value))
+    }
+
+    /// Removes an entry.
+    pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
+        let Entry {
+            owner,
+            weight,
+            order,
+            value,
+        } = self.entries.remove(key)?;
+        self.weight = self.weight.saturating_sub(weight);
+        if let Some(account) = self.owners.get_mut(&owner) {
+            self.ranking.remove(&(account.weight, owner));
+            account.queue.remove(&order);
+            account.weight = account.weight.saturating_sub(weight);
+            if account.queue.is_empty() {
+                self.owners.remove(&owner);
+            } else {
+                self.ranking.insert((account.weight, owner));
+            }
+        }
+        Some(value)
+    }
+
+    /// The value under a key.
+    pub(crate) fn get(&self, key: &K) -> Option<&V> {
+        self.entries.get(key).map(|entry| &entry.value)
+    }
+
+    /// The value under a key, to be changed. Its weight stays what it was.
+    pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        self.entries.get_mut(key).map(|entry| &mut entry.value)
+    }
+
+    /// Whether there is a value under a key.
+    pub(crate) fn contains(&self, key: &K) -> bool {
+        self.entries.contains_key(key)
+    }
+
+    /// All entries, by key.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.entries.iter().map(|(key, entry)| (key, &entry.value))
+    }
+
+    /// Entries held.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Weight held, at most [`Self::weight_max`].
+    pub(crate) const fn weight(&self) -> usize {
+        self.weight
+    }
+
+    /// The bound.
+    pub(crate) const fn weight_max(&self) -> usize {
+        self.weight_max
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_flood_evicts_only_the_flooder() {
+        let mut map = FairMap::new(100);
+        for key in 0..10 {
+            assert!(map.insert(key, "honest", 1, ()).is_empty());
+        }
+        for key in 100..10_000 {
+            for (evicted, ()) in map.insert(key, "flooder", 1, ()) {
+                assert!(evicted >= 100, "an honest entry was evicted");
+            }
+        }
+        assert_eq!(map.weight(), 100);
+        assert!((0..10).all(|key| map.contains(&key)));
+    }
+
+    #[test]
+    fn an_entry_heavier_than_the_bound_evicts_itself_alone() {
+        let mut map = FairMap::new(10);
+        map.insert(1, "a", 4, "kept");
+        let evicted = map.insert(2, "b", 11, "too heavy");
+        assert_eq!(evicted, [(2, "too heavy")]);
+        assert_eq!(map.get(&1), Some(&"kept"));
+    }
+
+    #[test]
+    fn replacing_an_entry_recharges_it() {
+        let mut map = FairMap::new(10);
+        map.insert(1, "a", 4, 'x');
+        assert!(map.insert(1, "b", 6, 'y').is_empty());
+        assert_eq!((map.len(), map.weight()), (1, 6));
+        assert_eq!(map.remove(&1), Some('y'));
+        assert_eq!(
+            (map.len(), map.weight(), map.owners.len(), map.ranking.len()),
+            (0, 0, 0, 0)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn the_books_always_balance(steps in prop::collection::vec((0u8..40, 0u8..5, 0usize..30, any::<bool>()), 1..200)) {
+            let mut map = FairMap::new(64);
+            for (key, owner, weight, remove) in steps {
+                if remove {
+                    map.remove(&key);
+                } else {
+                    map.insert(key, owner, weight, ());
+                }
+                let total: usize = map.entries.values().map(|entry| entry.weight).sum();
+                prop_assert_eq!(total, map.weight());
+                prop_assert!(map.weight() <= 64);
+                let queued: usize = map.owners.values().map(|account| account.queue.len()).sum();
+                prop_assert_eq!(queued, map.len());
+                prop_assert_eq!(map.ranking.len(), map.owners.len());
+                for (owner, account) in &map.owners {
+                    prop_assert!(map.ranking.contains(&(account.weight, *owner)));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What a core is told when it is made.
+
+use std::sync::Arc;
+
+use crate::network::Network;
+
+/// What a core is told when it is made.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The network it takes part in.
+    pub network: Arc<Network>,
+    /// The generation that it publishes with; must be higher than in any earlier life, and on disk by now.
+    pub generation: u64,
+    /// Links to choose and keep, at least as many as the network's policies ask witnesses for.
+    /// Recommended: 8 to 24.
+    pub outbound_target: usize,
+    /// Whether an application's validator is asked about each message.
+    pub validator: Validator,
+    /// What the hello says that this node is; at most [`AGENT_BYTES_MAX`](crate::wire::AGENT_BYTES_MAX)
+    /// printable ASCII characters, longer ones are cut.
+    pub agent: String,
+}
+
+/// Who judges messages beyond their signatures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Validator {
+    /// Nobody: each verified message is valid.
+    None,
+    /// The application, through [`Effect::Validate`](crate::Effect::Validate).
+    Application,
+}
+
+impl Config {
+    /// The recommended configuration.
+    #[must_use]
+    pub fn new(network: Arc<Network>, generation: u64) -> Self {
+        let outbound_target = usize::from(network.witnesses_max()).max(8);
+        Self {
+            network,
+            generation,
+            outbound_target,
+            validator: Validator::None,
+            agent: concat!("forsooth/", env!("CARGO_PKG_VERSION")).to_owned(),
+        }
+    }
+}

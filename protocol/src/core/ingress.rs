@@ -1,0 +1,304 @@
+//! A frame's way through the checks, cheapest first: quota, form, clock, seen before, signature, slot,
+//! the application's validator, then relay and vouch, then k-of-n.
+
+use core::time::Duration;
+
+use bytes::Bytes;
+use forsooth_crypto::{Digest, Domain, NodeId, Untrusted, Verified, verify};
+
+use super::{Core, Validator, intake::Admission};
+use crate::{
+    Class, Effect, Event, Fault, Judgement, Lane,
+    acceptance::{self, Event::Vouched},
+    gossip,
+    ledger::Entry,
+    links,
+    message::{Header, MessageId, Proof, Publication},
+    network::TopicId,
+    verify::{Check, Outcome, Subject, Ticket, Verdict},
+    wire::Frame,
+};
+
+/// A generation is about the Unix time of its node's start; one this far ahead of the clock is absurd.
+const GENERATION_AHEAD_MAX: Duration = Duration::from_secs(365 * 86_400);
+
+impl Core {
+    /// A frame arrived.
+    pub(super) fn received(&mut self, from: NodeId, lane: Lane, frame: &Bytes) {
+        let Some(link) = self.links.get(&from) else {
+            return;
+        };
+        let greeted = link.hello.is_some();
+        // Charged before decoding: a flooder pays for bytes, not for well-formed bytes.
+        if !self.quotas.admit(&from, lane, frame.len()) {
+            return self.accuse(from, Fault::OverQuota);
+        }
+        let decoded = match Frame::decode(frame, &self.network) {
+            Ok(decoded) if class(&decoded).lane() == lane => decoded,
+            Ok(_) => return self.accuse(from, Fault::Malformed),
+            Err(fault) => return self.accuse(from, fault),
+        };
+        // On `data` a payload may overtake the hello, since the lanes are separate; on `control` nothing can.
+        if lane == Lane::Control && !greeted && !matches!(decoded, Frame::Hello(_)) {
+            return self.accuse(from, Fault::BadHello);
+        }
+        match decoded {
+            Frame::Hello(hello) => self.tell_links(links::Event::Greeted { from, hello }),
+            Frame::Publication(message) => self.arrived(from, message, frame),
+            Frame::Vouch { topic, ids } => self.vouched(from, topic, ids),
+            Frame::Graft { topic, ids } => {
+                self.tell_gossip(gossip::Event::Grafted { from, topic, ids })
+            }
+            Frame::Prune { topic } => self.tell_gossip(gossip::Event::Pruned { from, topic }),
+            Frame::Proof(proof) => self.check_proof(from, proof, frame),
+        }
+    }
+
+    /// A message arrived, with a payload.
+    fn arrived(&mut self, from: NodeId, message: Publication, frame: &Bytes) {
+        let (id, header) = (message.id(), *message.header());
+        if let Err(fault) = self.plausible(&header, message.payload().len()) {
+            return self.accuse(from, fault);
+        }
+        self.tell_gossip(gossip::Event::Seen { id, from });
+        if self.ledger.contains(&id) {
+            return self.repeated(id, header.slot.topic, from);
+        }
+        if header.slot.author == self.me && header.slot.generation >= self.generation {
+            return self.twin(header.slot.generation);
+        }
+        let disgraced = self.ledger.exposed(&header.slot.author).is_some();
+        if disgraced
+            || self.gossip.refused(&id)
+            || self.peers.banned(&header.slot.author, self.wall())
+        {
+            return;
+        }
+        let received = Digest::of(Domain::Received, frame);
+        if let Admission::Check(ticket) = self.intake.admit(from, received, frame.len()) {
+            let check = Check::Publication(Untrusted::new(message));
+            self.effects.push_back(Effect::Verify { ticket, check });
+        }
+    }
+
+    /// What can be told without a signature.
+    fn plausible(&self, header: &Header, payload_bytes: usize) -> Result<(), Fault> {
+        let topic = self.network.topic(header.slot.topic);
+        let wall = self.wall();
+        if u32::try_from(payload_bytes) != Ok(header.payload_len)
+            || header.payload_len > topic.payload_bytes_max
+        {
+            return Err(Fault::BadPayload);
+        }
+        if header.lifetime.is_zero() || header.lifetime > topic.lifetime_max {
+            return Err(Fault::LongLifetime);
+        }
+        if header.slot.generation > wall.saturating_add(GENERATION_AHEAD_MAX).as_secs() {
+            return Err(Fault::AbsurdGeneration);
+        }
+        if header.timestamp > wall.saturating_add(self.network.defence().clock_skew_max) {
+            return Err(Fault::FromFuture);
+        }
+        if header.expires() <= wall || self.ledger.forgotten(header.expires()) {
+            return Err(Fault::Expired);
+        }
+        Ok(())
+    }
+
+    /// A message came that is known: the link was one too many, and its sender stands behind the message.
+    fn repeated(&mut self, id: MessageId, topic: TopicId, from: NodeId) {
+        self.effects
+            .push_back(Effect::Event(Event::Duplicate { id, from }));
+        self.tell_gossip(gossip::Event::Duplicate { id, topic, from });
+        self.count_vouches(from, topic, vec![id]);
+    }
+
+    /// Somebody signs with our key.
+    fn twin(&mut self, generation: u64) {
+        if !self.twin_reported {
+            self.twin_reported = true;
+            self.effects
+                .push_back(Effect::Event(Event::Twin { generation }));
+        }
+    }
+
+    fn vouched(&mut self, from: NodeId, topic: TopicId, ids: Vec<MessageId>) {
+        let lacking: Vec<_> = ids
+            .iter()
+            .filter(|id| !self.ledger.contains(id))
+            .copied()
+            .collect();
+        if !lacking.is_empty() {
+            self.tell_gossip(gossip::Event::Vouched {
+                from,
+                topic,
+                ids: lacking,
+            });
+        }
+        self.count_vouches(from, topic, ids);
+    }
+
+    /// Counts vouches for messages that are not decided, if they come from a witness.
+    fn count_vouches(&mut self, from: NodeId, topic: TopicId, mut ids: Vec<MessageId>) {
+        if self.network.topic(topic).policy.threshold() == 0 {
+            return;
+        }
+        let Some(witness) = self.links.witness(&from) else {
+            return;
+        };
+        ids.retain(|id| {
+            self.acceptance.waits(id) || !(self.ledger.contains(id) || self.gossip.refused(id))
+        });
+        self.tell_acceptance(Vouched { witness, ids });
+    }
+
+    /// A proof came, from a peer or from our own disk.
+    pub(super) fn check_proof(&mut self, from: NodeId, proof: Proof, frame: &Bytes) {
+        if self.ledger.exposed(&proof.author()).is_some() {
+            return;
+        }
+        let received = Digest::of(Domain::Received, frame);
+        if let Admission::Check(ticket) = self.intake.admit(from, received, frame.len()) {
+            let check = Check::Proof(Untrusted::new(proof));
+            self.effects.push_back(Effect::Verify { ticket, check });
+        }
+    }
+
+    /// A signature check is done.
+    pub(super) fn verdict(&mut self, Verdict { ticket, outcome }: Verdict) {
+        match outcome {
+            Outcome::Publication(message) => self.verified(ticket, message),
+            Outcome::Proof(proof) => {
+                let Some(pending) = self.intake.finish(ticket) else {
+                    return;
+                };
+                self.expose(&proof, Some(pending.from).filter(|from| *from != self.me));
+            }
+            Outcome::Rejected(subject, _) => {
+                let Some(pending) = self.intake.finish(ticket) else {
+                    return;
+                };
+                let fault = match subject {
+                    Subject::Publication => Fault::Forged,
+                    Subject::Proof => Fault::FalseProof,
+                };
+                self.accuse(pending.from, fault);
+                pending
+                    .also
+                    .into_iter()
+                    .for_each(|also| self.accuse(also, fault));
+            }
+        }
+    }
+
+    /// The message is its author's. Is it the only one for its slot?
+    fn verified(&mut self, ticket: Ticket, message: Verified<Publication>) {
+        let Some(pending) = self.intake.get(ticket) else {
+            return;
+        };
+        let from = pending.from;
+        let author = message.header().slot.author;
+        // Both may have come to light while the signature was checked.
+        if self.ledger.exposed(&author).is_some() || self.peers.banned(&author, self.wall()) {
+            return drop(self.intake.finish(ticket));
+        }
+        match self.ledger.record(&message, Some(from)) {
+            Entry::New => self.judge(ticket, message),
+            Entry::Known => self.finish_repeated(ticket, &message),
+            Entry::Conflict(proof) => {
+                self.intake.finish(ticket);
+                // Both headers were verified here already; the type asks to see it, once for each author.
+                if let Ok(proof) = verify(Untrusted::new(proof)) {
+                    self.expose(&proof, None);
+                }
+            }
+            Entry::OverRate => {
+                self.refuse(ticket, &message);
+                self.blame(Some(from), Some(author), Fault::OverRate);
+            }
+            Entry::Full => self.refuse(ticket, &message),
+        }
+    }
+
+    fn finish_repeated(&mut self, ticket: Ticket, message: &Publication) {
+        let Some(pending) = self.intake.finish(ticket) else {
+            return;
+        };
+        for from in [pending.from].into_iter().chain(pending.also) {
+            self.repeated(message.id(), message.header().slot.topic, from);
+        }
+    }
+
+    /// The message is not passed on.
+    fn refuse(&mut self, ticket: Ticket, message: &Publication) {
+        let Some(pending) = self.intake.finish(ticket) else {
+            return;
+        };
+        self.tell_gossip(gossip::Event::Refused {
+            id: message.id(),
+            from: pending.from,
+        });
+        self.tell_acceptance(acceptance::Event::Refused { id: message.id() });
+    }
+
+    /// Asks the application, if it wants to be asked.
+    fn judge(&mut self, ticket: Ticket, message: Verified<Publication>) {
+        match self.validator {
+            Validator::None => self.hold(ticket, message),
+            Validator::Application => {
+                self.judging.insert(ticket, message.clone());
+                self.effects.push_back(Effect::Validate { ticket, message });
+            }
+        }
+    }
+
+    /// The application has judged.
+    pub(super) fn validated(&mut self, ticket: Ticket, judgement: Judgement) {
+        let Some(message) = self.judging.remove(&ticket) else {
+            return;
+        };
+        match judgement {
+            Judgement::Accept => self.hold(ticket, message),
+            Judgement::Ignore => self.refuse(ticket, &message),
+            Judgement::Reject => {
+                let from = self.intake.get(ticket).map(|pending| pending.from);
+                self.refuse(ticket, &message);
+                self.blame(from, Some(message.header().slot.author), Fault::Invalid);
+            }
+        }
+    }
+
+    /// The message is verified, valid and alone in its slot: relay it, vouch for it, and see who else does.
+    fn hold(&mut self, ticket: Ticket, message: Verified<Publication>) {
+        let Some(pending) = self.intake.finish(ticket) else {
+            return;
+        };
+        let (id, topic, from) = (message.id(), message.header().slot.topic, pending.from);
+        let (mut cx, _, gossip, _) = self.lend();
+        let spread = gossip.spread(&message, Some(from), &mut cx);
+        let event = Event::Relayed {
+            id,
+            from: Some(from),
+            pushed: spread.pushed,
+            vouched: spread.vouched,
+        };
+        self.effects.push_back(Effect::Event(event));
+        self.tell_acceptance(acceptance::Event::Held { message, from });
+        // Whoever sends a message stands behind it.
+        self.count_vouches(from, topic, vec![id]);
+        pending
+            .also
+            .into_iter()
+            .for_each(|also| self.repeated(id, topic, also));
+    }
+}
+
+/// The class that a frame belongs to, whatever lane it came on.
+const fn class(frame: &Frame) -> Class {
+    match frame {
+        Frame::Proof(_) => Class::Evidence,
+        Frame::Hello(_) | Frame::Graft { .. } | Frame::Prune { .. } => Class::Tree,
+        Frame::Vouch { .. } => Class::Vouch,
+        Frame::Publication(_) => Class::Payload,
+    }
+}

@@ -1,0 +1,481 @@
+//! The core: the machines wired together, one input at a time.
+//!
+//! It alone knows all the machines. `ingress` carries a frame through the checks, cheapest first; `egress`
+//! publishes; this file holds the state, the clocks, and what follows from faults.
+
+mod config;
+mod egress;
+mod ingress;
+mod intake;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use forsooth_crypto::{Keypair, NodeId, Verified};
+use rand_chacha::ChaCha8Rng;
+use rand_core::SeedableRng as _;
+
+pub use self::config::{Config, Validator};
+use self::{egress::Outlet, intake::Intake};
+use crate::{
+    Class, Effect, Event, Fault, Input, Record,
+    acceptance::{self, Acceptance},
+    effect::Drain,
+    fault::Blame,
+    gossip::{self, Gossip},
+    ledger::Ledger,
+    links::{self, Links},
+    machine::{Cx, Machine as _, Participant, Signal},
+    message::{Proof, Publication},
+    network::Network,
+    peers::{Consequence, Peers},
+    quota::{CoreClock, Quotas},
+    snapshot::{self, Bound, Snapshot},
+    time::{Time, Timestamp},
+    verify::Ticket,
+    wire::{AGENT_BYTES_MAX, Frame, Hello, VERSION},
+};
+
+/// Proofs that a newcomer is sent at once.
+const PROOFS_AT_JOIN_MAX: usize = 256;
+/// Slots are forgotten this often, in milliseconds: once a second is often enough for what lives minutes.
+const SWEEP_MS: u64 = 1000;
+
+/// An honest participant in a network, without IO. See the [crate's documentation](crate).
+#[derive(Debug)]
+pub struct Core {
+    network: Arc<Network>,
+    keypair: Keypair,
+    me: NodeId,
+    generation: u64,
+    validator: Validator,
+
+    now: Time,
+    /// What the wall clock showed, and when it was read.
+    wall: (Timestamp, Time),
+    clock: CoreClock,
+    rng: ChaCha8Rng,
+    effects: VecDeque<Effect>,
+    signals: VecDeque<Signal>,
+
+    links: Links,
+    gossip: Gossip,
+    acceptance: Acceptance,
+    ledger: Ledger,
+    peers: Peers,
+    quotas: Quotas,
+    intake: Intake,
+    outlet: Outlet,
+    /// Verified messages that the application is asked about.
+    judging: BTreeMap<Ticket, Verified<Publication>>,
+    faults: BTreeMap<Fault, u64>,
+    twin_reported: bool,
+}
+
+impl Core {
+    /// A core that knows nobody yet. The seed is its only source of randomness: an attacker who knows it
+    /// knows whom it will choose.
+    #[must_use]
+    pub fn new(config: Config, keypair: Keypair, seed: [u8; 32]) -> Self {
+        let Config {
+            network,
+            generation,
+            outbound_target,
+            validator,
+            agent,
+        } = config;
+        let me = keypair.id();
+        let clock = CoreClock::default();
+        let agent = agent
+            .chars()
+            .filter(|c| c.is_ascii_graphic() || *c == ' ')
+            .take(AGENT_BYTES_MAX)
+            .collect();
+        let links = links::Config {
+            me,
+            outbound_target: outbound_target.max(usize::from(network.witnesses_max())),
+            grouping: network.defence().grouping,
+            hello: Hello {
+                version: VERSION,
+                generation,
+                agent,
+            },
+        };
+        Self {
+            keypair,
+            me,
+            generation,
+            validator,
+            now: Time::ZERO,
+            wall: (Timestamp::default(), Time::ZERO),
+            rng: ChaCha8Rng::from_seed(seed),
+            effects: VecDeque::new(),
+            signals: VecDeque::new(),
+            links: Links::new(links),
+            gossip: Gossip::default(),
+            acceptance: Acceptance::new(network.clone()),
+            ledger: Ledger::new(network.clone()),
+            peers: Peers::default(),
+            quotas: Quotas::new(*network.defence(), clock.clone()),
+            intake: Intake::default(),
+            outlet: Outlet::new(&network, &clock),
+            judging: BTreeMap::new(),
+            faults: BTreeMap::new(),
+            twin_reported: false,
+            network,
+            clock,
+        }
+    }
+
+    /// Who this is.
+    #[must_use]
+    pub const fn id(&self) -> NodeId {
+        self.me
+    }
+
+    /// The network it takes part in.
+    #[must_use]
+    pub const fn network(&self) -> &Arc<Network> {
+        &self.network
+    }
+
+    /// The key that it signs with; for those who lie in its name.
+    #[must_use]
+    pub const fn keypair(&self) -> &Keypair {
+        &self.keypair
+    }
+
+    /// The generation that it publishes with.
+    #[must_use]
+    pub const fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The wall clock now, as far as it was told.
+    fn wall(&self) -> Timestamp {
+        self.wall.0.saturating_add(self.now.since(self.wall.1))
+    }
+
+    /// Lends the clocks, the randomness and the queues, and the machine next to them.
+    fn lend(&mut self) -> (Cx<'_>, &mut Links, &mut Gossip, &mut Acceptance) {
+        let wall = self.wall();
+        let cx = Cx {
+            now: self.now,
+            wall,
+            rng: &mut self.rng,
+            effects: &mut self.effects,
+            signals: &mut self.signals,
+        };
+        (cx, &mut self.links, &mut self.gossip, &mut self.acceptance)
+    }
+
+    fn tell_links(&mut self, event: links::Event) {
+        let (mut cx, links, ..) = self.lend();
+        links.handle(event, &mut cx);
+    }
+
+    fn tell_gossip(&mut self, event: gossip::Event) {
+        let (mut cx, _, gossip, _) = self.lend();
+        gossip.handle(event, &mut cx);
+    }
+
+    fn tell_acceptance(&mut self, event: acceptance::Event) {
+        let (mut cx, _, _, acceptance) = self.lend();
+        acceptance.handle(event, &mut cx);
+    }
+
+    fn react(&mut self, input: Input) {
+        match input {
+            Input::WallClock(wall) => self.wall = (wall, self.now),
+            Input::Known(candidates) => {
+                let wall = self.wall();
+                let welcome =
+                    |candidate: &crate::Candidate| !self.peers.banned(&candidate.peer, wall);
+                let candidates = candidates.into_iter().filter(welcome).collect();
+                self.tell_links(links::Event::Known(candidates));
+            }
+            Input::Connected { peer, connection } => self.connected(peer, connection),
+            Input::Disconnected { peer } => self.disconnected(peer),
+            Input::DialFailed { peer } => self.tell_links(links::Event::DialFailed { peer }),
+            Input::Received { from, lane, frame } => self.received(from, lane, &frame),
+            Input::Misbehaved { peer, fault } => self.accuse(peer, fault),
+            Input::Verdicts(verdicts) => verdicts
+                .into_iter()
+                .for_each(|verdict| self.verdict(verdict)),
+            Input::Validated { ticket, judgement } => self.validated(ticket, judgement),
+            Input::Publish {
+                request,
+                topic,
+                payload,
+                lifetime,
+            } => {
+                let outcome = self.publish(topic, payload, lifetime);
+                self.effects
+                    .push_back(Effect::Published { request, outcome });
+            }
+            Input::Subscribe { topic } => {
+                self.tell_acceptance(acceptance::Event::Subscribed { topic })
+            }
+            Input::Unsubscribe { topic } => {
+                self.tell_acceptance(acceptance::Event::Unsubscribed { topic })
+            }
+            Input::Pardon { peer } => {
+                if self.peers.pardon(&peer) {
+                    self.effects
+                        .push_back(Effect::Store(Record::Pardon { peer }));
+                }
+            }
+            Input::Loaded(records) => records.into_iter().for_each(|record| self.loaded(record)),
+            Input::Tick => {}
+        }
+    }
+
+    fn connected(&mut self, peer: NodeId, connection: crate::Connection) {
+        if peer == self.me || self.peers.banned(&peer, self.wall()) {
+            self.effects.push_back(Effect::Disconnect {
+                peer,
+                fault: None,
+                banned: peer != self.me,
+            });
+            return;
+        }
+        self.quotas.join(peer);
+        self.tell_links(links::Event::Connected { peer, connection });
+    }
+
+    /// A link is gone, or is as good as gone because it was ordered to be.
+    fn disconnected(&mut self, peer: NodeId) {
+        self.quotas.leave(peer, self.now);
+        self.tell_links(links::Event::Disconnected { peer });
+    }
+
+    fn loaded(&mut self, record: Record) {
+        match record {
+            Record::Ban { peer, fault, until } => self.peers.restore(peer, fault, until),
+            Record::Pardon { peer } => drop(self.peers.pardon(&peer)),
+            // Believed no more than if a peer had sent it; a disk is not a witness.
+            Record::Proof { frame, .. } => {
+                if let Ok(Frame::Proof(proof)) = Frame::decode(&frame, &self.network) {
+                    self.check_proof(self.me, proof, &frame);
+                }
+            }
+        }
+    }
+
+    /// Deals with what the machines told, and what follows from that.
+    fn settle(&mut self) {
+        while let Some(signal) = self.signals.pop_front() {
+            match signal {
+                Signal::Fault { from, fault } => self.accuse(from, fault),
+                Signal::Joined { peer, role } => {
+                    self.effects
+                        .push_back(Effect::Event(Event::LinkUp { peer, role }));
+                    let proofs = self.ledger.proofs().take(PROOFS_AT_JOIN_MAX);
+                    let frames: Vec<_> = proofs
+                        .map(|proof| Frame::Proof((**proof).clone()).encode())
+                        .collect();
+                    let send = |frame| Effect::Send {
+                        to: peer,
+                        class: Class::Evidence,
+                        frame,
+                    };
+                    self.effects.extend(frames.into_iter().map(send));
+                    self.tell_gossip(gossip::Event::Joined { peer });
+                }
+                Signal::Left { peer } => {
+                    self.effects
+                        .push_back(Effect::Event(Event::LinkDown { peer }));
+                    self.tell_gossip(gossip::Event::Left { peer });
+                }
+            }
+        }
+    }
+
+    /// A peer did wrong itself.
+    fn accuse(&mut self, from: NodeId, fault: Fault) {
+        let blamed = match fault.blame() {
+            Blame::Forwarder | Blame::Author => Some(from),
+            Blame::Nobody => None,
+        };
+        self.blame(Some(from), blamed, fault);
+    }
+
+    /// Records a fault and draws the consequences for whoever is to blame.
+    fn blame(&mut self, from: Option<NodeId>, blamed: Option<NodeId>, fault: Fault) {
+        let seen = self.faults.entry(fault).or_default();
+        *seen = seen.saturating_add(1);
+        let event = Event::Fault {
+            from,
+            blamed,
+            blame: fault.blame(),
+            fault,
+        };
+        self.effects.push_back(Effect::Event(event));
+        let Some(blamed) = blamed.filter(|blamed| *blamed != self.me) else {
+            return;
+        };
+        if self.peers.banned(&blamed, self.wall()) && fault != Fault::Equivocation {
+            return;
+        }
+        match self.peers.blame(blamed, fault, self.now, self.wall()) {
+            Consequence::Tolerate => {}
+            Consequence::Disconnect => self.close(blamed, fault, false),
+            Consequence::Ban { until } => {
+                self.effects.push_back(Effect::Store(Record::Ban {
+                    peer: blamed,
+                    fault,
+                    until,
+                }));
+                self.effects.push_back(Effect::Event(Event::Banned {
+                    peer: blamed,
+                    fault,
+                    until,
+                }));
+                self.tell_acceptance(acceptance::Event::Distrusted { peer: blamed });
+                self.tell_links(links::Event::Banned { peer: blamed });
+                self.close(blamed, fault, true);
+            }
+        }
+    }
+
+    fn close(&mut self, peer: NodeId, fault: Fault, banned: bool) {
+        self.effects.push_back(Effect::Disconnect {
+            peer,
+            fault: Some(fault),
+            banned,
+        });
+        self.disconnected(peer);
+    }
+
+    /// An author is exposed: it is banned for good, and everybody is told, ahead of all else.
+    fn expose(&mut self, proof: &Verified<Proof>, from: Option<NodeId>) {
+        if !self.ledger.expose(proof.clone()) {
+            return;
+        }
+        let author = proof.author();
+        let frame = Frame::Proof((**proof).clone()).encode();
+        let others = self
+            .links
+            .joined()
+            .map(|(peer, _)| peer)
+            .filter(|peer| Some(*peer) != from && *peer != author);
+        let send = |to| Effect::Send {
+            to,
+            class: Class::Evidence,
+            frame: frame.clone(),
+        };
+        self.effects.extend(others.map(send));
+        self.effects.push_back(Effect::Store(Record::Proof {
+            author,
+            frame: frame.clone(),
+        }));
+        self.effects.push_back(Effect::Event(Event::Exposed {
+            proof: proof.clone(),
+        }));
+        self.blame(from, Some(author), Fault::Equivocation);
+    }
+
+    /// When the ledger is next worth a sweep, on the core's clock.
+    fn sweep_at(&self) -> Option<Time> {
+        let expiry = self.ledger.next_expiry()?.as_millis();
+        let rounded = expiry.div_ceil(SWEEP_MS).saturating_mul(SWEEP_MS);
+        Some(self.now + Timestamp::from_millis(rounded).since(self.wall()))
+    }
+
+    fn tick(&mut self) {
+        if self.sweep_at().is_some_and(|at| at <= self.now) {
+            self.ledger.expire(self.wall());
+        }
+        let now = self.now;
+        let due = |deadline: Option<Time>| deadline.is_some_and(|deadline| deadline <= now);
+        let (mut cx, links, gossip, acceptance) = self.lend();
+        if due(links.deadline()) {
+            links.tick(&mut cx);
+        }
+        if due(gossip.deadline()) {
+            gossip.tick(&mut cx);
+        }
+        if due(acceptance.deadline()) {
+            acceptance.tick(&mut cx);
+        }
+    }
+
+    fn bounds(&self, links: usize) -> Vec<Bound> {
+        let pair = |name, (used, max)| Bound { name, used, max };
+        let [slots, authors, proofs] = self.ledger.usage();
+        let rest = [
+            self.intake.bound(links),
+            pair("ledger.slots", slots),
+            pair("ledger.authors", authors),
+            pair("ledger.proofs", proofs),
+            pair("peers.records", self.peers.usage()),
+            pair("links.candidates", self.links.usage()),
+            pair("quota.peers", self.quotas.usage()),
+        ];
+        self.gossip
+            .bounds()
+            .chain(self.acceptance.bounds(links))
+            .chain(rest)
+            .collect()
+    }
+}
+
+impl Participant for Core {
+    fn handle(&mut self, now: Time, input: Input) -> Drain<'_> {
+        self.now = self.now.max(now);
+        self.clock.set(self.now);
+        self.react(input);
+        self.settle();
+        self.tick();
+        self.settle();
+        let (mut cx, _, gossip, _) = self.lend();
+        gossip.flush(&mut cx);
+        Drain::new(&mut self.effects)
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        let machines = [
+            self.links.deadline(),
+            self.gossip.deadline(),
+            self.acceptance.deadline(),
+        ];
+        machines
+            .into_iter()
+            .chain([self.sweep_at()])
+            .flatten()
+            .min()
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let topics = || self.network.topics().map(|(id, _)| id);
+        let link = |(peer, link): (NodeId, &links::Link)| snapshot::Link {
+            peer,
+            role: link.role,
+            age: self.now.since(link.since),
+            agent: link
+                .hello
+                .as_ref()
+                .map(|hello| hello.agent.clone())
+                .unwrap_or_default(),
+            generation: link.hello.as_ref().map_or(0, |hello| hello.generation),
+            score: self.peers.score(&peer, self.now),
+            eager_topics: self.gossip.eager_topics(&peer, topics()),
+        };
+        let links: Vec<_> = self.links.joined().map(link).collect();
+        let witnesses = self.links.independent_witnesses();
+        Snapshot {
+            generation: self.generation,
+            witnesses,
+            witnesses_wanted: self.links.outbound_target(),
+            candidates: self.links.usage().0,
+            topics: self.acceptance.topics(witnesses),
+            bans: self.peers.bans(self.wall()),
+            exposed: self.ledger.proofs().len(),
+            faults: self.faults.clone(),
+            bounds: self.bounds(links.len()),
+            links,
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! What the core tells the shell: orders, and reports of what happened.
+
+use core::time::Duration;
+use std::collections::{VecDeque, vec_deque};
+
+use bytes::Bytes;
+use forsooth_crypto::{NodeId, Verified};
+
+use crate::{
+    Class, Fault,
+    fault::Blame,
+    input::Address,
+    links::Role,
+    message::{Accepted, MessageId, Proof, Publication},
+    network::TopicId,
+    time::Timestamp,
+    verify::{Check, Ticket},
+};
+
+/// An order to the shell.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Queue a frame for a linked peer.
+    Send {
+        /// To whom.
+        to: NodeId,
+        /// How urgent, and on which lane.
+        class: Class,
+        /// Its bytes, without a length in front.
+        frame: Bytes,
+    },
+    /// Try to reach a peer; ends in `Connected` or `DialFailed`.
+    Dial {
+        /// Whom.
+        peer: NodeId,
+        /// Where.
+        address: Address,
+    },
+    /// Close all connections to a peer.
+    Disconnect {
+        /// Which.
+        peer: NodeId,
+        /// For which fault, if for one.
+        fault: Option<Fault>,
+        /// Refuse it until its ban is over.
+        banned: bool,
+    },
+    /// Check signatures; ends in `Verdicts`. Orders that come together are best checked together.
+    Verify {
+        /// Comes back in the verdict.
+        ticket: Ticket,
+        /// What to check.
+        check: Check,
+    },
+    /// Ask the application's validator; ends in `Validated`.
+    Validate {
+        /// Comes back with the judgement.
+        ticket: Ticket,
+        /// What to judge.
+        message: Verified<Publication>,
+    },
+    /// Hand a message to the application.
+    Deliver(Accepted),
+    /// A `Publish` is done.
+    Published {
+        /// From the input.
+        request: u64,
+        /// What became of it.
+        outcome: Result<Receipt, Refusal>,
+    },
+    /// Keep over a restart.
+    Store(Record),
+    /// For logs, metrics and observers; nothing needs doing.
+    Event(Event),
+}
+
+/// What became of a published message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The message's id.
+    pub id: MessageId,
+    /// Links to which the payload was sent at once.
+    pub sent_to: usize,
+    /// There was no link; it is kept for its lifetime and sent to the first peers that come.
+    pub queued: bool,
+}
+
+/// Why a message was not published. Nothing was sent, and the slot is still free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The payload is over the topic's maximum.
+    #[error("the payload has {bytes} bytes, the topic allows {max}")]
+    Oversize {
+        /// Bytes of the payload.
+        bytes: usize,
+        /// Bytes that the topic allows.
+        max: u32,
+    },
+    /// The lifetime is zero or over the topic's maximum.
+    #[error("the lifetime must be between 1 ms and {max:?}, not {lifetime:?}")]
+    Lifetime {
+        /// Asked for.
+        lifetime: Duration,
+        /// What the topic allows.
+        max: Duration,
+    },
+    /// More than the topic's rate; other nodes would not relay it.
+    #[error("over the topic's rate for one author; try again in {retry_after:?}")]
+    OverRate {
+        /// When there is room again.
+        retry_after: Duration,
+    },
+    /// This node's own key has been caught signing two messages for one slot: some other machine uses it.
+    #[error(
+        "this key is exposed as an equivocator: another machine signs with it. \
+         Make a new key with `forsooth init` in a new folder"
+    )]
+    Exposed,
+}
+
+/// What is kept over a restart. The shell stores it and gives it back in
+/// [`Input::Loaded`](crate::Input::Loaded).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// A peer or author is banned.
+    Ban {
+        /// Who.
+        peer: NodeId,
+        /// For which fault.
+        fault: Fault,
+        /// Until when; for good if `None`.
+        until: Option<Timestamp>,
+    },
+    /// A ban is over or lifted: forget it.
+    Pardon {
+        /// Whose.
+        peer: NodeId,
+    },
+    /// An author is exposed by this proof, a frame as it travels. It is verified again when loaded.
+    Proof {
+        /// Whom it exposes.
+        author: NodeId,
+        /// The encoded frame.
+        frame: Bytes,
+    },
+}
+
+/// Something happened that an operator or an observer may want to know.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A peer has said hello: the link carries gossip.
+    LinkUp {
+        /// Who.
+        peer: NodeId,
+        /// Chosen by us, or come to us.
+        role: Role,
+    },
+    /// A link is gone.
+    LinkDown {
+        /// Who.
+        peer: NodeId,
+    },
+    /// Somebody did wrong.
+    Fault {
+        /// From whom it came.
+        from: Option<NodeId>,
+        /// Who answers for it: `from`, the author, or nobody.
+        blamed: Option<NodeId>,
+        /// Which side that is.
+        blame: Blame,
+        /// What it was.
+        fault: Fault,
+    },
+    /// Somebody is banned.
+    Banned {
+        /// Who.
+        peer: NodeId,
+        /// For the fault that was one too many.
+        fault: Fault,
+        /// Until when; for good if `None`.
+        until: Option<Timestamp>,
+    },
+    /// An author said two things.
+    Exposed {
+        /// The verified evidence.
+        proof: Verified<Proof>,
+    },
+    /// A message was verified, found valid, and passed on.
+    Relayed {
+        /// Which.
+        id: MessageId,
+        /// Who brought it; `None` for our own.
+        from: Option<NodeId>,
+        /// Links that got the payload.
+        pushed: usize,
+        /// Links that got the id.
+        vouched: usize,
+    },
+    /// A payload came that we had.
+    Duplicate {
+        /// Which message.
+        id: MessageId,
+        /// From whom.
+        from: NodeId,
+    },
+    /// A message was dropped before it was accepted.
+    Unaccepted {
+        /// Which.
+        id: MessageId,
+        /// On which topic.
+        topic: TopicId,
+        /// Independent witnesses that had vouched.
+        vouched: usize,
+        /// Witnesses that the policy asks for.
+        threshold: u16,
+    },
+    /// A message signed with our own key that we did not publish in this life: another machine has the key.
+    Twin {
+        /// The generation that it signs with.
+        generation: u64,
+    },
+}
+
+/// The effects of one input. Borrows the core, so that the next input cannot come before they are
+/// carried out. What is not taken is discarded with a debug assertion.
+#[derive(Debug)]
+pub struct Drain<'a> {
+    effects: vec_deque::Drain<'a, Effect>,
+}
+
+impl<'a> Drain<'a> {
+    /// The effects in this queue, in their order. Public for those who implement
+    /// [`Participant`](crate::Participant).
+    #[must_use]
+    pub fn new(effects: &'a mut VecDeque<Effect>) -> Self {
+        Self {
+            effects: effects.drain(..),
+        }
+    }
+}
+
+impl Iterator for Drain<'_> {
+    type Item = Effect;
+    fn next(&mut self) -> Option<Effect> {
+        self.effects.next()
+    }
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.effects.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Drain<'_> {}

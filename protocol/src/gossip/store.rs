@@ -1,0 +1,176 @@
+//! Messages that a peer may still ask for, and ids that are not worth asking for.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use forsooth_crypto::NodeId;
+
+use crate::{
+    bounded::FairMap,
+    message::{MessageId, Publication},
+    network::TopicId,
+    snapshot::Bound,
+    time::Time,
+    wire::IDS_MAX,
+};
+
+/// Bytes of stored messages, each charged to the link that brought it. Recommended: what a minute brings.
+const STORE_BYTES_MAX: usize = 64 << 20;
+/// What a stored message weighs beyond its frame.
+const OVERHEAD_BYTES: usize = 512;
+/// A message can still be asked for so long after it expired, so that a promise to serve it, given while it
+/// was alive, is not broken by the clock.
+const GRACE: Duration = Duration::from_secs(10);
+/// Times that one peer may ask for one message. Once is honest, twice happens when a push and a graft cross.
+const SERVES_MAX: u8 = 2;
+/// Ids of verified messages that were refused, each charged to the link that brought it.
+const REFUSED_MAX: usize = 65_536;
+/// Expired entries are swept this often.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// What may be asked for.
+#[derive(Debug)]
+pub(super) struct Store {
+    messages: FairMap<MessageId, Option<NodeId>, Stored>,
+    refused: FairMap<MessageId, NodeId, ()>,
+    /// Stored messages by the end of their grace.
+    expiry: BTreeSet<(Time, MessageId)>,
+}
+
+#[derive(Debug)]
+struct Stored {
+    frame: Bytes,
+    topic: TopicId,
+    unsent: bool,
+    expires: Time,
+    served: BTreeMap<NodeId, u8>,
+}
+
+/// The answer to a request.
+#[derive(Debug)]
+pub(super) enum Serve {
+    /// Here it is.
+    Frame(Bytes),
+    /// It was sent often enough.
+    Greedy,
+    /// It is not here, or not any more.
+    Unknown,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self {
+            messages: FairMap::new(STORE_BYTES_MAX),
+            refused: FairMap::new(REFUSED_MAX),
+            expiry: BTreeSet::new(),
+        }
+    }
+}
+
+impl Store {
+    pub(super) fn insert(
+        &mut self,
+        message: &Publication,
+        from: Option<NodeId>,
+        expires: Time,
+        unsent: bool,
+    ) {
+        let expires = expires + GRACE;
+        let (topic, frame) = (message.header().slot.topic, message.frame().clone());
+        let weight = frame.len().saturating_add(OVERHEAD_BYTES);
+        self.expiry.insert((expires, message.id()));
+        let stored = Stored {
+            frame,
+            topic,
+            unsent,
+            expires,
+            served: BTreeMap::new(),
+        };
+        for (id, stored) in self.messages.insert(message.id(), from, weight, stored) {
+            self.expiry.remove(&(stored.expires, id));
+        }
+    }
+
+    pub(super) fn serve(&mut self, id: &MessageId, to: NodeId) -> Serve {
+        let Some(stored) = self.messages.get_mut(id) else {
+            return Serve::Unknown;
+        };
+        let served = stored.served.entry(to).or_default();
+        if *served >= SERVES_MAX {
+            return Serve::Greedy;
+        }
+        *served = served.saturating_add(1);
+        Serve::Frame(stored.frame.clone())
+    }
+
+    /// Our own messages that were published when nobody was linked.
+    pub(super) fn take_unsent(&mut self) -> Vec<Bytes> {
+        let unsent: Vec<_> = self
+            .messages
+            .iter()
+            .filter(|(_, stored)| stored.unsent)
+            .map(|(id, _)| *id)
+            .collect();
+        let take = |id: MessageId| {
+            let stored = self.messages.get_mut(&id)?;
+            stored.unsent = false;
+            Some(stored.frame.clone())
+        };
+        unsent.into_iter().filter_map(take).collect()
+    }
+
+    /// What is here, by topic: the newest to expire, at most one vouch frame for each topic.
+    pub(super) fn recent(&self) -> BTreeMap<TopicId, Vec<MessageId>> {
+        let mut recent: BTreeMap<TopicId, Vec<MessageId>> = BTreeMap::new();
+        for (_, id) in self.expiry.iter().rev() {
+            let Some(stored) = self.messages.get(id) else {
+                continue;
+            };
+            let ids = recent.entry(stored.topic).or_default();
+            if ids.len() < IDS_MAX {
+                ids.push(*id);
+            }
+        }
+        recent
+    }
+
+    pub(super) fn refuse(&mut self, id: MessageId, from: NodeId) {
+        self.refused.insert(id, from, 1, ());
+    }
+
+    pub(super) fn refused(&self, id: &MessageId) -> bool {
+        self.refused.contains(id)
+    }
+
+    pub(super) fn deadline(&self) -> Option<Time> {
+        self.expiry.first().map(|(expires, _)| *expires + SWEEP)
+    }
+
+    pub(super) fn expire(&mut self, now: Time) {
+        while let Some((expires, id)) = self.expiry.first()
+            && *expires <= now
+        {
+            self.messages.remove(id);
+            self.expiry.pop_first();
+        }
+    }
+
+    pub(super) fn bounds(&self) -> [Bound; 2] {
+        let (messages, refused) = (&self.messages, &self.refused);
+        [
+            Bound {
+                name: "gossip.store_bytes",
+                used: messages.weight(),
+                max: messages.weight_max(),
+            },
+            Bound {
+                name: "gossip.refused",
+                used: refused.weight(),
+                max: refused.weight_max(),
+            },
+        ]
+    }
+}

@@ -1,0 +1,74 @@
+//! The two lanes of a link and the classes of traffic on them.
+//!
+//! A lane is a substream: a large payload on [`Lane::Data`] never delays a vouch on [`Lane::Control`].
+//! Within a lane, what waits leaves in the order of its [`Class`], and in order of arrival in one class.
+
+/// One of the two substreams that each side of a link opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lane {
+    /// Small frames that others wait for: proofs, hellos, vouches, grafts, prunes.
+    Control,
+    /// Messages with their payloads.
+    Data,
+}
+
+impl Lane {
+    /// Both lanes.
+    pub const ALL: [Self; 2] = [Self::Control, Self::Data];
+
+    /// `control` or `data`, as in the name of the substream's protocol.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Control => "control",
+            Self::Data => "data",
+        }
+    }
+}
+
+/// What a frame is for; the lower, the sooner it leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// Equivocation proofs: ahead of all other traffic.
+    Evidence,
+    /// The greeting and the tree's repair: hello, graft, prune.
+    Tree,
+    /// Ids that this node stands behind.
+    Vouch,
+    /// A payload that the receiver asked for.
+    Requested,
+    /// A payload pushed along the tree.
+    Payload,
+}
+
+impl Class {
+    /// All classes, most urgent first.
+    pub const ALL: [Self; 5] = [
+        Self::Evidence,
+        Self::Tree,
+        Self::Vouch,
+        Self::Requested,
+        Self::Payload,
+    ];
+
+    /// The lane that carries this class.
+    #[must_use]
+    pub const fn lane(self) -> Lane {
+        match self {
+            Self::Evidence | Self::Tree | Self::Vouch => Lane::Control,
+            Self::Requested | Self::Payload => Lane::Data,
+        }
+    }
+
+    /// A short, stable name for logs, metrics and JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Evidence => "evidence",
+            Self::Tree => "tree",
+            Self::Vouch => "vouch",
+            Self::Requested => "requested",
+            Self::Payload => "payload",
+        }
+    }
+}

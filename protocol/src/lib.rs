@@ -1,0 +1,46 @@
+//! Every rule of Forsooth, as state machines without IO.
+//!
+//! A [`Core`] takes [`Input`]s, which are past facts, and answers with [`Effect`]s, which are orders. It
+//! owns no socket, file, clock or entropy: the same configuration, seed and inputs give the same effects,
+//! bit for bit. The shell in `node` drives it over libp2p, the simulator in `testnet` in virtual time.
+//!
+//! Trust is a type: bytes become [`Untrusted`](forsooth_crypto::Untrusted), then
+//! [`Verified`](forsooth_crypto::Verified), then [`Accepted`], and each step has one constructor.
+//!
+//! A panic here is a bug of ours. No bytes of a peer may cause one.
+
+mod acceptance;
+mod bounded;
+mod core;
+mod effect;
+mod fault;
+mod gossip;
+mod input;
+mod lane;
+mod ledger;
+mod links;
+mod machine;
+mod message;
+pub mod network;
+mod peers;
+mod quota;
+pub mod snapshot;
+mod tally;
+mod time;
+mod verify;
+pub mod wire;
+
+pub use crate::{
+    core::{Config, Core, Validator},
+    effect::{Drain, Effect, Event, Receipt, Record, Refusal},
+    fault::{Blame, Fault},
+    input::{Address, Candidate, Connection, Direction, Input, Judgement},
+    lane::{Class, Lane},
+    links::Role,
+    machine::Participant,
+    message::{Accepted, Header, MessageId, Proof, Publication, SignedHeader, Slot},
+    network::{Network, TopicId},
+    snapshot::Snapshot,
+    time::{Time, Timestamp},
+    verify::{Check, Outcome, Subject, Ticket, Verdict, check_all},
+};

@@ -1,0 +1,104 @@
+//! The one shape of every stateful part of the protocol, and of whatever a shell can drive.
+//!
+//! A [`Machine`] reacts to events and to time. It owns no clock, socket or entropy: [`Cx`] lends them, so
+//! the same inputs always give the same effects. Machines are siblings that never import each other; what
+//! one has to tell the others goes through [`Signal`] to the core, which alone knows them all.
+
+use std::collections::VecDeque;
+
+use forsooth_crypto::NodeId;
+use rand_chacha::ChaCha8Rng;
+
+use crate::{
+    Effect, Event, Fault, Input,
+    effect::Drain,
+    links::Role,
+    time::{Time, Timestamp},
+};
+
+/// A piece of protocol state that reacts to events and to time.
+pub(crate) trait Machine {
+    /// What it reacts to: past facts.
+    type Event;
+
+    /// Reacts to a fact. A peer's mistake is a signal, never an error.
+    fn handle(&mut self, event: Self::Event, cx: &mut Cx<'_>);
+
+    /// When [`Machine::tick`] is wanted next.
+    fn deadline(&self) -> Option<Time> {
+        None
+    }
+
+    /// Reacts to time. Called at the deadline or later, and sometimes before.
+    fn tick(&mut self, _cx: &mut Cx<'_>) {}
+}
+
+/// What a machine is lent while it reacts.
+pub(crate) struct Cx<'a> {
+    /// The core's own clock.
+    pub(crate) now: Time,
+    /// The wall clock, as far as this node knows it.
+    pub(crate) wall: Timestamp,
+    /// The core's one stream of randomness.
+    pub(crate) rng: &'a mut ChaCha8Rng,
+    /// Orders to the shell.
+    pub(crate) effects: &'a mut VecDeque<Effect>,
+    /// News for the core and, through it, for the siblings.
+    pub(crate) signals: &'a mut VecDeque<Signal>,
+}
+
+impl Cx<'_> {
+    /// Orders the shell to do something.
+    pub(crate) fn order(&mut self, effect: Effect) {
+        self.effects.push_back(effect);
+    }
+
+    /// Reports something to observers.
+    pub(crate) fn report(&mut self, event: Event) {
+        self.effects.push_back(Effect::Event(event));
+    }
+
+    /// Accuses a peer of what it did itself.
+    pub(crate) fn fault(&mut self, from: NodeId, fault: Fault) {
+        self.signals.push_back(Signal::Fault { from, fault });
+    }
+}
+
+/// What a machine tells the core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// A peer did wrong.
+    Fault {
+        /// From whom it came.
+        from: NodeId,
+        /// What it was.
+        fault: Fault,
+    },
+    /// A peer has said hello: it takes part in gossip from now on.
+    Joined {
+        /// Who.
+        peer: NodeId,
+        /// Chosen by us, or come to us.
+        role: Role,
+    },
+    /// A peer that had joined is gone.
+    Left {
+        /// Who.
+        peer: NodeId,
+    },
+}
+
+/// Whatever takes part in a network: the [`Core`](crate::Core), or something that lies.
+///
+/// The shell of `node` and the simulator of `testnet` drive anything that implements this.
+pub trait Participant: Send {
+    /// Reacts to a fact; the effects are to be carried out in order, before the next input.
+    #[must_use = "effects are orders to be carried out"]
+    fn handle(&mut self, now: Time, input: Input) -> Drain<'_>;
+
+    /// When it wants an [`Input::Tick`] at the latest.
+    fn deadline(&self) -> Option<Time>;
+
+    /// What it looks like from inside, for status pages and metrics.
+    fn snapshot(&self) -> crate::Snapshot;
+}

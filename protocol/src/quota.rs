@@ -1,0 +1,293 @@
+//! What one peer may cost: frames and bytes a second on each lane, charged before decoding.
+//!
+//! GCRA by `governor`, on the core's clock. A peer that reconnects finds its quota as it left it. Nothing
+//! here knows what is in a frame.
+
+use std::{
+    collections::BTreeMap,
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use forsooth_crypto::NodeId;
+use governor::{
+    Quota, RateLimiter,
+    clock::Clock,
+    middleware::NoOpMiddleware,
+    nanos::Nanos,
+    state::{InMemoryState, NotKeyed},
+};
+
+use crate::{lane::Lane, network::Defence, time::Time};
+
+/// Quotas of peers that are gone are kept until they are full again, for at most this many peers.
+const ABSENT_MAX: usize = 1024;
+
+type Limiter = RateLimiter<NotKeyed, InMemoryState, CoreClock, NoOpMiddleware<Nanos>>;
+
+/// `governor`'s view of the core's clock.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CoreClock(Arc<AtomicU64>);
+
+impl CoreClock {
+    /// Moves the clock to `now`.
+    pub(crate) fn set(&self, now: Time) {
+        let nanos = u64::try_from(now.as_duration().as_nanos()).unwrap_or(u64::MAX);
+        self.0.store(nanos, Ordering::Relaxed);
+    }
+}
+
+impl Clock for CoreClock {
+    type Instant = Nanos;
+    fn now(&self) -> Nanos {
+        self.0.load(Ordering::Relaxed).into()
+    }
+}
+
+/// A rate with a burst, on the core's clock.
+#[derive(Debug)]
+pub(crate) struct Rate {
+    limiter: Limiter,
+    clock: CoreClock,
+}
+
+impl Rate {
+    /// `per_period` units in each `period`, and up to `burst` at once. Zeros count as one.
+    pub(crate) fn new(per_period: u32, period: Duration, burst: u32, clock: &CoreClock) -> Self {
+        let interval = period / per_period.max(1);
+        let quota = Quota::with_period(interval.max(Duration::from_nanos(1)))
+            .expect("the interval is at least a nanosecond")
+            .allow_burst(NonZeroU32::new(burst.max(1)).expect("at least one"));
+        Self {
+            limiter: RateLimiter::direct_with_clock(quota, clock.clone()),
+            clock: clock.clone(),
+        }
+    }
+
+    /// Takes `units` if there are so many, else says when there will be.
+    ///
+    /// # Errors
+    /// How long to wait; `Duration::MAX` if `units` is more than the burst.
+    pub(crate) fn take(&self, units: u32) -> Result<(), Duration> {
+        let Some(units) = NonZeroU32::new(units) else {
+            return Ok(());
+        };
+        match self.limiter.check_n(units) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(wait)) => Err(wait.wait_time_from(self.clock.now())),
+            Err(_over_burst) => Err(Duration::MAX),
+        }
+    }
+}
+
+/// The quotas of all peers.
+#[derive(Debug)]
+pub(crate) struct Quotas {
+    clock: CoreClock,
+    defence: Defence,
+    linked: BTreeMap<NodeId, Allowance>,
+    /// Peers that left, with when their quotas are full again.
+    absent: BTreeMap<NodeId, (Time, Allowance)>,
+}
+
+#[derive(Debug)]
+struct Allowance {
+    control: LaneAllowance,
+    data: LaneAllowance,
+}
+
+#[derive(Debug)]
+struct LaneAllowance {
+    frames: Rate,
+    bytes: Rate,
+}
+
+impl Quotas {
+    /// Quotas as the network's manifest says.
+    pub(crate) const fn new(defence: Defence, clock: CoreClock) -> Self {
+        Self {
+            clock,
+            defence,
+            linked: BTreeMap::new(),
+            absent: BTreeMap::new(),
+        }
+    }
+
+    /// A peer is linked.
+    pub(crate) fn join(&mut self, peer: NodeId) {
+        let allowance = match self.absent.remove(&peer) {
+            Some((_, allowance)) => allowance,
+            None => Allowance::new(&self.defence, &self.clock),
+        };
+        self.linked.insert(peer, allowance);
+    }
+
+    /// A peer is gone. What it spent is remembered until its burst would be back.
+    pub(crate) fn leave(&mut self, peer: NodeId, now: Time) {
+        let Some(allowance) = self.linked.remove(&peer) else {
+            return;
+        };
+        self.absent.retain(|_, (full, _)| *full > now);
+        if self.absent.len() >= ABSENT_MAX {
+            let soonest = self
+                .absent
+                .iter()
+                .min_by_key(|(_, (full, _))| *full)
+                .map(|(peer, _)| *peer);
+            soonest.and_then(|peer| self.absent.remove(&peer));
+        }
+        let full = now + Duration::from_secs(self.defence.burst_seconds.into());
+        self.absent.insert(peer, (full, allowance));
+    }
+
+    /// Charges a frame of `bytes` to a linked peer; `false` if it is over its quota.
+    pub(crate) fn admit(&self, peer: &NodeId, lane: Lane, bytes: usize) -> bool {
+        let Some(allowance) = self.linked.get(peer) else {
+            return false;
+        };
+        let allowance = match lane {
+            Lane::Control => &allowance.control,
+            Lane::Data => &allowance.data,
+        };
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        allowance.frames.take(1).is_ok() && allowance.bytes.take(bytes).is_ok()
+    }
+
+    /// Peers whose quotas are kept, and the most there may be beside those linked.
+    pub(crate) fn usage(&self) -> (usize, usize) {
+        (
+            self.linked.len() + self.absent.len(),
+            self.linked.len() + ABSENT_MAX,
+        )
+    }
+}
+
+impl Allowance {
+    fn new(defence: &Defence, clock: &CoreClock) -> Self {
+        let lane = |frames: u32, bytes: u32| {
+            let rate = |per_second: u32| {
+                let burst = per_second.saturating_mul(defence.burst_seconds);
+                Rate::new(per_second, Duration::from_secs(1), burst, clock)
+            };
+            LaneAllowance {
+                frames: rate(frames),
+                bytes: rate(bytes),
+            }
+        };
+        Self {
+            control: lane(
+                defence.control_frames_per_second,
+                defence.control_bytes_per_second,
+            ),
+            data: lane(
+                defence.data_frames_per_second,
+                defence.data_bytes_per_second,
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::Kind;
+
+    fn peer(tag: u8) -> NodeId {
+        NodeId::from_bytes([tag; 32])
+    }
+
+    fn at(seconds: u64) -> Time {
+        Time::from_duration(Duration::from_secs(seconds))
+    }
+
+    fn quotas(frames_per_second: u32) -> (Quotas, CoreClock) {
+        let clock = CoreClock::default();
+        let defence = Defence {
+            control_frames_per_second: frames_per_second,
+            burst_seconds: 2,
+            ..Defence::recommended(Kind::Local)
+        };
+        (Quotas::new(defence, clock.clone()), clock)
+    }
+
+    #[test]
+    fn a_peer_spends_its_burst_and_then_its_rate() {
+        let (mut quotas, clock) = quotas(10);
+        quotas.join(peer(1));
+        let spend = |n: u32| {
+            (0..n)
+                .filter(|_| quotas.admit(&peer(1), Lane::Control, 10))
+                .count()
+        };
+        assert_eq!(spend(100), 20);
+        clock.set(at(1));
+        assert_eq!(spend(100), 10);
+    }
+
+    #[test]
+    fn one_peers_flood_costs_no_other_peer_anything() {
+        let (mut quotas, _) = quotas(10);
+        quotas.join(peer(1));
+        quotas.join(peer(2));
+        let flood = (0..1000)
+            .filter(|_| quotas.admit(&peer(1), Lane::Control, 10))
+            .count();
+        assert_eq!(flood, 20);
+        assert!(quotas.admit(&peer(2), Lane::Control, 10));
+        assert!(
+            quotas.admit(&peer(1), Lane::Data, 10),
+            "the lanes have quotas of their own"
+        );
+    }
+
+    #[test]
+    fn bytes_are_charged_as_well_as_frames() {
+        let (mut quotas, _) = quotas(10);
+        quotas.join(peer(1));
+        let megabyte = 1 << 20;
+        let admitted = (0..100)
+            .filter(|_| quotas.admit(&peer(1), Lane::Data, megabyte))
+            .count();
+        assert_eq!(admitted, 16, "two seconds of 8 MiB");
+        assert!(
+            !quotas.admit(&peer(1), Lane::Data, usize::MAX),
+            "more than the burst can ever hold"
+        );
+    }
+
+    #[test]
+    fn reconnecting_does_not_refill_the_quota() {
+        let (mut quotas, clock) = quotas(10);
+        quotas.join(peer(1));
+        assert!((0..20).all(|_| quotas.admit(&peer(1), Lane::Control, 1)));
+        quotas.leave(peer(1), at(0));
+        quotas.join(peer(1));
+        assert!(!quotas.admit(&peer(1), Lane::Control, 1));
+        quotas.leave(peer(1), at(0));
+        clock.set(at(2));
+        quotas.join(peer(1));
+        assert!(quotas.admit(&peer(1), Lane::Control, 1));
+    }
+
+    #[test]
+    fn strangers_have_no_quota_and_absent_peers_are_forgotten() {
+        let (mut quotas, _) = quotas(10);
+        assert!(!quotas.admit(&peer(9), Lane::Control, 1));
+        for tag in 0..=255 {
+            for other in 0..10 {
+                let mut id = [tag; 32];
+                id[0] = other;
+                quotas.join(NodeId::from_bytes(id));
+                quotas.leave(NodeId::from_bytes(id), at(0));
+            }
+        }
+        assert_eq!(quotas.usage().0, ABSENT_MAX);
+        quotas.join(peer(1));
+        quotas.leave(peer(1), at(10));
+        assert_eq!(quotas.usage().0, 1, "the others' quotas are full again");
+    }
+}

@@ -1,0 +1,93 @@
+//! What a core looks like from inside: for status pages, metrics and the testnet's checks of bounds.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use forsooth_crypto::NodeId;
+
+use crate::{Fault, links::Role, network::TopicId, time::Timestamp};
+
+/// The state of a core at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// The generation that it publishes with.
+    pub generation: u64,
+    /// Peers that have said hello.
+    pub links: Vec<Link>,
+    /// Witnesses among them.
+    pub witnesses: usize,
+    /// Links that this node wants to have chosen itself.
+    pub witnesses_wanted: usize,
+    /// Peers whose addresses are known.
+    pub candidates: usize,
+    /// For each topic, how it stands.
+    pub topics: BTreeMap<TopicId, TopicState>,
+    /// Who is banned.
+    pub bans: Vec<Ban>,
+    /// Authors whose equivocation is proven.
+    pub exposed: usize,
+    /// Faults seen so far, by name.
+    pub faults: BTreeMap<Fault, u64>,
+    /// Every collection that a peer can feed, with what it holds and what it may hold.
+    pub bounds: Vec<Bound>,
+}
+
+/// A peer that has said hello.
+#[derive(Clone, Debug)]
+pub struct Link {
+    /// Who.
+    pub peer: NodeId,
+    /// Chosen by us, or come to us.
+    pub role: Role,
+    /// How long the link has been up.
+    pub age: Duration,
+    /// What software it says it is.
+    pub agent: String,
+    /// The generation that it says it is in.
+    pub generation: u64,
+    /// Its score: 0 is spotless, -100 is a ban.
+    pub score: f64,
+    /// Topics on which it gets payloads from us at once.
+    pub eager_topics: usize,
+}
+
+/// How a topic stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TopicState {
+    /// Whether the application subscribes.
+    pub subscribed: bool,
+    /// Whether there are enough witnesses for its policy.
+    pub acceptable: bool,
+    /// Messages published here.
+    pub published: u64,
+    /// Messages verified and found valid.
+    pub verified: u64,
+    /// Messages accepted.
+    pub accepted: u64,
+    /// Messages that wait for vouches.
+    pub waiting: u64,
+    /// Messages dropped because too few vouched in time.
+    pub unaccepted: u64,
+}
+
+/// A ban.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ban {
+    /// Who.
+    pub peer: NodeId,
+    /// For which fault.
+    pub fault: Fault,
+    /// Until when; for good if `None`.
+    pub until: Option<Timestamp>,
+}
+
+/// How full a bounded collection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// The collection, as in `docs/protocol.md`.
+    pub name: &'static str,
+    /// What it holds, in its unit.
+    pub used: usize,
+    /// What it may hold.
+    pub max: usize,
+}

@@ -1,0 +1,181 @@
+//! The one threshold of the system: distinct, independent supporters of one claim, with an expiry.
+//!
+//! A supporter counts once for a claim, and supporters in one group (one address range, say) count as one.
+//! Each supporter may hold a bounded number of open claims; beyond it, its own oldest support is dropped.
+//! What a claim means, and whether a supporter may vote at all, is the caller's business.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Open claims and who supports them. `C` names a claim, `S` a supporter, `G` its group.
+#[derive(Debug)]
+pub(crate) struct Tally<C, S, G> {
+    claims: BTreeMap<C, BTreeMap<S, Support<G>>>,
+    /// What each supporter supports, oldest first.
+    supporters: BTreeMap<S, BTreeMap<u64, C>>,
+    supports_max: usize,
+    next_order: u64,
+}
+
+#[derive(Debug)]
+struct Support<G> {
+    group: G,
+    order: u64,
+}
+
+impl<C: Ord + Copy, S: Ord + Copy, G: Ord + Copy> Tally<C, S, G> {
+    /// An empty tally in which each supporter supports at most `supports_max` open claims.
+    pub(crate) const fn new(supports_max: usize) -> Self {
+        Self {
+            claims: BTreeMap::new(),
+            supporters: BTreeMap::new(),
+            supports_max,
+            next_order: 0,
+        }
+    }
+
+    /// Records that `supporter`, of `group`, supports `claim`. Saying it twice changes nothing.
+    pub(crate) fn support(&mut self, claim: C, supporter: S, group: G) {
+        let supports = self.claims.entry(claim).or_default();
+        if supports.contains_key(&supporter) {
+            return;
+        }
+        let order = self.next_order;
+        self.next_order = self.next_order.saturating_add(1);
+        supports.insert(supporter, Support { group, order });
+        let own = self.supporters.entry(supporter).or_default();
+        own.insert(order, claim);
+        if own.len() > self.supports_max
+            && let Some((_, oldest)) = own.pop_first()
+        {
+            self.forget(&oldest, &supporter);
+        }
+    }
+
+    /// Supporters of a claim, one for each group; in the order of their ids.
+    pub(crate) fn independent(&self, claim: &C) -> Vec<S> {
+        let mut groups = BTreeSet::new();
+        let supports = self.claims.get(claim).into_iter().flatten();
+        supports
+            .filter(|(_, support)| groups.insert(support.group))
+            .map(|(supporter, _)| *supporter)
+            .collect()
+    }
+
+    /// How many independent supporters a claim has.
+    pub(crate) fn count(&self, claim: &C) -> usize {
+        let Some(supports) = self.claims.get(claim) else {
+            return 0;
+        };
+        supports
+            .values()
+            .map(|support| support.group)
+            .collect::<BTreeSet<_>>()
+            .len()
+    }
+
+    /// The claim is decided or over.
+    pub(crate) fn close(&mut self, claim: &C) {
+        for (supporter, support) in self.claims.remove(claim).into_iter().flatten() {
+            if let Some(own) = self.supporters.get_mut(&supporter) {
+                own.remove(&support.order);
+                if own.is_empty() {
+                    self.supporters.remove(&supporter);
+                }
+            }
+        }
+    }
+
+    /// The supporter may no longer vote; what it said of open claims is taken back.
+    pub(crate) fn withdraw(&mut self, supporter: &S) {
+        for claim in self
+            .supporters
+            .remove(supporter)
+            .into_iter()
+            .flat_map(BTreeMap::into_values)
+        {
+            self.forget(&claim, supporter);
+        }
+    }
+
+    fn forget(&mut self, claim: &C, supporter: &S) {
+        if let Some(supports) = self.claims.get_mut(claim) {
+            supports.remove(supporter);
+            if supports.is_empty() {
+                self.claims.remove(claim);
+            }
+        }
+    }
+
+    /// Supports held, of all supporters.
+    pub(crate) fn len(&self) -> usize {
+        self.supporters.values().map(BTreeMap::len).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_supporter_counts_once_and_so_does_its_group() {
+        let mut tally = Tally::new(10);
+        tally.support("claim", 1, 'a');
+        tally.support("claim", 1, 'a');
+        tally.support("claim", 2, 'a');
+        assert_eq!(tally.count(&"claim"), 1);
+        tally.support("claim", 3, 'b');
+        assert_eq!(tally.independent(&"claim"), [1, 3]);
+        assert_eq!(tally.count(&"other"), 0);
+    }
+
+    #[test]
+    fn a_supporter_cannot_change_its_group_to_vote_again() {
+        let mut tally = Tally::new(10);
+        tally.support("claim", 1, 'a');
+        tally.support("claim", 1, 'b');
+        assert_eq!(tally.count(&"claim"), 1);
+    }
+
+    #[test]
+    fn a_flood_of_claims_costs_the_flooder_its_own_support_only() {
+        let mut tally = Tally::new(3);
+        tally.support(0, "honest", 'h');
+        for claim in 0..100 {
+            tally.support(claim, "flooder", 'f');
+        }
+        assert_eq!(tally.independent(&0), ["honest"]);
+        assert_eq!(tally.independent(&99), ["flooder"]);
+        assert_eq!(tally.len(), 4);
+        assert_eq!(tally.claims.len(), 4);
+    }
+
+    #[test]
+    fn who_is_caught_has_never_voted() {
+        let mut tally = Tally::new(3);
+        tally.support(1, "liar", 'l');
+        tally.support(1, "witness", 'w');
+        tally.support(2, "liar", 'l');
+        tally.withdraw(&"liar");
+        assert_eq!((tally.count(&1), tally.count(&2), tally.len()), (1, 0, 1));
+    }
+
+    proptest! {
+        #[test]
+        fn both_views_agree(steps in prop::collection::vec((0u8..6, 0u8..5, 0u8..3, 0u8..4), 1..100)) {
+            let mut tally = Tally::new(4);
+            for (claim, supporter, group, step) in steps {
+                match step {
+                    0 => tally.close(&claim),
+                    1 => tally.withdraw(&supporter),
+                    _ => tally.support(claim, supporter, group),
+                }
+                let by_claim: usize = tally.claims.values().map(BTreeMap::len).sum();
+                prop_assert_eq!(by_claim, tally.len());
+                prop_assert!(tally.supporters.values().all(|own| !own.is_empty() && own.len() <= 4));
+                prop_assert!(tally.claims.values().all(|supports| !supports.is_empty()));
+            }
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! Frames to bytes and back.
+//!
+//! Decoding checks every length before anything is kept, copies no payload, and never panics. It checks
+//! form only; whether what it says is true is for others. An unknown field is ignored, an unknown body is
+//! malformed: a newer protocol has a newer name.
+
+use bytes::Bytes;
+use forsooth_crypto::{Digest, NodeId, Signature};
+use prost::{Message as _, encoding::encoded_len_varint};
+
+use crate::{
+    Fault,
+    message::{HEADER_BYTES_MAX, Header, MessageId, Proof, Publication, SignedHeader, Slot},
+    network::{Network, TopicId},
+    time::Timestamp,
+};
+
+mod schema {
+    #![allow(
+        missing_docs,
+        unreachable_pub,
+        clippy::all,
+        reason = "generated from proto/forsooth.proto"
+    )]
+    include!(concat!(env!("OUT_DIR"), "/forsooth.v1.rs"));
+}
+
+pub(crate) use schema::{
+    DefenceDescriptor, Header as WireHeader, NetworkDescriptor, TopicDescriptor,
+};
+
+/// The version of the protocol that [`Hello`] announces.
+pub const VERSION: u32 = 1;
+/// Bytes of a frame on `control`.
+pub const CONTROL_FRAME_BYTES_MAX: usize = 64 << 10;
+/// Bytes of a frame on `data` beyond the payload it carries.
+pub const DATA_FRAME_OVERHEAD_MAX: usize = 512;
+/// Ids in one vouch or graft.
+pub const IDS_MAX: usize = 1024;
+/// Bytes of an agent string in a hello.
+pub const AGENT_BYTES_MAX: usize = 64;
+/// Encoded publication overhead never changes its frame's shape, so this is checked by a test.
+const SIGNATURE_BYTES: usize = 64;
+
+/// A frame, decoded but not believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// The greeting.
+    Hello(Hello),
+    /// A message with its payload.
+    Publication(Publication),
+    /// Ids that the sender stands behind.
+    Vouch {
+        /// The topic that the sender says they are on.
+        topic: TopicId,
+        /// The messages.
+        ids: Vec<MessageId>,
+    },
+    /// A request for payloads, and to be eager.
+    Graft {
+        /// The tree it concerns.
+        topic: TopicId,
+        /// The payloads asked for.
+        ids: Vec<MessageId>,
+    },
+    /// A request to be lazy.
+    Prune {
+        /// The tree it concerns.
+        topic: TopicId,
+    },
+    /// Evidence against an author.
+    Proof(Proof),
+}
+
+/// The first frame on a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hello {
+    /// The version of the protocol.
+    pub version: u32,
+    /// The generation of the sender's node.
+    pub generation: u64,
+    /// Software and version, for people.
+    pub agent: String,
+}
+
+impl Frame {
+    /// Decodes what came over a link of this network.
+    ///
+    /// # Errors
+    /// The fault of whoever sent it: [`Fault::Malformed`], or [`Fault::UnknownTopic`].
+    pub fn decode(bytes: &Bytes, network: &Network) -> Result<Self, Fault> {
+        use schema::frame::Body;
+        let frame = schema::Frame::decode(bytes.clone()).map_err(|_| Fault::Malformed)?;
+        match frame.body.ok_or(Fault::Malformed)? {
+            Body::Hello(hello) => decode_hello(hello),
+            Body::Publication(publication) => decode_publication(publication, bytes, network),
+            Body::Vouch(vouch) => {
+                let topic = network.topic_at(vouch.topic).ok_or(Fault::UnknownTopic)?;
+                Ok(Self::Vouch {
+                    topic,
+                    ids: decode_ids(&vouch.ids)?,
+                })
+            }
+            Body::Graft(graft) => {
+                let topic = network.topic_at(graft.topic).ok_or(Fault::UnknownTopic)?;
+                Ok(Self::Graft {
+                    topic,
+                    ids: decode_ids(&graft.ids)?,
+                })
+            }
+            Body::Prune(prune) => {
+                let topic = network.topic_at(prune.topic).ok_or(Fault::UnknownTopic)?;
+                Ok(Self::Prune { topic })
+            }
+            Body::Proof(proof) => decode_proof(proof, network),
+        }
+    }
+
+    /// The bytes to send.
+    #[must_use]
+    pub fn encode(&self) -> Bytes {
+        use schema::frame::Body;
+        let body = match self {
+            Self::Publication(publication) => return publication.frame().clone(),
+            Self::Hello(hello) => Body::Hello(schema::Hello {
+                version: hello.version,
+                generation: hello.generation,
+                agent: hello.agent.clone(),
+            }),
+            Self::Vouch { topic, ids } => Body::Vouch(schema::Vouch {
+                topic: topic.index().into(),
+                ids: encode_ids(ids),
+            }),
+            Self::Graft { topic, ids } => Body::Graft(schema::Graft {
+                topic: topic.index().into(),
+                ids: encode_ids(ids),
+            }),
+            Self::Prune { topic } => Body::Prune(schema::Prune {
+                topic: topic.index().into(),
+            }),
+            Self::Proof(proof) => {
+                let (first, second) = proof.headers();
+                Body::Proof(schema::Proof {
+                    first: Some(signed(first)),
+                    second: Some(signed(second)),
+                })
+            }
+        };
+        schema::Frame { body: Some(body) }.encode_to_vec().into()
+    }
+}
+
+/// The canonical frame of a publication.
+pub(crate) fn publication_frame(header: &SignedHeader, payload: &Bytes) -> Bytes {
+    let publication = schema::Publication {
+        header: header.encoded().clone(),
+        signature: Bytes::copy_from_slice(header.signature().as_bytes()),
+        payload: payload.clone(),
+    };
+    let body = schema::frame::Body::Publication(publication);
+    schema::Frame { body: Some(body) }.encode_to_vec().into()
+}
+
+fn signed(header: &SignedHeader) -> schema::SignedHeader {
+    schema::SignedHeader {
+        header: header.encoded().clone(),
+        signature: Bytes::copy_from_slice(header.signature().as_bytes()),
+    }
+}
+
+fn decode_hello(hello: schema::Hello) -> Result<Frame, Fault> {
+    let printable = |c: char| c.is_ascii_graphic() || c == ' ';
+    if hello.agent.len() > AGENT_BYTES_MAX || !hello.agent.chars().all(printable) {
+        return Err(Fault::Malformed);
+    }
+    Ok(Frame::Hello(Hello {
+        version: hello.version,
+        generation: hello.generation,
+        agent: hello.agent,
+    }))
+}
+
+fn decode_publication(
+    wire: schema::Publication,
+    frame: &Bytes,
+    network: &Network,
+) -> Result<Frame, Fault> {
+    let signed = decode_signed(wire.header, &wire.signature, network)?;
+    // What is relayed is what was signed and nothing else: junk that a relay added to the frame would
+    // otherwise travel on in our name. Junk makes the frame longer than its canonical encoding.
+    let canonical = publication_len(signed.encoded().len(), wire.payload.len());
+    let publication = if frame.len() == canonical {
+        Publication::from_frame(signed, wire.payload, frame.clone())
+    } else {
+        Publication::from_parts(signed, wire.payload)
+    };
+    Ok(Frame::Publication(publication))
+}
+
+/// Bytes of the canonical frame of a publication.
+fn publication_len(header_bytes: usize, payload_bytes: usize) -> usize {
+    let field = |bytes: usize| {
+        if bytes == 0 {
+            0
+        } else {
+            1 + encoded_len_varint(bytes as u64) + bytes
+        }
+    };
+    let inner = field(header_bytes) + field(SIGNATURE_BYTES) + field(payload_bytes);
+    1 + encoded_len_varint(inner as u64) + inner
+}
+
+fn decode_proof(proof: schema::Proof, network: &Network) -> Result<Frame, Fault> {
+    let first = proof.first.ok_or(Fault::Malformed)?;
+    let second = proof.second.ok_or(Fault::Malformed)?;
+    let first = decode_signed(first.header, &first.signature, network)?;
+    let second = decode_signed(second.header, &second.signature, network)?;
+    Ok(Frame::Proof(Proof::unchecked(first, second)))
+}
+
+fn decode_signed(
+    encoded: Bytes,
+    signature: &[u8],
+    network: &Network,
+) -> Result<SignedHeader, Fault> {
+    if encoded.len() > HEADER_BYTES_MAX {
+        return Err(Fault::Malformed);
+    }
+    let signature = Signature::try_from(signature).map_err(|_| Fault::Malformed)?;
+    let header = decode_header(&encoded, network)?;
+    Ok(SignedHeader::from_parts(
+        header, encoded, signature, network,
+    ))
+}
+
+fn decode_header(encoded: &Bytes, network: &Network) -> Result<Header, Fault> {
+    let wire = schema::Header::decode(encoded.clone()).map_err(|_| Fault::Malformed)?;
+    let author = NodeId::try_from(&*wire.author).map_err(|_| Fault::Malformed)?;
+    let payload_digest = Digest::try_from(&*wire.payload_digest).map_err(|_| Fault::Malformed)?;
+    let topic = network.topic_at(wire.topic).ok_or(Fault::UnknownTopic)?;
+    Ok(Header {
+        slot: Slot {
+            author,
+            topic,
+            generation: wire.generation,
+            seq: wire.seq,
+        },
+        timestamp: Timestamp::from_millis(wire.timestamp_ms),
+        lifetime: core::time::Duration::from_millis(wire.lifetime_ms.into()),
+        payload_len: wire.payload_len,
+        payload_digest,
+    })
+}
+
+fn encode_ids(ids: &[MessageId]) -> Bytes {
+    let mut bytes = Vec::with_capacity(ids.len() * MessageId::LEN);
+    ids.iter()
+        .for_each(|id| bytes.extend_from_slice(id.as_bytes()));
+    bytes.into()
+}
+
+fn decode_ids(bytes: &[u8]) -> Result<Vec<MessageId>, Fault> {
+    let (ids, rest) = bytes.as_chunks::<{ MessageId::LEN }>();
+    if !rest.is_empty() || ids.is_empty() || ids.len() > IDS_MAX {
+        return Err(Fault::Malformed);
+    }
+    Ok(ids.iter().copied().map(MessageId::from_bytes).collect())
+}
