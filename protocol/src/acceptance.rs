@@ -51,15 +51,9 @@ struct Waiting {
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
     /// A message is verified and valid. `from` is who brought it.
-    Held {
-        message: Verified<Publication>,
-        from: NodeId,
-    },
+    Held { message: Verified<Publication>, from: NodeId },
     /// A witness vouches for messages that are not decided yet.
-    Vouched {
-        witness: Witness,
-        ids: Vec<MessageId>,
-    },
+    Vouched { witness: Witness, ids: Vec<MessageId> },
     /// A peer was caught lying: what it said of undecided messages counts no more.
     Distrusted { peer: NodeId },
     /// A message will never be held.
@@ -113,11 +107,7 @@ impl Acceptance {
         let waiting = &self.waiting;
         let vouches_max = links.max(1).saturating_mul(VOUCHES_PER_WITNESS_MAX);
         [
-            Bound {
-                name: "acceptance.vouches",
-                used: self.tally.len(),
-                max: vouches_max,
-            },
+            Bound { name: "acceptance.vouches", used: self.tally.len(), max: vouches_max },
             Bound {
                 name: "acceptance.waiting_bytes",
                 used: waiting.weight(),
@@ -148,9 +138,7 @@ impl Acceptance {
         let expires = cx.now + message.header().expires().since(cx.wall);
         let weight = message.payload().len().saturating_add(OVERHEAD_BYTES);
         self.expiry.insert((expires, id));
-        let evicted = self
-            .waiting
-            .insert(id, Some(from), weight, Waiting { message, expires });
+        let evicted = self.waiting.insert(id, Some(from), weight, Waiting { message, expires });
         for (id, Waiting { message, expires }) in evicted {
             self.expiry.remove(&(expires, id));
             self.give_up(&message, cx);
@@ -162,11 +150,7 @@ impl Acceptance {
         let Some(Waiting { message, .. }) = self.waiting.get(&id) else {
             return;
         };
-        let threshold = self
-            .network
-            .topic(message.header().slot.topic)
-            .policy
-            .threshold();
+        let threshold = self.network.topic(message.header().slot.topic).policy.threshold();
         if self.tally.count(&id) < usize::from(threshold) {
             return;
         }
@@ -199,12 +183,7 @@ impl Acceptance {
         self.tally.close(&id);
         let unaccepted = &mut self.count(topic).unaccepted;
         *unaccepted = unaccepted.saturating_add(1);
-        cx.report(crate::Event::Unaccepted {
-            id,
-            topic,
-            vouched,
-            threshold,
-        });
+        cx.report(crate::Event::Unaccepted { id, topic, vouched, threshold });
     }
 }
 

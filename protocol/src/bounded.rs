@@ -52,20 +52,12 @@ impl<K: Ord + Copy, O: Ord + Copy, V> FairMap<K, O, V> {
         self.remove(&key);
         let order = self.next_order;
         self.next_order = self.next_order.saturating_add(1);
-        self.entries.insert(
-            key,
-            Entry {
-                owner,
-                weight,
-                order,
-                value,
-            },
-        );
+        self.entries.insert(key, Entry { owner, weight, order, value });
         self.weight = self.weight.saturating_add(weight);
-        let account = self.owners.entry(owner).or_insert_with(|| Account {
-            weight: 0,
-            queue: BTreeMap::new(),
-        });
+        let account = self
+            .owners
+            .entry(owner)
+            .or_insert_with(|| Account { weight: 0, queue: BTreeMap::new() });
         account.queue.insert(order, key);
         let before = account.weight;
         account.weight = before.saturating_add(weight);
@@ -89,12 +81,7 @@ impl<K: Ord + Copy, O: Ord + Copy, V> FairMap<K, O, V> {
 
     /// Removes an entry.
     pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
-        let Entry {
-            owner,
-            weight,
-            order,
-            value,
-        } = self.entries.remove(key)?;
+        let Entry { owner, weight, order, value } = self.entries.remove(key)?;
         self.weight = self.weight.saturating_sub(weight);
         if let Some(account) = self.owners.get_mut(&owner) {
             self.ranking.remove(&(account.weight, owner));
@@ -183,10 +170,7 @@ mod tests {
         assert!(map.insert(1, "b", 6, 'y').is_empty());
         assert_eq!((map.len(), map.weight()), (1, 6));
         assert_eq!(map.remove(&1), Some('y'));
-        assert_eq!(
-            (map.len(), map.weight(), map.owners.len(), map.ranking.len()),
-            (0, 0, 0, 0)
-        );
+        assert_eq!((map.len(), map.weight(), map.owners.len(), map.ranking.len()), (0, 0, 0, 0));
     }
 
     proptest! {

@@ -233,9 +233,7 @@ impl<'a> Drain<'a> {
     /// [`Participant`](crate::Participant).
     #[must_use]
     pub fn new(effects: &'a mut VecDeque<Effect>) -> Self {
-        Self {
-            effects: effects.drain(..),
-        }
+        Self { effects: effects.drain(..) }
     }
 }
 

@@ -43,13 +43,8 @@ pub enum Class {
 
 impl Class {
     /// All classes, most urgent first.
-    pub const ALL: [Self; 5] = [
-        Self::Evidence,
-        Self::Tree,
-        Self::Vouch,
-        Self::Requested,
-        Self::Payload,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::Evidence, Self::Tree, Self::Vouch, Self::Requested, Self::Payload];
 
     /// The lane that carries this class.
     #[must_use]

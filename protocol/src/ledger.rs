@@ -98,11 +98,7 @@ impl Ledger {
         let author = self.authors.entry(slot.author).or_insert_with(|| {
             let count = self.introduced.entry(from).or_default();
             *count = count.saturating_add(1);
-            Author {
-                introducer: from,
-                live: 0,
-                windows: BTreeMap::new(),
-            }
+            Author { introducer: from, live: 0, windows: BTreeMap::new() }
         });
         let said = author.windows.entry((slot.topic, window)).or_default();
         if *said >= window_max {
@@ -201,11 +197,7 @@ impl Ledger {
             let windows = millis(span).div_ceil(millis(RATE_WINDOW)).saturating_add(1);
             topic.window_max().saturating_mul(windows)
         };
-        let per_author = self
-            .network
-            .topics()
-            .map(slots_max)
-            .fold(0u64, u64::saturating_add);
+        let per_author = self.network.topics().map(slots_max).fold(0u64, u64::saturating_add);
         let per_author = usize::try_from(per_author).unwrap_or(usize::MAX);
         [
             (self.slots.len(), per_author.saturating_mul(AUTHORS_MAX)),

@@ -146,10 +146,7 @@ pub(crate) enum Event {
     /// Peers may be reached there.
     Known(Vec<Candidate>),
     /// A link is up.
-    Connected {
-        peer: NodeId,
-        connection: Connection,
-    },
+    Connected { peer: NodeId, connection: Connection },
     /// A link is gone.
     Disconnected { peer: NodeId },
     /// A dial came to nothing.
@@ -178,31 +175,19 @@ impl Links {
 
     /// All peers that have said hello.
     pub(crate) fn joined(&self) -> impl Iterator<Item = (NodeId, &Link)> {
-        self.links
-            .iter()
-            .filter(|(_, link)| link.hello.is_some())
-            .map(|(peer, link)| (*peer, link))
+        self.links.iter().filter(|(_, link)| link.hello.is_some()).map(|(peer, link)| (*peer, link))
     }
 
     /// The peer as a witness, if it is one.
     pub(crate) fn witness(&self, peer: &NodeId) -> Option<Witness> {
-        let link = self
-            .links
-            .get(peer)
-            .filter(|link| link.role == Role::Witness)?;
-        Some(Witness {
-            peer: *peer,
-            group: link.group,
-        })
+        let link = self.links.get(peer).filter(|link| link.role == Role::Witness)?;
+        Some(Witness { peer: *peer, group: link.group })
     }
 
     /// Independent witnesses that have said hello.
     pub(crate) fn independent_witnesses(&self) -> usize {
         let witnesses = self.joined().filter(|(_, link)| link.role == Role::Witness);
-        witnesses
-            .map(|(_, link)| link.group)
-            .collect::<std::collections::BTreeSet<_>>()
-            .len()
+        witnesses.map(|(_, link)| link.group).collect::<std::collections::BTreeSet<_>>().len()
     }
 
     /// Links that this node wants to have chosen.
@@ -239,21 +224,9 @@ impl Links {
             Direction::Inbound => Role::Inbound,
         };
         let group = Group::of(peer, connection.remote, self.config.grouping);
-        self.links.insert(
-            peer,
-            Link {
-                role,
-                since: cx.now,
-                hello: None,
-                group,
-            },
-        );
+        self.links.insert(peer, Link { role, since: cx.now, hello: None, group });
         let frame = Frame::Hello(self.config.hello.clone()).encode();
-        cx.order(Effect::Send {
-            to: peer,
-            class: Class::Tree,
-            frame,
-        });
+        cx.order(Effect::Send { to: peer, class: Class::Tree, frame });
     }
 
     fn disconnect(&mut self, peer: NodeId, cx: &mut Cx<'_>) {
@@ -270,9 +243,7 @@ impl Links {
         let Some(prospect) = self.candidates.get_mut(&peer) else {
             return;
         };
-        let doubled = BACKOFF
-            .saturating_mul(1 << prospect.failures.min(16))
-            .min(BACKOFF_MAX);
+        let doubled = BACKOFF.saturating_mul(1 << prospect.failures.min(16)).min(BACKOFF_MAX);
         let jitter = doubled.mul_f64(f64::from(cx.rng.next_u32()) / f64::from(u32::MAX) / 2.0);
         prospect.failures = prospect.failures.saturating_add(1);
         prospect.next_try = cx.now + doubled + jitter;
@@ -308,21 +279,14 @@ impl Links {
     }
 
     fn wants_more(&self) -> bool {
-        let chosen = self
-            .links
-            .values()
-            .filter(|link| link.role == Role::Witness)
-            .count();
+        let chosen = self.links.values().filter(|link| link.role == Role::Witness).count();
         self.dialing.len() < DIALS_MAX && chosen + self.dialing.len() < self.config.outbound_target
     }
 
     /// Candidates that may be chosen now.
     fn eligible(&self, now: Time) -> impl Iterator<Item = NodeId> {
         let free = move |(peer, prospect): &(&NodeId, &Prospect)| {
-            let chosen = self
-                .links
-                .get(peer)
-                .is_some_and(|link| link.role == Role::Witness);
+            let chosen = self.links.get(peer).is_some_and(|link| link.role == Role::Witness);
             prospect.next_try <= now && !chosen && !self.dialing.contains_key(*peer)
         };
         self.candidates.iter().filter(free).map(|(peer, _)| *peer)
@@ -343,10 +307,7 @@ impl Links {
     fn next_wake(&self) -> Option<Time> {
         let waiting = self.wants_more().then(|| {
             let idle = self.candidates.iter().filter(|(peer, _)| {
-                let chosen = self
-                    .links
-                    .get(*peer)
-                    .is_some_and(|link| link.role == Role::Witness);
+                let chosen = self.links.get(*peer).is_some_and(|link| link.role == Role::Witness);
                 !chosen && !self.dialing.contains_key(*peer)
             });
             idle.map(|(_, prospect)| prospect.next_try).min()
@@ -374,9 +335,9 @@ impl Machine for Links {
 
     fn handle(&mut self, event: Event, cx: &mut Cx<'_>) {
         match event {
-            Event::Known(candidates) => candidates
-                .into_iter()
-                .for_each(|candidate| self.learn(candidate)),
+            Event::Known(candidates) => {
+                candidates.into_iter().for_each(|candidate| self.learn(candidate))
+            }
             Event::Connected { peer, connection } => self.connect(peer, connection, cx),
             Event::Disconnected { peer } => self.disconnect(peer, cx),
             Event::DialFailed { peer } => {
@@ -399,20 +360,12 @@ impl Machine for Links {
     }
 
     fn tick(&mut self, cx: &mut Cx<'_>) {
-        let late: Vec<_> = self
-            .hello_deadlines()
-            .filter(|(_, deadline)| *deadline <= cx.now)
-            .collect();
-        late.into_iter()
-            .for_each(|(peer, _)| cx.fault(peer, Fault::Silent));
+        let late: Vec<_> =
+            self.hello_deadlines().filter(|(_, deadline)| *deadline <= cx.now).collect();
+        late.into_iter().for_each(|(peer, _)| cx.fault(peer, Fault::Silent));
         let now = cx.now;
-        let stuck: Vec<_> = self
-            .dialing
-            .extract_if(.., |_, deadline| *deadline <= now)
-            .collect();
-        stuck
-            .into_iter()
-            .for_each(|(peer, _)| self.back_off(peer, cx));
+        let stuck: Vec<_> = self.dialing.extract_if(.., |_, deadline| *deadline <= now).collect();
+        stuck.into_iter().for_each(|(peer, _)| self.back_off(peer, cx));
         self.choose(cx);
         self.wake = self.next_wake();
     }

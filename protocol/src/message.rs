@@ -125,13 +125,7 @@ impl SignedHeader {
         let digest = Digest::of(Domain::Header, &encoded);
         let preimage = Preimage::new(Purpose::Message, network.digest(), &digest);
         let signature = keypair.sign(&preimage);
-        Self {
-            header,
-            id: MessageId(digest),
-            encoded,
-            signature,
-            network: *network.digest(),
-        }
+        Self { header, id: MessageId(digest), encoded, signature, network: *network.digest() }
     }
 
     /// Puts together what came over the wire. `encoded` is what `header` was decoded from.
@@ -142,13 +136,7 @@ impl SignedHeader {
         network: &Network,
     ) -> Self {
         let id = MessageId(Digest::of(Domain::Header, &encoded));
-        Self {
-            header,
-            id,
-            encoded,
-            signature,
-            network: *network.digest(),
-        }
+        Self { header, id, encoded, signature, network: *network.digest() }
     }
 
     /// What the author says.
@@ -184,13 +172,21 @@ impl SignedHeader {
     }
 }
 
-/// A message as it travels: signed header and payload. Cheap to clone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A message as it travels: signed header and payload. Cheap to clone; its `Debug` leaves the payload out.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Publication {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+impl fmt::Debug for Publication {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Publication");
+        debug.field("id", &self.id()).field("slot", &self.header().slot);
+        debug.field("payload_bytes", &self.payload().len()).finish_non_exhaustive()
+    }
+}
+
+#[derive(PartialEq, Eq)]
 struct Inner {
     signed: SignedHeader,
     payload: Bytes,
@@ -198,7 +194,7 @@ struct Inner {
 }
 
 impl Publication {
-    /// Signs `payload` into the slot. `lifetime` is rounded down to milliseconds.
+    /// Signs `payload` into the slot. `lifetime` is rounded down to milliseconds, of which 32 bits fit.
     #[must_use]
     pub fn sign(
         slot: Slot,
@@ -211,7 +207,7 @@ impl Publication {
         let header = Header {
             slot,
             timestamp,
-            lifetime: Duration::from_millis(millis(lifetime)),
+            lifetime: Duration::from_millis(millis(lifetime).min(u32::MAX.into())),
             payload_len: u32::try_from(payload.len()).unwrap_or(u32::MAX),
             payload_digest: Digest::of(Domain::Payload, &payload),
         };
@@ -223,24 +219,12 @@ impl Publication {
     #[must_use]
     pub fn from_parts(signed: SignedHeader, payload: Bytes) -> Self {
         let frame = wire::publication_frame(&signed, &payload);
-        Self {
-            inner: Arc::new(Inner {
-                signed,
-                payload,
-                frame,
-            }),
-        }
+        Self { inner: Arc::new(Inner { signed, payload, frame }) }
     }
 
     /// As [`Self::from_parts`] for a frame that is known to be the canonical encoding.
     pub(crate) fn from_frame(signed: SignedHeader, payload: Bytes, frame: Bytes) -> Self {
-        Self {
-            inner: Arc::new(Inner {
-                signed,
-                payload,
-                frame,
-            }),
-        }
+        Self { inner: Arc::new(Inner { signed, payload, frame }) }
     }
 
     /// The signed header.
@@ -280,9 +264,7 @@ impl Verifiable for Publication {
     }
 
     fn intact(&self) -> bool {
-        let Inner {
-            signed, payload, ..
-        } = &*self.inner;
+        let Inner { signed, payload, .. } = &*self.inner;
         u32::try_from(payload.len()) == Ok(signed.header.payload_len)
             && Digest::of(Domain::Payload, payload) == signed.header.payload_digest
     }
@@ -299,22 +281,14 @@ impl Proof {
     #[must_use]
     pub fn new(one: SignedHeader, other: SignedHeader) -> Option<Self> {
         let conflict = one.header.slot == other.header.slot && one.id != other.id;
-        let (first, second) = if one.id < other.id {
-            (one, other)
-        } else {
-            (other, one)
-        };
-        conflict.then(|| Self {
-            pair: Arc::new((first, second)),
-        })
+        let (first, second) = if one.id < other.id { (one, other) } else { (other, one) };
+        conflict.then(|| Self { pair: Arc::new((first, second)) })
     }
 
     /// Two headers that may prove nothing, for those who lie.
     #[must_use]
     pub fn unchecked(first: SignedHeader, second: SignedHeader) -> Self {
-        Self {
-            pair: Arc::new((first, second)),
-        }
+        Self { pair: Arc::new((first, second)) }
     }
 
     /// The slot with two messages.
@@ -368,11 +342,7 @@ impl Accepted {
         vouchers: Vec<NodeId>,
         at: Time,
     ) -> Self {
-        Self {
-            message,
-            vouchers,
-            at,
-        }
+        Self { message, vouchers, at }
     }
 
     /// The message.

@@ -278,13 +278,7 @@ impl Network {
         topics.iter().try_for_each(check_topic)?;
         check_defence(&defence)?;
         let digest = digest(&name, kind, &topics, &defence);
-        Ok(Self {
-            name,
-            kind,
-            topics,
-            defence,
-            digest,
-        })
+        Ok(Self { name, kind, topics, defence, digest })
     }
 
     /// The network's name.
@@ -320,19 +314,13 @@ impl Network {
 
     /// The topics with their ids, sorted by name.
     pub fn topics(&self) -> impl Iterator<Item = (TopicId, &Topic)> {
-        self.topics
-            .iter()
-            .zip(0u16..)
-            .map(|(topic, index)| (TopicId(index), topic))
+        self.topics.iter().zip(0u16..).map(|(topic, index)| (TopicId(index), topic))
     }
 
     /// The id of the topic of this name.
     #[must_use]
     pub fn topic_id(&self, name: &str) -> Option<TopicId> {
-        let index = self
-            .topics
-            .binary_search_by(|topic| topic.name.as_str().cmp(name))
-            .ok()?;
+        let index = self.topics.binary_search_by(|topic| topic.name.as_str().cmp(name)).ok()?;
         u16::try_from(index).ok().map(TopicId)
     }
 
@@ -343,9 +331,7 @@ impl Network {
     /// [`Self::topic_at`] alone, so that is a bug of the caller's.
     #[must_use]
     pub fn topic(&self, id: TopicId) -> &Topic {
-        self.topics
-            .get(usize::from(id.0))
-            .expect("a topic id is made by its own network")
+        self.topics.get(usize::from(id.0)).expect("a topic id is made by its own network")
     }
 
     /// The id for an index that somebody claims.
@@ -358,21 +344,13 @@ impl Network {
     /// The most witnesses that any topic's policy asks for.
     #[must_use]
     pub fn witnesses_max(&self) -> u16 {
-        self.topics
-            .iter()
-            .map(|topic| topic.policy.witnesses())
-            .max()
-            .unwrap_or(0)
+        self.topics.iter().map(|topic| topic.policy.witnesses()).max().unwrap_or(0)
     }
 
     /// The largest payload that any topic allows, in bytes.
     #[must_use]
     pub fn payload_bytes_max(&self) -> u32 {
-        self.topics
-            .iter()
-            .map(|topic| topic.payload_bytes_max)
-            .max()
-            .unwrap_or(0)
+        self.topics.iter().map(|topic| topic.payload_bytes_max).max().unwrap_or(0)
     }
 }
 
@@ -389,67 +367,23 @@ fn check_topic(topic: &Topic) -> Result<(), Error> {
     if let Policy::Vouched { k, n } = topic.policy
         && (k == 0 || k > n || n > 256)
     {
-        return Err(Error::Threshold {
-            topic: topic.name.clone(),
-            k,
-            n,
-        });
+        return Err(Error::Threshold { topic: topic.name.clone(), k, n });
     }
     let field = |name: &str| format!("{name} of topic {:?}", topic.name);
-    range(
-        field("rate_per_minute"),
-        topic.rate_per_minute,
-        1,
-        6_000_000,
-    )?;
+    range(field("rate_per_minute"), topic.rate_per_minute, 1, 6_000_000)?;
     range(field("burst"), topic.burst, 1, 1_000_000)?;
-    range(
-        field("payload_bytes_max"),
-        topic.payload_bytes_max,
-        1,
-        PAYLOAD_BYTES_MAX,
-    )?;
+    range(field("payload_bytes_max"), topic.payload_bytes_max, 1, PAYLOAD_BYTES_MAX)?;
     let lifetime_s = topic.lifetime_max.as_secs();
-    range(
-        field("lifetime_max (s)"),
-        lifetime_s,
-        1,
-        LIFETIME_MAX.as_secs(),
-    )
+    range(field("lifetime_max (s)"), lifetime_s, 1, LIFETIME_MAX.as_secs())
 }
 
 fn check_defence(defence: &Defence) -> Result<(), Error> {
     let field = |name: &str| format!("defence.{name}");
-    range(
-        field("clock_skew_max (s)"),
-        defence.clock_skew_max.as_secs(),
-        1,
-        600,
-    )?;
-    range(
-        field("control_frames_per_second"),
-        defence.control_frames_per_second,
-        10,
-        10_000_000,
-    )?;
-    range(
-        field("control_bytes_per_second"),
-        defence.control_bytes_per_second,
-        4096,
-        1 << 27,
-    )?;
-    range(
-        field("data_frames_per_second"),
-        defence.data_frames_per_second,
-        10,
-        10_000_000,
-    )?;
-    range(
-        field("data_bytes_per_second"),
-        defence.data_bytes_per_second,
-        1 << 18,
-        1 << 27,
-    )?;
+    range(field("clock_skew_max (s)"), defence.clock_skew_max.as_secs(), 1, 600)?;
+    range(field("control_frames_per_second"), defence.control_frames_per_second, 10, 10_000_000)?;
+    range(field("control_bytes_per_second"), defence.control_bytes_per_second, 4096, 1 << 27)?;
+    range(field("data_frames_per_second"), defence.data_frames_per_second, 10, 10_000_000)?;
+    range(field("data_bytes_per_second"), defence.data_bytes_per_second, 1 << 18, 1 << 27)?;
     range(field("burst_seconds"), defence.burst_seconds, 1, 30)?;
     Ok(())
 }

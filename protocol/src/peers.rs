@@ -101,60 +101,27 @@ impl Peers {
     ) -> Consequence {
         let total = self.points(&peer, now) + points(fault);
         if total >= BAN_POINTS {
-            return Consequence::Ban {
-                until: self.ban(peer, fault, wall),
-            };
+            return Consequence::Ban { until: self.ban(peer, fault, wall) };
         }
         if total > 0.0 {
-            self.record(
-                peer,
-                Score {
-                    points: total,
-                    at: now,
-                },
-            );
+            self.record(peer, Score { points: total, at: now });
         }
-        if closes(fault) {
-            Consequence::Disconnect
-        } else {
-            Consequence::Tolerate
-        }
+        if closes(fault) { Consequence::Disconnect } else { Consequence::Tolerate }
     }
 
     /// Bans a peer; longer each time, and for good for an equivocation.
     fn ban(&mut self, peer: NodeId, fault: Fault, wall: Timestamp) -> Option<Timestamp> {
         self.scores.remove(&peer);
-        let earlier = self
-            .bans
-            .get(&peer)
-            .map_or(0, |sentence| sentence.earlier + 1);
-        let length = if fault == Fault::Equivocation {
-            None
-        } else {
-            BAN_LENGTHS.get(earlier)
-        };
+        let earlier = self.bans.get(&peer).map_or(0, |sentence| sentence.earlier + 1);
+        let length = if fault == Fault::Equivocation { None } else { BAN_LENGTHS.get(earlier) };
         let until = length.map(|length| wall.saturating_add(*length));
-        self.sentence(
-            peer,
-            Sentence {
-                fault,
-                until,
-                earlier,
-            },
-        );
+        self.sentence(peer, Sentence { fault, until, earlier });
         until
     }
 
     /// Takes a ban from an earlier life.
     pub(crate) fn restore(&mut self, peer: NodeId, fault: Fault, until: Option<Timestamp>) {
-        self.sentence(
-            peer,
-            Sentence {
-                fault,
-                until,
-                earlier: 0,
-            },
-        );
+        self.sentence(peer, Sentence { fault, until, earlier: 0 });
     }
 
     /// Forgets a ban and the points that led to it.
@@ -165,9 +132,7 @@ impl Peers {
 
     /// Whether a peer is banned now.
     pub(crate) fn banned(&self, peer: &NodeId, wall: Timestamp) -> bool {
-        self.bans
-            .get(peer)
-            .is_some_and(|sentence| sentence.until.is_none_or(|until| until > wall))
+        self.bans.get(peer).is_some_and(|sentence| sentence.until.is_none_or(|until| until > wall))
     }
 
     /// All bans that are not over.
@@ -201,13 +166,8 @@ impl Peers {
     fn record(&mut self, peer: NodeId, score: Score) {
         self.scores.insert(peer, score);
         if self.scores.len() > SCORES_MAX {
-            let least = self
-                .scores
-                .iter()
-                .min_by(|(_, a), (_, b)| a.points.total_cmp(&b.points));
-            least
-                .map(|(peer, _)| *peer)
-                .and_then(|peer| self.scores.remove(&peer));
+            let least = self.scores.iter().min_by(|(_, a), (_, b)| a.points.total_cmp(&b.points));
+            least.map(|(peer, _)| *peer).and_then(|peer| self.scores.remove(&peer));
         }
     }
 
@@ -216,11 +176,8 @@ impl Peers {
         if self.bans.len() > BANS_MAX {
             let end =
                 |sentence: &Sentence| sentence.until.unwrap_or(Timestamp::from_millis(u64::MAX));
-            let soonest = self
-                .bans
-                .iter()
-                .min_by_key(|(_, sentence)| end(sentence))
-                .map(|(peer, _)| *peer);
+            let soonest =
+                self.bans.iter().min_by_key(|(_, sentence)| end(sentence)).map(|(peer, _)| *peer);
             soonest.and_then(|peer| self.bans.remove(&peer));
         }
     }
@@ -250,15 +207,9 @@ mod tests {
     #[test]
     fn clocks_and_delays_are_nobodys_fault() {
         let mut peers = Peers::default();
-        for fault in Fault::ALL
-            .into_iter()
-            .filter(|fault| fault.blame() == crate::Blame::Nobody)
-        {
+        for fault in Fault::ALL.into_iter().filter(|fault| fault.blame() == crate::Blame::Nobody) {
             for _ in 0..10_000 {
-                assert_eq!(
-                    peers.blame(peer(1), fault, at(0), WALL),
-                    Consequence::Tolerate
-                );
+                assert_eq!(peers.blame(peer(1), fault, at(0), WALL), Consequence::Tolerate);
             }
         }
         assert_eq!(peers.usage().0, 0);
@@ -268,16 +219,10 @@ mod tests {
     fn small_faults_add_up_and_are_forgiven_with_time() {
         let mut peers = Peers::default();
         for _ in 0..199 {
-            assert_eq!(
-                peers.blame(peer(1), Fault::OverQuota, at(0), WALL),
-                Consequence::Tolerate
-            );
+            assert_eq!(peers.blame(peer(1), Fault::OverQuota, at(0), WALL), Consequence::Tolerate);
         }
         assert!((peers.score(&peer(1), at(600)) + 49.75).abs() < 0.01);
-        assert_eq!(
-            peers.blame(peer(1), Fault::OverQuota, at(600), WALL),
-            Consequence::Tolerate
-        );
+        assert_eq!(peers.blame(peer(1), Fault::OverQuota, at(600), WALL), Consequence::Tolerate);
         for _ in 0..98 {
             peers.blame(peer(1), Fault::OverQuota, at(600), WALL);
         }

@@ -62,10 +62,7 @@ impl Rate {
         let quota = Quota::with_period(interval.max(Duration::from_nanos(1)))
             .expect("the interval is at least a nanosecond")
             .allow_burst(NonZeroU32::new(burst.max(1)).expect("at least one"));
-        Self {
-            limiter: RateLimiter::direct_with_clock(quota, clock.clone()),
-            clock: clock.clone(),
-        }
+        Self { limiter: RateLimiter::direct_with_clock(quota, clock.clone()), clock: clock.clone() }
     }
 
     /// Takes `units` if there are so many, else says when there will be.
@@ -109,12 +106,7 @@ struct LaneAllowance {
 impl Quotas {
     /// Quotas as the network's manifest says.
     pub(crate) const fn new(defence: Defence, clock: CoreClock) -> Self {
-        Self {
-            clock,
-            defence,
-            linked: BTreeMap::new(),
-            absent: BTreeMap::new(),
-        }
+        Self { clock, defence, linked: BTreeMap::new(), absent: BTreeMap::new() }
     }
 
     /// A peer is linked.
@@ -133,11 +125,8 @@ impl Quotas {
         };
         self.absent.retain(|_, (full, _)| *full > now);
         if self.absent.len() >= ABSENT_MAX {
-            let soonest = self
-                .absent
-                .iter()
-                .min_by_key(|(_, (full, _))| *full)
-                .map(|(peer, _)| *peer);
+            let soonest =
+                self.absent.iter().min_by_key(|(_, (full, _))| *full).map(|(peer, _)| *peer);
             soonest.and_then(|peer| self.absent.remove(&peer));
         }
         let full = now + Duration::from_secs(self.defence.burst_seconds.into());
@@ -159,10 +148,7 @@ impl Quotas {
 
     /// Peers whose quotas are kept, and the most there may be beside those linked.
     pub(crate) fn usage(&self) -> (usize, usize) {
-        (
-            self.linked.len() + self.absent.len(),
-            self.linked.len() + ABSENT_MAX,
-        )
+        (self.linked.len() + self.absent.len(), self.linked.len() + ABSENT_MAX)
     }
 }
 
@@ -173,20 +159,11 @@ impl Allowance {
                 let burst = per_second.saturating_mul(defence.burst_seconds);
                 Rate::new(per_second, Duration::from_secs(1), burst, clock)
             };
-            LaneAllowance {
-                frames: rate(frames),
-                bytes: rate(bytes),
-            }
+            LaneAllowance { frames: rate(frames), bytes: rate(bytes) }
         };
         Self {
-            control: lane(
-                defence.control_frames_per_second,
-                defence.control_bytes_per_second,
-            ),
-            data: lane(
-                defence.data_frames_per_second,
-                defence.data_bytes_per_second,
-            ),
+            control: lane(defence.control_frames_per_second, defence.control_bytes_per_second),
+            data: lane(defence.data_frames_per_second, defence.data_bytes_per_second),
         }
     }
 }
@@ -218,11 +195,7 @@ mod tests {
     fn a_peer_spends_its_burst_and_then_its_rate() {
         let (mut quotas, clock) = quotas(10);
         quotas.join(peer(1));
-        let spend = |n: u32| {
-            (0..n)
-                .filter(|_| quotas.admit(&peer(1), Lane::Control, 10))
-                .count()
-        };
+        let spend = |n: u32| (0..n).filter(|_| quotas.admit(&peer(1), Lane::Control, 10)).count();
         assert_eq!(spend(100), 20);
         clock.set(at(1));
         assert_eq!(spend(100), 10);
@@ -233,15 +206,10 @@ mod tests {
         let (mut quotas, _) = quotas(10);
         quotas.join(peer(1));
         quotas.join(peer(2));
-        let flood = (0..1000)
-            .filter(|_| quotas.admit(&peer(1), Lane::Control, 10))
-            .count();
+        let flood = (0..1000).filter(|_| quotas.admit(&peer(1), Lane::Control, 10)).count();
         assert_eq!(flood, 20);
         assert!(quotas.admit(&peer(2), Lane::Control, 10));
-        assert!(
-            quotas.admit(&peer(1), Lane::Data, 10),
-            "the lanes have quotas of their own"
-        );
+        assert!(quotas.admit(&peer(1), Lane::Data, 10), "the lanes have quotas of their own");
     }
 
     #[test]
@@ -249,9 +217,7 @@ mod tests {
         let (mut quotas, _) = quotas(10);
         quotas.join(peer(1));
         let megabyte = 1 << 20;
-        let admitted = (0..100)
-            .filter(|_| quotas.admit(&peer(1), Lane::Data, megabyte))
-            .count();
+        let admitted = (0..100).filter(|_| quotas.admit(&peer(1), Lane::Data, megabyte)).count();
         assert_eq!(admitted, 16, "two seconds of 8 MiB");
         assert!(
             !quotas.admit(&peer(1), Lane::Data, usize::MAX),

@@ -25,12 +25,7 @@ struct Support<G> {
 impl<C: Ord + Copy, S: Ord + Copy, G: Ord + Copy> Tally<C, S, G> {
     /// An empty tally in which each supporter supports at most `supports_max` open claims.
     pub(crate) const fn new(supports_max: usize) -> Self {
-        Self {
-            claims: BTreeMap::new(),
-            supporters: BTreeMap::new(),
-            supports_max,
-            next_order: 0,
-        }
+        Self { claims: BTreeMap::new(), supporters: BTreeMap::new(), supports_max, next_order: 0 }
     }
 
     /// Records that `supporter`, of `group`, supports `claim`. Saying it twice changes nothing.
@@ -66,11 +61,7 @@ impl<C: Ord + Copy, S: Ord + Copy, G: Ord + Copy> Tally<C, S, G> {
         let Some(supports) = self.claims.get(claim) else {
             return 0;
         };
-        supports
-            .values()
-            .map(|support| support.group)
-            .collect::<BTreeSet<_>>()
-            .len()
+        supports.values().map(|support| support.group).collect::<BTreeSet<_>>().len()
     }
 
     /// The claim is decided or over.
@@ -87,12 +78,7 @@ impl<C: Ord + Copy, S: Ord + Copy, G: Ord + Copy> Tally<C, S, G> {
 
     /// The supporter may no longer vote; what it said of open claims is taken back.
     pub(crate) fn withdraw(&mut self, supporter: &S) {
-        for claim in self
-            .supporters
-            .remove(supporter)
-            .into_iter()
-            .flat_map(BTreeMap::into_values)
-        {
+        for claim in self.supporters.remove(supporter).into_iter().flat_map(BTreeMap::into_values) {
             self.forget(&claim, supporter);
         }
     }

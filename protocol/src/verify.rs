@@ -54,10 +54,8 @@ pub struct Verdict {
 #[must_use]
 pub fn check_all(checks: Vec<(Ticket, Check)>, rng: &mut impl CryptoRng) -> Vec<Verdict> {
     let mut verdicts = Vec::with_capacity(checks.len());
-    let (mut message_tickets, mut messages) = (
-        Vec::with_capacity(checks.len()),
-        Vec::with_capacity(checks.len()),
-    );
+    let (mut message_tickets, mut messages) =
+        (Vec::with_capacity(checks.len()), Vec::with_capacity(checks.len()));
     let (mut proof_tickets, mut proofs) = (Vec::new(), Vec::new());
     for (ticket, check) in checks {
         match check {
@@ -72,25 +70,15 @@ pub fn check_all(checks: Vec<(Ticket, Check)>, rng: &mut impl CryptoRng) -> Vec<
         }
     }
     let messages = verify_all(messages, rng);
-    verdicts.extend(
-        message_tickets
-            .into_iter()
-            .zip(messages)
-            .map(|(ticket, result)| Verdict {
-                ticket,
-                outcome: outcome(result, Outcome::Publication, Subject::Publication),
-            }),
-    );
+    verdicts.extend(message_tickets.into_iter().zip(messages).map(|(ticket, result)| Verdict {
+        ticket,
+        outcome: outcome(result, Outcome::Publication, Subject::Publication),
+    }));
     let proofs = verify_all(proofs, rng);
-    verdicts.extend(
-        proof_tickets
-            .into_iter()
-            .zip(proofs)
-            .map(|(ticket, result)| Verdict {
-                ticket,
-                outcome: outcome(result, Outcome::Proof, Subject::Proof),
-            }),
-    );
+    verdicts.extend(proof_tickets.into_iter().zip(proofs).map(|(ticket, result)| Verdict {
+        ticket,
+        outcome: outcome(result, Outcome::Proof, Subject::Proof),
+    }));
     verdicts
 }
 

@@ -96,17 +96,11 @@ impl Frame {
             Body::Publication(publication) => decode_publication(publication, bytes, network),
             Body::Vouch(vouch) => {
                 let topic = network.topic_at(vouch.topic).ok_or(Fault::UnknownTopic)?;
-                Ok(Self::Vouch {
-                    topic,
-                    ids: decode_ids(&vouch.ids)?,
-                })
+                Ok(Self::Vouch { topic, ids: decode_ids(&vouch.ids)? })
             }
             Body::Graft(graft) => {
                 let topic = network.topic_at(graft.topic).ok_or(Fault::UnknownTopic)?;
-                Ok(Self::Graft {
-                    topic,
-                    ids: decode_ids(&graft.ids)?,
-                })
+                Ok(Self::Graft { topic, ids: decode_ids(&graft.ids)? })
             }
             Body::Prune(prune) => {
                 let topic = network.topic_at(prune.topic).ok_or(Fault::UnknownTopic)?;
@@ -127,17 +121,13 @@ impl Frame {
                 generation: hello.generation,
                 agent: hello.agent.clone(),
             }),
-            Self::Vouch { topic, ids } => Body::Vouch(schema::Vouch {
-                topic: topic.index().into(),
-                ids: encode_ids(ids),
-            }),
-            Self::Graft { topic, ids } => Body::Graft(schema::Graft {
-                topic: topic.index().into(),
-                ids: encode_ids(ids),
-            }),
-            Self::Prune { topic } => Body::Prune(schema::Prune {
-                topic: topic.index().into(),
-            }),
+            Self::Vouch { topic, ids } => {
+                Body::Vouch(schema::Vouch { topic: topic.index().into(), ids: encode_ids(ids) })
+            }
+            Self::Graft { topic, ids } => {
+                Body::Graft(schema::Graft { topic: topic.index().into(), ids: encode_ids(ids) })
+            }
+            Self::Prune { topic } => Body::Prune(schema::Prune { topic: topic.index().into() }),
             Self::Proof(proof) => {
                 let (first, second) = proof.headers();
                 Body::Proof(schema::Proof {
@@ -200,11 +190,7 @@ fn decode_publication(
 /// Bytes of the canonical frame of a publication.
 fn publication_len(header_bytes: usize, payload_bytes: usize) -> usize {
     let field = |bytes: usize| {
-        if bytes == 0 {
-            0
-        } else {
-            1 + encoded_len_varint(bytes as u64) + bytes
-        }
+        if bytes == 0 { 0 } else { 1 + encoded_len_varint(bytes as u64) + bytes }
     };
     let inner = field(header_bytes) + field(SIGNATURE_BYTES) + field(payload_bytes);
     1 + encoded_len_varint(inner as u64) + inner
@@ -228,9 +214,7 @@ fn decode_signed(
     }
     let signature = Signature::try_from(signature).map_err(|_| Fault::Malformed)?;
     let header = decode_header(&encoded, network)?;
-    Ok(SignedHeader::from_parts(
-        header, encoded, signature, network,
-    ))
+    Ok(SignedHeader::from_parts(header, encoded, signature, network))
 }
 
 fn decode_header(encoded: &Bytes, network: &Network) -> Result<Header, Fault> {
@@ -239,12 +223,7 @@ fn decode_header(encoded: &Bytes, network: &Network) -> Result<Header, Fault> {
     let payload_digest = Digest::try_from(&*wire.payload_digest).map_err(|_| Fault::Malformed)?;
     let topic = network.topic_at(wire.topic).ok_or(Fault::UnknownTopic)?;
     Ok(Header {
-        slot: Slot {
-            author,
-            topic,
-            generation: wire.generation,
-            seq: wire.seq,
-        },
+        slot: Slot { author, topic, generation: wire.generation, seq: wire.seq },
         timestamp: Timestamp::from_millis(wire.timestamp_ms),
         lifetime: core::time::Duration::from_millis(wire.lifetime_ms.into()),
         payload_len: wire.payload_len,
@@ -254,8 +233,7 @@ fn decode_header(encoded: &Bytes, network: &Network) -> Result<Header, Fault> {
 
 fn encode_ids(ids: &[MessageId]) -> Bytes {
     let mut bytes = Vec::with_capacity(ids.len() * MessageId::LEN);
-    ids.iter()
-        .for_each(|id| bytes.extend_from_slice(id.as_bytes()));
+    ids.iter().for_each(|id| bytes.extend_from_slice(id.as_bytes()));
     bytes.into()
 }
 

@@ -34,9 +34,7 @@ impl Outlet {
             let rate = Rate::new(topic.rate_per_minute, minute, topic.burst, clock);
             (id, Channel { next_seq: 0, rate })
         };
-        Self {
-            topics: network.topics().map(channel).collect(),
-        }
+        Self { topics: network.topics().map(channel).collect() }
     }
 }
 
@@ -49,38 +47,20 @@ impl Core {
         lifetime: Option<Duration>,
     ) -> Result<Receipt, Refusal> {
         let lifetime = self.publishable(topic, &payload, lifetime)?;
-        let channel = self
-            .outlet
-            .topics
-            .get_mut(&topic)
-            .expect("there is a channel for each topic");
-        channel
-            .rate
-            .take(1)
-            .map_err(|retry_after| Refusal::OverRate { retry_after })?;
-        let slot = Slot {
-            author: self.me,
-            topic,
-            generation: self.generation,
-            seq: channel.next_seq,
-        };
-        let message = Publication::sign(
-            slot,
-            self.wall(),
-            lifetime,
-            payload,
-            &self.keypair,
-            &self.network,
-        );
+        let channel =
+            self.outlet.topics.get_mut(&topic).expect("there is a channel for each topic");
+        channel.rate.take(1).map_err(|retry_after| Refusal::OverRate { retry_after })?;
+        let slot =
+            Slot { author: self.me, topic, generation: self.generation, seq: channel.next_seq };
+        let message =
+            Publication::sign(slot, self.wall(), lifetime, payload, &self.keypair, &self.network);
         // Nothing is sent that was not verified, our own not excepted: it is the only way to the type.
         let message = verify(Untrusted::new(message)).expect("a key verifies what it signed");
         match self.ledger.record(&message, None) {
             Entry::New => {}
             // The wall clock was set back into windows that are full.
             Entry::OverRate | Entry::Full | Entry::Known | Entry::Conflict(_) => {
-                return Err(Refusal::OverRate {
-                    retry_after: RATE_WINDOW,
-                });
+                return Err(Refusal::OverRate { retry_after: RATE_WINDOW });
             }
         }
         if let Some(channel) = self.outlet.topics.get_mut(&topic) {
@@ -89,19 +69,11 @@ impl Core {
         let id = message.id();
         let (mut cx, _, gossip, _) = self.lend();
         let spread = gossip.spread(&message, None, &mut cx);
-        let event = Event::Relayed {
-            id,
-            from: None,
-            pushed: spread.pushed,
-            vouched: spread.vouched,
-        };
+        let event =
+            Event::Relayed { id, from: None, pushed: spread.pushed, vouched: spread.vouched };
         self.effects.push_back(Effect::Event(event));
         self.tell_acceptance(acceptance::Event::Published { topic });
-        Ok(Receipt {
-            id,
-            sent_to: spread.pushed,
-            queued: spread.pushed == 0,
-        })
+        Ok(Receipt { id, sent_to: spread.pushed, queued: spread.pushed == 0 })
     }
 
     fn publishable(
@@ -116,17 +88,11 @@ impl Core {
         }
         let max = rules.payload_bytes_max;
         if u32::try_from(payload.len()).map_or(true, |bytes| bytes > max) {
-            return Err(Refusal::Oversize {
-                bytes: payload.len(),
-                max,
-            });
+            return Err(Refusal::Oversize { bytes: payload.len(), max });
         }
         let lifetime = lifetime.unwrap_or(rules.lifetime_max);
         if lifetime < Duration::from_millis(1) || lifetime > rules.lifetime_max {
-            return Err(Refusal::Lifetime {
-                lifetime,
-                max: rules.lifetime_max,
-            });
+            return Err(Refusal::Lifetime { lifetime, max: rules.lifetime_max });
         }
         Ok(lifetime)
     }

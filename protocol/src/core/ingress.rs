@@ -107,8 +107,7 @@ impl Core {
 
     /// A message came that is known: the link was one too many, and its sender stands behind the message.
     fn repeated(&mut self, id: MessageId, topic: TopicId, from: NodeId) {
-        self.effects
-            .push_back(Effect::Event(Event::Duplicate { id, from }));
+        self.effects.push_back(Effect::Event(Event::Duplicate { id, from }));
         self.tell_gossip(gossip::Event::Duplicate { id, topic, from });
         self.count_vouches(from, topic, vec![id]);
     }
@@ -117,23 +116,14 @@ impl Core {
     fn twin(&mut self, generation: u64) {
         if !self.twin_reported {
             self.twin_reported = true;
-            self.effects
-                .push_back(Effect::Event(Event::Twin { generation }));
+            self.effects.push_back(Effect::Event(Event::Twin { generation }));
         }
     }
 
     fn vouched(&mut self, from: NodeId, topic: TopicId, ids: Vec<MessageId>) {
-        let lacking: Vec<_> = ids
-            .iter()
-            .filter(|id| !self.ledger.contains(id))
-            .copied()
-            .collect();
+        let lacking: Vec<_> = ids.iter().filter(|id| !self.ledger.contains(id)).copied().collect();
         if !lacking.is_empty() {
-            self.tell_gossip(gossip::Event::Vouched {
-                from,
-                topic,
-                ids: lacking,
-            });
+            self.tell_gossip(gossip::Event::Vouched { from, topic, ids: lacking });
         }
         self.count_vouches(from, topic, ids);
     }
@@ -183,10 +173,7 @@ impl Core {
                     Subject::Proof => Fault::FalseProof,
                 };
                 self.accuse(pending.from, fault);
-                pending
-                    .also
-                    .into_iter()
-                    .for_each(|also| self.accuse(also, fault));
+                pending.also.into_iter().for_each(|also| self.accuse(also, fault));
             }
         }
     }
@@ -234,10 +221,7 @@ impl Core {
         let Some(pending) = self.intake.finish(ticket) else {
             return;
         };
-        self.tell_gossip(gossip::Event::Refused {
-            id: message.id(),
-            from: pending.from,
-        });
+        self.tell_gossip(gossip::Event::Refused { id: message.id(), from: pending.from });
         self.tell_acceptance(acceptance::Event::Refused { id: message.id() });
     }
 
@@ -276,20 +260,13 @@ impl Core {
         let (id, topic, from) = (message.id(), message.header().slot.topic, pending.from);
         let (mut cx, _, gossip, _) = self.lend();
         let spread = gossip.spread(&message, Some(from), &mut cx);
-        let event = Event::Relayed {
-            id,
-            from: Some(from),
-            pushed: spread.pushed,
-            vouched: spread.vouched,
-        };
+        let event =
+            Event::Relayed { id, from: Some(from), pushed: spread.pushed, vouched: spread.vouched };
         self.effects.push_back(Effect::Event(event));
         self.tell_acceptance(acceptance::Event::Held { message, from });
         // Whoever sends a message stands behind it.
         self.count_vouches(from, topic, vec![id]);
-        pending
-            .also
-            .into_iter()
-            .for_each(|also| self.repeated(id, topic, also));
+        pending.also.into_iter().for_each(|also| self.repeated(id, topic, also));
     }
 }
 

@@ -48,10 +48,8 @@ pub(super) enum Admission {
 impl Intake {
     /// Admits a frame of `bytes` with this digest of what was received.
     pub(super) fn admit(&mut self, from: NodeId, digest: Digest, bytes: usize) -> Admission {
-        if let Some(pending) = self
-            .by_digest
-            .get(&digest)
-            .and_then(|ticket| self.tickets.get_mut(ticket))
+        if let Some(pending) =
+            self.by_digest.get(&digest).and_then(|ticket| self.tickets.get_mut(ticket))
         {
             if pending.from != from
                 && !pending.also.contains(&from)
@@ -70,15 +68,7 @@ impl Intake {
         let ticket = Ticket(self.next);
         self.next = self.next.saturating_add(1);
         self.by_digest.insert(digest, ticket);
-        self.tickets.insert(
-            ticket,
-            Pending {
-                from,
-                also: Vec::new(),
-                digest,
-                weight,
-            },
-        );
+        self.tickets.insert(ticket, Pending { from, also: Vec::new(), digest, weight });
         Admission::Check(ticket)
     }
 
@@ -103,17 +93,8 @@ impl Intake {
     /// How full it is, with this many links.
     pub(super) fn bound(&self, links: usize) -> Bound {
         let used = self.bytes.values().sum();
-        let max = self
-            .bytes
-            .len()
-            .max(links)
-            .max(1)
-            .saturating_mul(BYTES_PER_PEER_MAX);
-        Bound {
-            name: "core.intake_bytes",
-            used,
-            max,
-        }
+        let max = self.bytes.len().max(links).max(1).saturating_mul(BYTES_PER_PEER_MAX);
+        Bound { name: "core.intake_bytes", used, max }
     }
 }
 
@@ -150,17 +131,11 @@ mod tests {
         let mut intake = Intake::default();
         let admitted = (0u32..100_000)
             .filter(|n| {
-                matches!(
-                    intake.admit(peer(1), digest(&n.to_be_bytes()), 100),
-                    Admission::Check(_)
-                )
+                matches!(intake.admit(peer(1), digest(&n.to_be_bytes()), 100), Admission::Check(_))
             })
             .count();
         assert_eq!(admitted, BYTES_PER_PEER_MAX / 612);
-        assert!(matches!(
-            intake.admit(peer(2), digest(b"honest"), 100),
-            Admission::Check(_)
-        ));
+        assert!(matches!(intake.admit(peer(2), digest(b"honest"), 100), Admission::Check(_)));
         assert!(intake.bound(2).used <= intake.bound(2).max);
     }
 }

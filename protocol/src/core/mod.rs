@@ -79,13 +79,7 @@ impl Core {
     /// knows whom it will choose.
     #[must_use]
     pub fn new(config: Config, keypair: Keypair, seed: [u8; 32]) -> Self {
-        let Config {
-            network,
-            generation,
-            outbound_target,
-            validator,
-            agent,
-        } = config;
+        let Config { network, generation, outbound_target, validator, agent } = config;
         let me = keypair.id();
         let clock = CoreClock::default();
         let agent = agent
@@ -97,11 +91,7 @@ impl Core {
             me,
             outbound_target: outbound_target.max(usize::from(network.witnesses_max())),
             grouping: network.defence().grouping,
-            hello: Hello {
-                version: VERSION,
-                generation,
-                agent,
-            },
+            hello: Hello { version: VERSION, generation, agent },
         };
         Self {
             keypair,
@@ -201,19 +191,13 @@ impl Core {
             Input::DialFailed { peer } => self.tell_links(links::Event::DialFailed { peer }),
             Input::Received { from, lane, frame } => self.received(from, lane, &frame),
             Input::Misbehaved { peer, fault } => self.accuse(peer, fault),
-            Input::Verdicts(verdicts) => verdicts
-                .into_iter()
-                .for_each(|verdict| self.verdict(verdict)),
+            Input::Verdicts(verdicts) => {
+                verdicts.into_iter().for_each(|verdict| self.verdict(verdict))
+            }
             Input::Validated { ticket, judgement } => self.validated(ticket, judgement),
-            Input::Publish {
-                request,
-                topic,
-                payload,
-                lifetime,
-            } => {
+            Input::Publish { request, topic, payload, lifetime } => {
                 let outcome = self.publish(topic, payload, lifetime);
-                self.effects
-                    .push_back(Effect::Published { request, outcome });
+                self.effects.push_back(Effect::Published { request, outcome });
             }
             Input::Subscribe { topic } => {
                 self.tell_acceptance(acceptance::Event::Subscribed { topic })
@@ -223,8 +207,7 @@ impl Core {
             }
             Input::Pardon { peer } => {
                 if self.peers.pardon(&peer) {
-                    self.effects
-                        .push_back(Effect::Store(Record::Pardon { peer }));
+                    self.effects.push_back(Effect::Store(Record::Pardon { peer }));
                 }
             }
             Input::Loaded(records) => records.into_iter().for_each(|record| self.loaded(record)),
@@ -270,23 +253,16 @@ impl Core {
             match signal {
                 Signal::Fault { from, fault } => self.accuse(from, fault),
                 Signal::Joined { peer, role } => {
-                    self.effects
-                        .push_back(Effect::Event(Event::LinkUp { peer, role }));
+                    self.effects.push_back(Effect::Event(Event::LinkUp { peer, role }));
                     let proofs = self.ledger.proofs().take(PROOFS_AT_JOIN_MAX);
-                    let frames: Vec<_> = proofs
-                        .map(|proof| Frame::Proof((**proof).clone()).encode())
-                        .collect();
-                    let send = |frame| Effect::Send {
-                        to: peer,
-                        class: Class::Evidence,
-                        frame,
-                    };
+                    let frames: Vec<_> =
+                        proofs.map(|proof| Frame::Proof((**proof).clone()).encode()).collect();
+                    let send = |frame| Effect::Send { to: peer, class: Class::Evidence, frame };
                     self.effects.extend(frames.into_iter().map(send));
                     self.tell_gossip(gossip::Event::Joined { peer });
                 }
                 Signal::Left { peer } => {
-                    self.effects
-                        .push_back(Effect::Event(Event::LinkDown { peer }));
+                    self.effects.push_back(Effect::Event(Event::LinkDown { peer }));
                     self.tell_gossip(gossip::Event::Left { peer });
                 }
             }
@@ -306,12 +282,7 @@ impl Core {
     fn blame(&mut self, from: Option<NodeId>, blamed: Option<NodeId>, fault: Fault) {
         let seen = self.faults.entry(fault).or_default();
         *seen = seen.saturating_add(1);
-        let event = Event::Fault {
-            from,
-            blamed,
-            blame: fault.blame(),
-            fault,
-        };
+        let event = Event::Fault { from, blamed, blame: fault.blame(), fault };
         self.effects.push_back(Effect::Event(event));
         let Some(blamed) = blamed.filter(|blamed| *blamed != self.me) else {
             return;
@@ -323,16 +294,8 @@ impl Core {
             Consequence::Tolerate => {}
             Consequence::Disconnect => self.close(blamed, fault, false),
             Consequence::Ban { until } => {
-                self.effects.push_back(Effect::Store(Record::Ban {
-                    peer: blamed,
-                    fault,
-                    until,
-                }));
-                self.effects.push_back(Effect::Event(Event::Banned {
-                    peer: blamed,
-                    fault,
-                    until,
-                }));
+                self.effects.push_back(Effect::Store(Record::Ban { peer: blamed, fault, until }));
+                self.effects.push_back(Effect::Event(Event::Banned { peer: blamed, fault, until }));
                 self.tell_acceptance(acceptance::Event::Distrusted { peer: blamed });
                 self.tell_links(links::Event::Banned { peer: blamed });
                 self.close(blamed, fault, true);
@@ -341,11 +304,7 @@ impl Core {
     }
 
     fn close(&mut self, peer: NodeId, fault: Fault, banned: bool) {
-        self.effects.push_back(Effect::Disconnect {
-            peer,
-            fault: Some(fault),
-            banned,
-        });
+        self.effects.push_back(Effect::Disconnect { peer, fault: Some(fault), banned });
         self.disconnected(peer);
     }
 
@@ -361,19 +320,10 @@ impl Core {
             .joined()
             .map(|(peer, _)| peer)
             .filter(|peer| Some(*peer) != from && *peer != author);
-        let send = |to| Effect::Send {
-            to,
-            class: Class::Evidence,
-            frame: frame.clone(),
-        };
+        let send = |to| Effect::Send { to, class: Class::Evidence, frame: frame.clone() };
         self.effects.extend(others.map(send));
-        self.effects.push_back(Effect::Store(Record::Proof {
-            author,
-            frame: frame.clone(),
-        }));
-        self.effects.push_back(Effect::Event(Event::Exposed {
-            proof: proof.clone(),
-        }));
+        self.effects.push_back(Effect::Store(Record::Proof { author, frame: frame.clone() }));
+        self.effects.push_back(Effect::Event(Event::Exposed { proof: proof.clone() }));
         self.blame(from, Some(author), Fault::Equivocation);
     }
 
@@ -414,11 +364,7 @@ impl Core {
             pair("links.candidates", self.links.usage()),
             pair("quota.peers", self.quotas.usage()),
         ];
-        self.gossip
-            .bounds()
-            .chain(self.acceptance.bounds(links))
-            .chain(rest)
-            .collect()
+        self.gossip.bounds().chain(self.acceptance.bounds(links)).chain(rest).collect()
     }
 }
 
@@ -436,16 +382,8 @@ impl Participant for Core {
     }
 
     fn deadline(&self) -> Option<Time> {
-        let machines = [
-            self.links.deadline(),
-            self.gossip.deadline(),
-            self.acceptance.deadline(),
-        ];
-        machines
-            .into_iter()
-            .chain([self.sweep_at()])
-            .flatten()
-            .min()
+        let machines = [self.links.deadline(), self.gossip.deadline(), self.acceptance.deadline()];
+        machines.into_iter().chain([self.sweep_at()]).flatten().min()
     }
 
     fn snapshot(&self) -> Snapshot {
@@ -454,11 +392,7 @@ impl Participant for Core {
             peer,
             role: link.role,
             age: self.now.since(link.since),
-            agent: link
-                .hello
-                .as_ref()
-                .map(|hello| hello.agent.clone())
-                .unwrap_or_default(),
+            agent: link.hello.as_ref().map(|hello| hello.agent.clone()).unwrap_or_default(),
             generation: link.hello.as_ref().map_or(0, |hello| hello.generation),
             score: self.peers.score(&peer, self.now),
             eager_topics: self.gossip.eager_topics(&peer, topics()),

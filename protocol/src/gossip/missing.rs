@@ -45,21 +45,14 @@ struct Wanted {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// Ask this peer.
-    Ask {
-        peer: NodeId,
-        topic: TopicId,
-        id: MessageId,
-    },
+    Ask { peer: NodeId, topic: TopicId, id: MessageId },
     /// This peer was asked and did not serve.
     Broken { peer: NodeId },
 }
 
 impl Default for Missing {
     fn default() -> Self {
-        Self {
-            messages: FairMap::new(MISSING_MAX),
-            timers: BTreeSet::new(),
-        }
+        Self { messages: FairMap::new(MISSING_MAX), timers: BTreeSet::new() }
     }
 }
 
@@ -67,22 +60,20 @@ impl Missing {
     /// A peer says that it has a message that we lack.
     pub(super) fn vouched(&mut self, id: MessageId, topic: TopicId, from: NodeId, now: Time) {
         if let Some(wanted) = self.messages.get_mut(&id) {
-            if !wanted.concerns(&from) && wanted.vouchers.len() < VOUCHERS_MAX {
-                wanted.vouchers.push(from);
+            if wanted.concerns(&from) || wanted.vouchers.len() >= VOUCHERS_MAX {
+                return;
+            }
+            // Everybody was asked, and the timer waits for nothing but promises: bring it forward.
+            if wanted.vouchers.is_empty() {
                 self.timers.remove(&(wanted.timer, id));
-                // It may have been waiting for nothing but a promise.
                 wanted.timer = wanted.timer.min(now + NEXT_ASK);
                 self.timers.insert((wanted.timer, id));
             }
+            wanted.vouchers.push(from);
             return;
         }
         let timer = now + FIRST_ASK;
-        let wanted = Wanted {
-            topic,
-            vouchers: vec![from],
-            asked: Vec::new(),
-            timer,
-        };
+        let wanted = Wanted { topic, vouchers: vec![from], asked: Vec::new(), timer };
         self.timers.insert((timer, id));
         for (evicted, wanted) in self.messages.insert(id, from, 1, wanted) {
             self.timers.remove(&(wanted.timer, evicted));
@@ -95,11 +86,7 @@ impl Missing {
             return Vec::new();
         };
         self.timers.remove(&(wanted.timer, *id));
-        let Wanted {
-            mut vouchers,
-            asked,
-            ..
-        } = wanted;
+        let Wanted { mut vouchers, asked, .. } = wanted;
         vouchers.extend(asked.into_iter().map(|(peer, _)| peer));
         vouchers
     }
@@ -113,12 +100,8 @@ impl Missing {
 
     /// A peer is gone: it cannot be asked, and owes nothing.
     pub(super) fn leave(&mut self, peer: &NodeId) {
-        let concerned: Vec<MessageId> = self
-            .messages
-            .iter()
-            .filter(|(_, w)| w.concerns(peer))
-            .map(|(id, _)| *id)
-            .collect();
+        let concerned: Vec<MessageId> =
+            self.messages.iter().filter(|(_, w)| w.concerns(peer)).map(|(id, _)| *id).collect();
         for id in concerned {
             if let Some(wanted) = self.messages.get_mut(&id) {
                 wanted.vouchers.retain(|voucher| voucher != peer);
@@ -181,11 +164,7 @@ impl Wanted {
         let index = usize::try_from(rng.next_u32()).unwrap_or(0) % self.vouchers.len();
         let peer = self.vouchers.swap_remove(index);
         self.asked.push((peer, now + PROMISE));
-        Some(Step::Ask {
-            peer,
-            topic: self.topic,
-            id,
-        })
+        Some(Step::Ask { peer, topic: self.topic, id })
     }
 
     /// When to look at it again; `None` if there is nothing left to do.

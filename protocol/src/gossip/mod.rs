@@ -51,25 +51,13 @@ pub(crate) enum Event {
     /// A payload is here, not verified yet. `id` is the digest of its header, not a claim.
     Seen { id: MessageId, from: NodeId },
     /// A payload came that we had.
-    Duplicate {
-        id: MessageId,
-        topic: TopicId,
-        from: NodeId,
-    },
+    Duplicate { id: MessageId, topic: TopicId, from: NodeId },
     /// A verified message will not be passed on, whoever has it: do not ask for it again.
     Refused { id: MessageId, from: NodeId },
     /// A peer says that it holds these; we lack them.
-    Vouched {
-        from: NodeId,
-        topic: TopicId,
-        ids: Vec<MessageId>,
-    },
+    Vouched { from: NodeId, topic: TopicId, ids: Vec<MessageId> },
     /// A peer asks for these, and to be eager.
-    Grafted {
-        from: NodeId,
-        topic: TopicId,
-        ids: Vec<MessageId>,
-    },
+    Grafted { from: NodeId, topic: TopicId, ids: Vec<MessageId> },
     /// A peer asks to be lazy.
     Pruned { from: NodeId, topic: TopicId },
 }
@@ -96,10 +84,7 @@ impl Gossip {
         if let Some(from) = from {
             self.trees.graft(from, topic);
         }
-        let mut spread = Spread {
-            pushed: 0,
-            vouched: 0,
-        };
+        let mut spread = Spread { pushed: 0, vouched: 0 };
         for (peer, eager) in self.trees.neighbours(topic) {
             if eager && Some(peer) != from && !holders.contains(&peer) {
                 spread.pushed += 1;
@@ -123,16 +108,8 @@ impl Gossip {
     pub(crate) fn flush(&mut self, cx: &mut Cx<'_>) {
         while let Some(((peer, topic), ids)) = self.outbox.pop_first() {
             for ids in ids.chunks(IDS_MAX) {
-                let frame = Frame::Vouch {
-                    topic,
-                    ids: ids.to_vec(),
-                }
-                .encode();
-                cx.order(Effect::Send {
-                    to: peer,
-                    class: Class::Vouch,
-                    frame,
-                });
+                let frame = Frame::Vouch { topic, ids: ids.to_vec() }.encode();
+                cx.order(Effect::Send { to: peer, class: Class::Vouch, frame });
             }
         }
     }
@@ -148,28 +125,19 @@ impl Gossip {
         peer: &NodeId,
         topics: impl Iterator<Item = TopicId>,
     ) -> usize {
-        topics
-            .filter(|topic| self.trees.eager(peer, *topic))
-            .count()
+        topics.filter(|topic| self.trees.eager(peer, *topic)).count()
     }
 
     /// How full the collections are.
     pub(crate) fn bounds(&self) -> impl Iterator<Item = Bound> {
-        self.store
-            .bounds()
-            .into_iter()
-            .chain([self.missing.bound()])
+        self.store.bounds().into_iter().chain([self.missing.bound()])
     }
 
     /// Tells a newcomer what is here, and gives it what nobody was here to get.
     fn welcome(&mut self, peer: NodeId, cx: &mut Cx<'_>) {
         self.trees.join(peer);
         for frame in self.store.take_unsent() {
-            cx.order(Effect::Send {
-                to: peer,
-                class: Class::Payload,
-                frame,
-            });
+            cx.order(Effect::Send { to: peer, class: Class::Payload, frame });
         }
         for (topic, ids) in self.store.recent() {
             self.outbox.entry((peer, topic)).or_default().extend(ids);
@@ -183,11 +151,9 @@ impl Gossip {
         self.trees.graft(from, topic);
         for id in ids {
             match self.store.serve(id, from) {
-                Serve::Frame(frame) => cx.order(Effect::Send {
-                    to: from,
-                    class: Class::Requested,
-                    frame,
-                }),
+                Serve::Frame(frame) => {
+                    cx.order(Effect::Send { to: from, class: Class::Requested, frame })
+                }
                 Serve::Greedy => cx.fault(from, Fault::Greedy),
                 Serve::Unknown => {}
             }
@@ -196,16 +162,8 @@ impl Gossip {
 
     fn ask(&mut self, peer: NodeId, topic: TopicId, id: MessageId, cx: &mut Cx<'_>) {
         self.trees.graft(peer, topic);
-        let frame = Frame::Graft {
-            topic,
-            ids: vec![id],
-        }
-        .encode();
-        cx.order(Effect::Send {
-            to: peer,
-            class: Class::Tree,
-            frame,
-        });
+        let frame = Frame::Graft { topic, ids: vec![id] }.encode();
+        cx.order(Effect::Send { to: peer, class: Class::Tree, frame });
     }
 }
 
@@ -224,11 +182,7 @@ impl Machine for Gossip {
                 self.missing.kept(&id, &from);
                 if self.trees.prune(from, topic) {
                     let frame = Frame::Prune { topic }.encode();
-                    cx.order(Effect::Send {
-                        to: from,
-                        class: Class::Tree,
-                        frame,
-                    });
+                    cx.order(Effect::Send { to: from, class: Class::Tree, frame });
                 }
             }
             Event::Refused { id, from } => {
@@ -249,10 +203,7 @@ impl Machine for Gossip {
     }
 
     fn deadline(&self) -> Option<Time> {
-        [self.missing.deadline(), self.store.deadline()]
-            .into_iter()
-            .flatten()
-            .min()
+        [self.missing.deadline(), self.store.deadline()].into_iter().flatten().min()
     }
 
     fn tick(&mut self, cx: &mut Cx<'_>) {

@@ -82,13 +82,7 @@ impl Store {
         let (topic, frame) = (message.header().slot.topic, message.frame().clone());
         let weight = frame.len().saturating_add(OVERHEAD_BYTES);
         self.expiry.insert((expires, message.id()));
-        let stored = Stored {
-            frame,
-            topic,
-            unsent,
-            expires,
-            served: BTreeMap::new(),
-        };
+        let stored = Stored { frame, topic, unsent, expires, served: BTreeMap::new() };
         for (id, stored) in self.messages.insert(message.id(), from, weight, stored) {
             self.expiry.remove(&(stored.expires, id));
         }
@@ -108,12 +102,8 @@ impl Store {
 
     /// Our own messages that were published when nobody was linked.
     pub(super) fn take_unsent(&mut self) -> Vec<Bytes> {
-        let unsent: Vec<_> = self
-            .messages
-            .iter()
-            .filter(|(_, stored)| stored.unsent)
-            .map(|(id, _)| *id)
-            .collect();
+        let unsent: Vec<_> =
+            self.messages.iter().filter(|(_, stored)| stored.unsent).map(|(id, _)| *id).collect();
         let take = |id: MessageId| {
             let stored = self.messages.get_mut(&id)?;
             stored.unsent = false;
@@ -166,11 +156,7 @@ impl Store {
                 used: messages.weight(),
                 max: messages.weight_max(),
             },
-            Bound {
-                name: "gossip.refused",
-                used: refused.weight(),
-                max: refused.weight_max(),
-            },
+            Bound { name: "gossip.refused", used: refused.weight(), max: refused.weight_max() },
         ]
     }
 }

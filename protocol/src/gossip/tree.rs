@@ -35,21 +35,15 @@ impl Trees {
 
     /// Makes a neighbour lazy; `false` if it was, or is no neighbour.
     pub(super) fn prune(&mut self, peer: NodeId, topic: TopicId) -> bool {
-        self.neighbours
-            .get_mut(&peer)
-            .is_some_and(|lazy| lazy.insert(topic))
+        self.neighbours.get_mut(&peer).is_some_and(|lazy| lazy.insert(topic))
     }
 
     pub(super) fn eager(&self, peer: &NodeId, topic: TopicId) -> bool {
-        self.neighbours
-            .get(peer)
-            .is_some_and(|lazy| !lazy.contains(&topic))
+        self.neighbours.get(peer).is_some_and(|lazy| !lazy.contains(&topic))
     }
 
     /// All neighbours, and whether each is eager on the topic.
     pub(super) fn neighbours(&self, topic: TopicId) -> impl Iterator<Item = (NodeId, bool)> {
-        self.neighbours
-            .iter()
-            .map(move |(peer, lazy)| (*peer, !lazy.contains(&topic)))
+        self.neighbours.iter().map(move |(peer, lazy)| (*peer, !lazy.contains(&topic)))
     }
 }

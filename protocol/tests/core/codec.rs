@@ -1,0 +1,93 @@
+//! Frames survive the way there and back, and no bytes make the decoder panic or allocate much.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use forsooth_protocol::{
+    Fault, MessageId, Proof, Publication, Slot, Timestamp,
+    wire::{Frame, Hello},
+};
+use proptest::prelude::*;
+
+use crate::rig::{START, key, network};
+
+fn publication(author: u8, seq: u64, payload: &[u8]) -> Publication {
+    let network = network();
+    let topic = network.topic_id("open").unwrap();
+    let slot = Slot { author: key(author).id(), topic, generation: 1, seq };
+    let payload = Bytes::copy_from_slice(payload);
+    Publication::sign(slot, START, Duration::from_secs(9), payload, &key(author), &network)
+}
+
+fn frames() -> impl Strategy<Value = Frame> {
+    let topic = || network().topic_id("news").unwrap();
+    let ids = prop::collection::vec(any::<[u8; 32]>().prop_map(MessageId::from_bytes), 1..50);
+    let hello =
+        (any::<u32>(), any::<u64>(), "[ -~]{0,64}").prop_map(|(version, generation, agent)| {
+            Frame::Hello(Hello { version, generation, agent })
+        });
+    let message = (any::<u8>(), any::<u64>(), prop::collection::vec(any::<u8>(), 0..2000))
+        .prop_map(|(author, seq, payload)| Frame::Publication(publication(author, seq, &payload)));
+    let proof = (any::<u8>(), any::<u64>()).prop_map(|(author, seq)| {
+        let (one, two) = (publication(author, seq, b"a"), publication(author, seq, b"b"));
+        Frame::Proof(Proof::new(one.signed().clone(), two.signed().clone()).unwrap())
+    });
+    prop_oneof![
+        hello,
+        message,
+        proof,
+        ids.clone().prop_map(move |ids| Frame::Vouch { topic: topic(), ids }),
+        ids.prop_map(move |ids| Frame::Graft { topic: topic(), ids }),
+        Just(Frame::Prune { topic: topic() }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_frame_comes_back_as_it_went(frame in frames()) {
+        let decoded = Frame::decode(&frame.encode(), &network());
+        prop_assert_eq!(decoded.as_ref(), Ok(&frame));
+        prop_assert_eq!(decoded.unwrap().encode(), frame.encode());
+    }
+
+    #[test]
+    fn arbitrary_bytes_are_a_frame_or_a_fault(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        let _ = Frame::decode(&bytes.into(), &network());
+    }
+
+    #[test]
+    fn a_damaged_frame_is_a_frame_or_a_fault(
+        frame in frames(), at in any::<prop::sample::Index>(), to in any::<u8>(), cut in any::<bool>(),
+    ) {
+        let mut bytes = frame.encode().to_vec();
+        let at = at.index(bytes.len());
+        if cut { bytes.truncate(at) } else { bytes[at] = to }
+        let _ = Frame::decode(&bytes.into(), &network());
+    }
+}
+
+#[test]
+fn more_ids_than_the_bound_are_malformed() {
+    let network = network();
+    let topic = network.topic_id("open").unwrap();
+    let frame = |n: usize| Frame::Vouch { topic, ids: vec![MessageId::from_bytes([1; 32]); n] };
+    assert!(Frame::decode(&frame(1024).encode(), &network).is_ok());
+    assert_eq!(Frame::decode(&frame(1025).encode(), &network), Err(Fault::Malformed));
+    assert_eq!(Frame::decode(&frame(0).encode(), &network), Err(Fault::Malformed));
+}
+
+#[test]
+fn the_largest_frames_fit_their_lanes() {
+    use forsooth_protocol::wire::{CONTROL_FRAME_BYTES_MAX, DATA_FRAME_OVERHEAD_MAX, IDS_MAX};
+    let network = network();
+    let topic = network.topic_id("open").unwrap();
+    let vouch = Frame::Vouch { topic, ids: vec![MessageId::from_bytes([1; 32]); IDS_MAX] };
+    assert!(vouch.encode().len() <= CONTROL_FRAME_BYTES_MAX);
+    let slot = Slot { author: key(1).id(), topic, generation: u64::MAX, seq: u64::MAX };
+    let (at, long) = (Timestamp::from_millis(u64::MAX), Duration::from_secs(u64::MAX));
+    let payload = Bytes::from(vec![0; 1 << 20]);
+    let largest = Publication::sign(slot, at, long, payload, &key(1), &network);
+    assert!(largest.frame().len() <= (1 << 20) + DATA_FRAME_OVERHEAD_MAX);
+    let decoded = Frame::decode(largest.frame(), &network);
+    assert_eq!(decoded, Ok(Frame::Publication(largest)));
+}

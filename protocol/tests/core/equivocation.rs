@@ -1,0 +1,208 @@
+//! One slot, two messages: who is exposed, who is told, and who is not blamed.
+
+use std::time::Duration;
+
+use crate::rig::{Rig, delivered, key, pushed_to, sent, vouched_to};
+use forsooth_protocol::{
+    Effect, Event, Fault, Input, Proof, Record, Refusal, Slot,
+    wire::{Frame, VERSION},
+};
+
+fn publication(message: &forsooth_protocol::Publication) -> Frame {
+    Frame::Publication(message.clone())
+}
+
+fn stored_proofs(effects: &[Effect]) -> Vec<Record> {
+    let record = |effect: &Effect| match effect {
+        Effect::Store(record @ Record::Proof { .. }) => Some(record.clone()),
+        _ => None,
+    };
+    effects.iter().filter_map(record).collect()
+}
+
+#[test]
+fn an_equivocator_is_exposed_and_its_messengers_are_not_blamed() {
+    let mut rig = Rig::new();
+    let (one, other, third) = (rig.inbound(1), rig.inbound(2), rig.inbound(3));
+    let yes = rig.message(9, rig.open(), 0, "yes");
+    let no = rig.message(9, rig.open(), 0, "no");
+    rig.send(one, &publication(&yes));
+    let effects = rig.send(other, &publication(&no));
+
+    assert!(delivered(&effects).is_empty(), "the second message is not accepted");
+    assert!(pushed_to(&rig, &effects, third).is_empty(), "nor relayed");
+    assert!(vouched_to(&rig, &effects, other).is_empty(), "nor vouched for");
+    for peer in [one, other, third] {
+        let frames = sent(&rig, &effects, peer);
+        assert!(
+            matches!(frames.as_slice(), [Frame::Proof(proof)] if proof.author() == key(9).id())
+        );
+    }
+    assert_eq!(rig.banned(), [key(9).id()]);
+    assert!([one, other, third].iter().all(|peer| rig.linked(peer)));
+    assert_eq!(stored_proofs(&effects).len(), 1);
+}
+
+#[test]
+fn a_proof_is_under_400_bytes() {
+    let rig = Rig::new();
+    let slot = Slot { author: key(9).id(), topic: rig.open(), generation: u64::MAX, seq: u64::MAX };
+    let long = Duration::from_secs(3600);
+    let one = rig.sign(9, slot, rig.wall(), long, "yes");
+    let other = rig.sign(9, slot, rig.wall(), long, "no");
+    let proof = Proof::new(one.signed().clone(), other.signed().clone()).unwrap();
+    let bytes = Frame::Proof(proof).encode().len();
+    assert!(bytes < 400, "{bytes} bytes");
+}
+
+#[test]
+fn a_proof_travels_on_once_and_ahead_of_all_else() {
+    let mut rig = Rig::new();
+    let (from, other) = (rig.inbound(1), rig.inbound(2));
+    let one = rig.message(9, rig.open(), 0, "yes");
+    let two = rig.message(9, rig.open(), 0, "no");
+    let proof = Proof::new(one.signed().clone(), two.signed().clone()).unwrap();
+    let effects = rig.send(from, &Frame::Proof(proof.clone()));
+    assert_eq!(sent(&rig, &effects, other), [Frame::Proof(proof.clone())]);
+    assert!(sent(&rig, &effects, from).is_empty(), "it has it");
+    let again = rig.send(other, &Frame::Proof(proof));
+    assert!(again.is_empty());
+}
+
+#[test]
+fn an_exposed_author_is_not_heard_any_more_and_its_link_is_closed() {
+    let mut rig = Rig::new();
+    let (author, honest) = (rig.inbound(9), rig.inbound(1));
+    for text in ["yes", "no"] {
+        let message = rig.message(9, rig.open(), 0, text);
+        rig.send(author, &publication(&message));
+    }
+    assert!(!rig.linked(&author));
+    let later = rig.message(9, rig.open(), 1, "later");
+    let effects = rig.send(honest, &publication(&later));
+    assert!(delivered(&effects).is_empty());
+    assert!(rig.linked(&honest), "relaying an exposed author is no fault: not all know yet");
+    let again = rig.input(Input::Connected {
+        peer: author,
+        connection: forsooth_protocol::Connection {
+            direction: forsooth_protocol::Direction::Inbound,
+            remote: None,
+        },
+    });
+    assert!(matches!(again.as_slice(), [Effect::Disconnect { banned: true, .. }]));
+}
+
+#[test]
+fn newcomers_are_told_of_the_exposed() {
+    let mut rig = Rig::new();
+    let peer = rig.inbound(1);
+    for text in ["yes", "no"] {
+        let message = rig.message(9, rig.open(), 0, text);
+        rig.send(peer, &publication(&message));
+    }
+    rig.log.clear();
+    let newcomer = rig.inbound(2);
+    let frames = sent(&rig, &rig.log.clone(), newcomer);
+    assert!(frames.iter().any(|frame| matches!(frame, Frame::Proof(_))));
+}
+
+#[test]
+fn false_proofs_cost_their_sender_and_nobody_else() {
+    let cases: [fn(&Rig) -> Proof; 5] = [
+        // One header twice.
+        |rig| {
+            let one = rig.message(9, rig.open(), 0, "yes");
+            Proof::unchecked(one.signed().clone(), one.signed().clone())
+        },
+        // Two slots.
+        |rig| {
+            let (one, two) =
+                (rig.message(9, rig.open(), 0, "a"), rig.message(9, rig.open(), 1, "b"));
+            Proof::unchecked(one.signed().clone(), two.signed().clone())
+        },
+        // Two authors.
+        |rig| {
+            let (one, two) =
+                (rig.message(8, rig.open(), 0, "a"), rig.message(9, rig.open(), 0, "b"));
+            Proof::unchecked(one.signed().clone(), two.signed().clone())
+        },
+        // A signature of somebody else's.
+        |rig| {
+            let slot = Slot { author: key(8).id(), topic: rig.open(), generation: 1, seq: 0 };
+            let forge = |text| rig.sign(9, slot, rig.wall(), Duration::from_secs(1), text);
+            Proof::new(forge("a").signed().clone(), forge("b").signed().clone()).unwrap()
+        },
+        // The right two in the wrong order: there is one encoding of each proof.
+        |rig| {
+            let (one, two) =
+                (rig.message(9, rig.open(), 0, "a"), rig.message(9, rig.open(), 0, "b"));
+            let proof = Proof::new(one.signed().clone(), two.signed().clone()).unwrap();
+            let (first, second) = proof.headers();
+            Proof::unchecked(second.clone(), first.clone())
+        },
+    ];
+    for case in cases {
+        let mut rig = Rig::new();
+        let (liar, honest) = (rig.inbound(1), rig.inbound(2));
+        let frame = Frame::Proof(case(&rig));
+        let effects = rig.send(liar, &frame);
+        assert_eq!(rig.faults(), [Fault::FalseProof]);
+        assert_eq!(rig.banned(), [liar]);
+        assert!(sent(&rig, &effects, honest).is_empty(), "a false proof does not travel");
+    }
+}
+
+#[test]
+fn a_loaded_proof_is_verified_again_and_then_holds() {
+    let mut rig = Rig::new();
+    let peer = rig.inbound(1);
+    for text in ["yes", "no"] {
+        let message = rig.message(9, rig.open(), 0, text);
+        rig.send(peer, &publication(&message));
+    }
+    let records = stored_proofs(&rig.log);
+    let mut reborn = Rig::new();
+    reborn.input(Input::Loaded(records));
+    assert_eq!(reborn.snapshot().exposed, 1);
+    assert_eq!(reborn.banned(), [key(9).id()]);
+
+    let mut tampered = Rig::new();
+    let forged = {
+        let slot = Slot { author: key(8).id(), topic: rig.open(), generation: 1, seq: 0 };
+        let sign = |text| tampered.sign(9, slot, tampered.wall(), Duration::from_secs(1), text);
+        Proof::new(sign("a").signed().clone(), sign("b").signed().clone()).unwrap()
+    };
+    let frame = Frame::Proof(forged).encode();
+    tampered.input(Input::Loaded(vec![Record::Proof { author: key(8).id(), frame }]));
+    assert_eq!(tampered.snapshot().exposed, 0);
+    assert!(tampered.banned().is_empty(), "one does not ban oneself");
+}
+
+#[test]
+fn a_key_used_elsewhere_is_noticed_and_stops_publishing_once_exposed() {
+    let mut rig = Rig::new();
+    let peer = rig.inbound(1);
+    let topic = rig.open();
+    let publish = |rig: &mut Rig| {
+        let effects =
+            rig.input(Input::Publish { request: 0, topic, payload: "mine".into(), lifetime: None });
+        let outcome = |effect: &Effect| match effect {
+            Effect::Published { outcome, .. } => Some(*outcome),
+            _ => None,
+        };
+        effects.iter().find_map(outcome).unwrap()
+    };
+    publish(&mut rig).unwrap();
+    let mine = pushed_to(&rig, &rig.log.clone(), peer)[0];
+    let theirs = rig.message(200, topic, 0, "the other machine's");
+    assert_ne!(theirs.id(), mine);
+    let effects = rig.send(peer, &publication(&theirs));
+    assert!(effects.iter().any(|e| matches!(e, Effect::Event(Event::Twin { .. }))));
+
+    let other = rig.message(200, topic, 0, "and again");
+    let proof = Proof::new(theirs.signed().clone(), other.signed().clone()).unwrap();
+    rig.send(peer, &Frame::Proof(proof));
+    assert_eq!(publish(&mut rig), Err(Refusal::Exposed));
+    assert!(rig.banned().is_empty());
+    assert_eq!(VERSION, 1);
+}

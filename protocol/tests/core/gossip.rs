@@ -1,0 +1,250 @@
+//! The tree: who gets payloads, who gets ids, and how a broken tree is mended.
+
+use std::time::Duration;
+
+use forsooth_crypto::NodeId;
+use forsooth_protocol::{
+    Effect, Input, Lane, Participant as _, Publication, Receipt, Refusal, Time, wire::Frame,
+};
+
+use crate::rig::{Rig, delivered, key, pushed_to, sent, vouched_to};
+
+fn publish(
+    rig: &mut Rig,
+    payload: &'static str,
+    lifetime: Option<Duration>,
+) -> (Result<Receipt, Refusal>, Vec<Effect>) {
+    let topic = rig.open();
+    let effects =
+        rig.input(Input::Publish { request: 7, topic, payload: payload.into(), lifetime });
+    let outcome = effects.iter().find_map(|effect| match effect {
+        Effect::Published { request: 7, outcome } => Some(*outcome),
+        _ => None,
+    });
+    (outcome.unwrap(), effects)
+}
+
+fn relay(rig: &mut Rig, from: NodeId, message: &Publication) -> Vec<Effect> {
+    rig.send(from, &Frame::Publication(message.clone()))
+}
+
+#[test]
+fn a_newcomer_is_eager_and_a_duplicate_prunes() {
+    let mut rig = Rig::new();
+    let (one, two) = (rig.inbound(1), rig.inbound(2));
+    let first = rig.message(9, rig.open(), 0, "first");
+    let effects = relay(&mut rig, one, &first);
+    assert_eq!(pushed_to(&rig, &effects, two), [first.id()]);
+    let effects = relay(&mut rig, two, &first);
+    assert_eq!(sent(&rig, &effects, two), [Frame::Prune { topic: rig.open() }]);
+    assert!(
+        relay(&mut rig, two, &first).iter().all(|e| !matches!(e, Effect::Send { .. })),
+        "pruned once"
+    );
+
+    let second = rig.message(9, rig.open(), 1, "second");
+    let effects = relay(&mut rig, one, &second);
+    assert!(pushed_to(&rig, &effects, two).is_empty());
+    assert_eq!(
+        vouched_to(&rig, &effects, two),
+        [second.id()],
+        "what the tree does not carry, the vouch tells"
+    );
+}
+
+#[test]
+fn a_pruned_link_carries_ids_until_it_is_grafted() {
+    let mut rig = Rig::new();
+    let peer = rig.inbound(1);
+    rig.send(peer, &Frame::Prune { topic: rig.open() });
+    let (receipt, effects) = publish(&mut rig, "mine", None);
+    let receipt = receipt.unwrap();
+    assert_eq!((receipt.sent_to, vouched_to(&rig, &effects, peer)), (0, vec![receipt.id]));
+    let graft = Frame::Graft { topic: rig.open(), ids: vec![receipt.id] };
+    let effects = rig.send(peer, &graft);
+    assert_eq!(pushed_to(&rig, &effects, peer), [receipt.id]);
+    let (receipt, _) = publish(&mut rig, "more", None);
+    assert_eq!(receipt.unwrap().sent_to, 1);
+}
+
+#[test]
+fn who_has_vouched_is_not_sent_the_payload() {
+    let mut rig = Rig::new();
+    let (from, holder) = (rig.inbound(1), rig.inbound(2));
+    let message = rig.message(9, rig.open(), 0, "hi");
+    rig.vouch(holder, &message);
+    let effects = relay(&mut rig, from, &message);
+    assert!(pushed_to(&rig, &effects, holder).is_empty());
+    assert_eq!(vouched_to(&rig, &effects, holder), [message.id()], "it may have chosen us");
+}
+
+#[test]
+fn what_the_tree_does_not_bring_is_asked_of_one_voucher_after_another() {
+    let mut rig = Rig::new();
+    let (one, two) = (rig.inbound(1), rig.inbound(2));
+    let message = rig.message(9, rig.open(), 0, "hi");
+    rig.vouch(one, &message);
+    rig.vouch(two, &message);
+    assert!(rig.wait(Duration::from_millis(499)).is_empty(), "the tree is given its time");
+    let asked = |rig: &Rig, effects: &[Effect], peer| {
+        sent(rig, effects, peer)
+            .into_iter()
+            .filter(|frame| matches!(frame, Frame::Graft { .. }))
+            .count()
+    };
+    let effects = rig.wait(Duration::from_millis(10));
+    assert_eq!(asked(&rig, &effects, one) + asked(&rig, &effects, two), 1);
+    let effects = [effects, rig.wait(Duration::from_millis(300))].concat();
+    assert_eq!((asked(&rig, &effects, one), asked(&rig, &effects, two)), (1, 1));
+    relay(&mut rig, two, &message);
+    assert!(rig.wait(Duration::from_secs(20)).iter().all(|e| !matches!(e, Effect::Send { .. })));
+    assert!(rig.faults().is_empty(), "the message came: nobody can tell who was late");
+}
+
+#[test]
+fn nobody_here_means_kept_and_sent_to_the_first_who_comes() {
+    let mut rig = Rig::new();
+    let (receipt, _) = publish(&mut rig, "patience", None);
+    let receipt = receipt.unwrap();
+    assert_eq!((receipt.sent_to, receipt.queued), (0, true));
+    rig.log.clear();
+    let first = rig.inbound(1);
+    assert_eq!(pushed_to(&rig, &rig.log.clone(), first), [receipt.id]);
+    rig.log.clear();
+    let second = rig.inbound(2);
+    assert!(pushed_to(&rig, &rig.log.clone(), second).is_empty());
+    assert_eq!(vouched_to(&rig, &rig.log.clone(), second), [receipt.id]);
+}
+
+#[test]
+fn a_queued_message_is_forgotten_after_its_lifetime() {
+    let mut rig = Rig::new();
+    let (receipt, _) = publish(&mut rig, "short", Some(Duration::from_secs(1)));
+    assert!(receipt.unwrap().queued);
+    rig.wait(Duration::from_secs(15));
+    rig.log.clear();
+    let peer = rig.inbound(1);
+    assert!(pushed_to(&rig, &rig.log.clone(), peer).is_empty());
+}
+
+#[test]
+fn publishing_is_refused_with_a_reason_and_takes_no_slot() {
+    let mut rig = Rig::new();
+    let peer = rig.inbound(1);
+    let topic = rig.open();
+    let max = rig.network.topic(topic).payload_bytes_max;
+    let payload = vec![0; max as usize + 1].into();
+    let effects = rig.input(Input::Publish { request: 7, topic, payload, lifetime: None });
+    let oversize = Refusal::Oversize { bytes: max as usize + 1, max };
+    assert!(
+        matches!(effects.as_slice(), [Effect::Published { outcome: Err(r), .. }] if *r == oversize)
+    );
+    for lifetime in [Duration::ZERO, Duration::from_secs(121)] {
+        assert!(matches!(publish(&mut rig, "x", Some(lifetime)).0, Err(Refusal::Lifetime { .. })));
+    }
+    let (receipt, effects) = publish(&mut rig, "first", None);
+    let frames = sent(&rig, &effects, peer);
+    assert!(
+        matches!(frames.as_slice(), [Frame::Publication(m)] if m.header().slot.seq == 0 && m.id() == receipt.unwrap().id)
+    );
+}
+
+#[test]
+fn our_own_rate_is_kept_before_others_have_to() {
+    let mut rig = Rig::new();
+    let topic = rig.network.topic(rig.open()).clone();
+    for _ in 0..topic.burst {
+        publish(&mut rig, "x", None).0.unwrap();
+    }
+    let Err(Refusal::OverRate { retry_after }) = publish(&mut rig, "x", None).0 else {
+        panic!("not refused")
+    };
+    rig.wait(retry_after);
+    publish(&mut rig, "x", None).0.unwrap();
+    // A core that keeps the rate never fills the window that others judge it by.
+    let mut published = u64::from(topic.burst) + 1;
+    while rig.now < Time::from_duration(Duration::from_secs(30)) {
+        rig.wait(Duration::from_millis(50));
+        published += u64::from(publish(&mut rig, "x", None).0.is_ok());
+    }
+    assert!(published > 300);
+}
+
+#[test]
+fn a_batch_of_messages_costs_each_peer_one_vouch_frame() {
+    let mut rig = Rig::new();
+    let (from, other) = (rig.inbound(1), rig.inbound(2));
+    rig.send(other, &Frame::Prune { topic: rig.open() });
+    let mut checks = Vec::new();
+    for seq in 0..50 {
+        let frame = rig.message(9, rig.open(), seq, "hi").frame().clone();
+        for effect in rig.core.handle(rig.now, Input::Received { from, lane: Lane::Data, frame }) {
+            match effect {
+                Effect::Verify { ticket, check } => checks.push((ticket, check)),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    let mut rng =
+        <rand_chacha::ChaCha8Rng as rand_chacha::rand_core::SeedableRng>::from_seed([0; 32]);
+    let effects = rig.input(Input::Verdicts(forsooth_protocol::check_all(checks, &mut rng)));
+    assert_eq!(delivered(&effects).len(), 50);
+    let frames = sent(&rig, &effects, other);
+    assert!(matches!(frames.as_slice(), [Frame::Vouch { ids, .. }] if ids.len() == 50));
+}
+
+#[test]
+fn requests_of_those_who_are_no_neighbours_are_not_served() {
+    let mut rig = Rig::new();
+    let (receipt, _) = publish(&mut rig, "mine", None);
+    let graft = Frame::Graft { topic: rig.open(), ids: vec![receipt.unwrap().id] };
+    assert!(rig.send(key(1).id(), &graft).is_empty());
+    let peer = rig.inbound(2);
+    let unknown =
+        Frame::Graft { topic: rig.open(), ids: vec![rig.message(9, rig.open(), 0, "no").id()] };
+    assert!(rig.send(peer, &unknown).is_empty());
+}
+
+#[test]
+fn a_liars_vouches_stay_within_bounds_and_cost_no_one_else() {
+    let mut rig = Rig::new();
+    let (liar, honest) = (rig.inbound(1), rig.inbound(2));
+    let truth = rig.message(9, rig.open(), 0, "true");
+    rig.vouch(honest, &truth);
+    for batch in 0u64..200 {
+        let ids = (0u64..1024).map(|n| {
+            let mut id = [0; 32];
+            id[..8].copy_from_slice(&(batch * 1024 + n).to_be_bytes());
+            forsooth_protocol::MessageId::from_bytes(id)
+        });
+        let frame = Frame::Vouch { topic: rig.open(), ids: ids.collect() };
+        rig.send(liar, &frame);
+        rig.now = rig.now + Duration::from_millis(1);
+    }
+    for bound in rig.snapshot().bounds {
+        assert!(bound.used <= bound.max, "{bound:?}");
+    }
+    let effects = rig.wait(Duration::from_secs(1));
+    let frames = sent(&rig, &effects, honest);
+    assert!(matches!(frames.as_slice(), [Frame::Graft { ids, .. }] if *ids == [truth.id()]));
+    rig.wait(Duration::from_secs(30));
+    assert!(rig.banned().contains(&liar), "a promise broken fifty times");
+    assert!(rig.linked(&honest));
+}
+
+#[test]
+fn the_same_inputs_give_the_same_effects() {
+    let run = || {
+        let mut rig = Rig::new();
+        for tag in 1..20 {
+            rig.witness(tag);
+        }
+        for seq in 0..40 {
+            let message = rig.message(30, rig.news(), seq, "hi");
+            rig.vouch(key((seq % 19) as u8 + 1).id(), &message);
+            rig.wait(Duration::from_millis(170));
+        }
+        format!("{:?}", rig.log)
+    };
+    assert_eq!(run(), run());
+}

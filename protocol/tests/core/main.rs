@@ -1,0 +1,15 @@
+//! The core as its neighbours see it: frames in, effects out, in virtual time.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test may panic, and picks the effects that it is about"
+)]
+
+mod acceptance;
+mod codec;
+mod equivocation;
+mod faults;
+mod gossip;
+mod links;
+mod rig;

@@ -1,0 +1,253 @@
+//! One core among peers that the test plays: connects, speaks for them, and reads what the core ordered.
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use forsooth_crypto::{Keypair, NodeId};
+use forsooth_protocol::{
+    Accepted, Class, Config, Connection, Core, Direction, Effect, Event, Fault, Input, Lane,
+    MessageId, Network, Participant, Publication, Slot, Snapshot, Time, Timestamp, TopicId,
+    Validator, check_all,
+    network::{Defence, Kind, Policy, Topic},
+    wire::{Frame, Hello, VERSION},
+};
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+
+/// What the wall clock shows when a rig starts.
+pub(crate) const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+pub(crate) const GENERATION: u64 = START.as_secs();
+
+/// A core under test.
+pub(crate) struct Rig {
+    pub(crate) core: Core,
+    pub(crate) network: Arc<Network>,
+    pub(crate) now: Time,
+    pub(crate) log: Vec<Effect>,
+    rng: ChaCha8Rng,
+}
+
+/// A peer that the test plays.
+pub(crate) fn key(tag: u8) -> Keypair {
+    Keypair::from_seed([tag; 32])
+}
+
+/// A network with the topics `open` (verified) and `news` (vouched 2 of 3).
+pub(crate) fn network() -> Network {
+    network_with(Defence::recommended(Kind::Local))
+}
+
+pub(crate) fn network_with(defence: Defence) -> Network {
+    let news = Topic::new("news", Policy::Vouched { k: 2, n: 3 });
+    let open = Topic::new("open", Policy::Verified);
+    Network::new("rig", Kind::Local, vec![news, open], defence).unwrap()
+}
+
+impl Rig {
+    pub(crate) fn new() -> Self {
+        Self::with(network(), |_| {})
+    }
+
+    pub(crate) fn with(network: Network, adjust: impl FnOnce(&mut Config)) -> Self {
+        let network = Arc::new(network);
+        let mut config = Config::new(network.clone(), GENERATION);
+        adjust(&mut config);
+        let core = Core::new(config, key(200), [7; 32]);
+        let rng = ChaCha8Rng::from_seed([9; 32]);
+        let mut rig = Self { core, network, now: Time::ZERO, log: Vec::new(), rng };
+        rig.input(Input::WallClock(START));
+        for topic in [rig.open(), rig.news()] {
+            rig.input(Input::Subscribe { topic });
+        }
+        rig
+    }
+
+    pub(crate) fn open(&self) -> TopicId {
+        self.network.topic_id("open").unwrap()
+    }
+
+    pub(crate) fn news(&self) -> TopicId {
+        self.network.topic_id("news").unwrap()
+    }
+
+    pub(crate) fn wall(&self) -> Timestamp {
+        START.saturating_add(self.now.as_duration())
+    }
+
+    /// Feeds an input and carries out the checks that it leads to. Returns everything else ordered.
+    pub(crate) fn input(&mut self, input: Input) -> Vec<Effect> {
+        let mut inputs = vec![input];
+        let mut ordered = Vec::new();
+        while let Some(input) = inputs.pop() {
+            let mut checks = Vec::new();
+            for effect in self.core.handle(self.now, input) {
+                match effect {
+                    Effect::Verify { ticket, check } => checks.push((ticket, check)),
+                    other => ordered.push(other),
+                }
+            }
+            if !checks.is_empty() {
+                inputs.push(Input::Verdicts(check_all(checks, &mut self.rng)));
+            }
+        }
+        self.log.extend(ordered.iter().cloned());
+        ordered
+    }
+
+    /// Lets time pass, tick by tick as the core asks for it.
+    pub(crate) fn wait(&mut self, duration: Duration) -> Vec<Effect> {
+        let end = self.now + duration;
+        let mut ordered = Vec::new();
+        let mut ticks = 0;
+        while let Some(deadline) = self.core.deadline().filter(|deadline| *deadline <= end) {
+            ticks += 1;
+            assert!(ticks < 100_000, "a deadline that does not move");
+            self.now = self.now.max(deadline);
+            ordered.extend(self.input(Input::Tick));
+            assert!(self.core.deadline().is_none_or(|next| next > self.now), "ticked in vain");
+        }
+        self.now = end;
+        ordered
+    }
+
+    /// Links a peer that we dialled: a witness.
+    pub(crate) fn witness(&mut self, tag: u8) -> NodeId {
+        self.link(tag, Direction::Outbound, Some([127, 0, 0, tag].into()))
+    }
+
+    /// Links a peer that dialled us.
+    pub(crate) fn inbound(&mut self, tag: u8) -> NodeId {
+        self.link(tag, Direction::Inbound, Some([127, 0, 0, tag].into()))
+    }
+
+    pub(crate) fn link(&mut self, tag: u8, direction: Direction, remote: Option<IpAddr>) -> NodeId {
+        let peer = key(tag).id();
+        self.input(Input::Connected { peer, connection: Connection { direction, remote } });
+        self.send(peer, &hello());
+        peer
+    }
+
+    /// A peer sends a frame, on the lane that it belongs to.
+    pub(crate) fn send(&mut self, from: NodeId, frame: &Frame) -> Vec<Effect> {
+        let lane = match frame {
+            Frame::Publication(_) => Lane::Data,
+            Frame::Hello(_)
+            | Frame::Vouch { .. }
+            | Frame::Graft { .. }
+            | Frame::Prune { .. }
+            | Frame::Proof(_) => Lane::Control,
+        };
+        self.send_bytes(from, lane, frame.encode())
+    }
+
+    pub(crate) fn send_bytes(&mut self, from: NodeId, lane: Lane, frame: Bytes) -> Vec<Effect> {
+        self.input(Input::Received { from, lane, frame })
+    }
+
+    pub(crate) fn vouch(&mut self, from: NodeId, message: &Publication) -> Vec<Effect> {
+        let (topic, ids) = (message.header().slot.topic, vec![message.id()]);
+        self.send(from, &Frame::Vouch { topic, ids })
+    }
+
+    /// A message of an author's, made now.
+    pub(crate) fn message(
+        &self,
+        author: u8,
+        topic: TopicId,
+        seq: u64,
+        payload: &str,
+    ) -> Publication {
+        let slot = Slot { author: key(author).id(), topic, generation: GENERATION, seq };
+        self.sign(author, slot, self.wall(), Duration::from_secs(60), payload)
+    }
+
+    pub(crate) fn sign(
+        &self,
+        author: u8,
+        slot: Slot,
+        at: Timestamp,
+        lifetime: Duration,
+        payload: &str,
+    ) -> Publication {
+        let payload = Bytes::copy_from_slice(payload.as_bytes());
+        Publication::sign(slot, at, lifetime, payload, &key(author), &self.network)
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.core.snapshot()
+    }
+
+    pub(crate) fn faults(&self) -> Vec<Fault> {
+        let fault = |effect: &Effect| match effect {
+            Effect::Event(Event::Fault { fault, .. }) => Some(*fault),
+            _ => None,
+        };
+        self.log.iter().filter_map(fault).collect()
+    }
+
+    pub(crate) fn banned(&self) -> Vec<NodeId> {
+        self.snapshot().bans.iter().map(|ban| ban.peer).collect()
+    }
+
+    pub(crate) fn linked(&self, peer: &NodeId) -> bool {
+        self.snapshot().links.iter().any(|link| link.peer == *peer)
+    }
+}
+
+pub(crate) fn hello() -> Frame {
+    Frame::Hello(Hello { version: VERSION, generation: 1, agent: "test".into() })
+}
+
+pub(crate) fn delivered(effects: &[Effect]) -> Vec<Accepted> {
+    let accepted = |effect: &Effect| match effect {
+        Effect::Deliver(accepted) => Some(accepted.clone()),
+        _ => None,
+    };
+    effects.iter().filter_map(accepted).collect()
+}
+
+/// Frames sent to a peer, decoded.
+pub(crate) fn sent(rig: &Rig, effects: &[Effect], peer: NodeId) -> Vec<Frame> {
+    let frame = |effect: &Effect| match effect {
+        Effect::Send { to, class, frame } if *to == peer => {
+            let decoded = Frame::decode(frame, &rig.network).expect("the core sends frames");
+            assert_eq!(class.lane(), lane_of(&decoded));
+            Some(decoded)
+        }
+        _ => None,
+    };
+    effects.iter().filter_map(frame).collect()
+}
+
+fn lane_of(frame: &Frame) -> Lane {
+    match frame {
+        Frame::Publication(_) => Class::Payload.lane(),
+        Frame::Hello(_)
+        | Frame::Vouch { .. }
+        | Frame::Graft { .. }
+        | Frame::Prune { .. }
+        | Frame::Proof(_) => Lane::Control,
+    }
+}
+
+/// Ids that a peer is vouched to.
+pub(crate) fn vouched_to(rig: &Rig, effects: &[Effect], peer: NodeId) -> Vec<MessageId> {
+    let ids = |frame| match frame {
+        Frame::Vouch { ids, .. } => ids,
+        _ => Vec::new(),
+    };
+    sent(rig, effects, peer).into_iter().flat_map(ids).collect()
+}
+
+/// Messages that a peer is sent whole.
+pub(crate) fn pushed_to(rig: &Rig, effects: &[Effect], peer: NodeId) -> Vec<MessageId> {
+    let id = |frame| match frame {
+        Frame::Publication(message) => Some(message.id()),
+        _ => None,
+    };
+    sent(rig, effects, peer).into_iter().filter_map(id).collect()
+}
+
+/// Whether the validator of a core is the application.
+pub(crate) fn asks_the_application(config: &mut Config) {
+    config.validator = Validator::Application;
+}
