@@ -108,7 +108,8 @@ impl Ledger {
         author.live = author.live.saturating_add(1);
         self.ids.insert(signed.id());
         self.expiry.insert((signed.header().expires(), slot));
-        self.slots.insert(slot, signed.clone());
+        // The ledger remembers longer than messages are stored, and must not keep their payloads alive.
+        self.slots.insert(slot, signed.detached());
         Entry::New
     }
 

@@ -163,6 +163,11 @@ impl SignedHeader {
         &self.signature
     }
 
+    /// A copy that does not keep alive the frame which the header came in.
+    pub(crate) fn detached(&self) -> Self {
+        Self { encoded: Bytes::copy_from_slice(&self.encoded), ..self.clone() }
+    }
+
     fn claim(&self) -> Claim {
         Claim {
             signer: self.header.slot.author,

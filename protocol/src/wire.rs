@@ -39,8 +39,10 @@ pub const DATA_FRAME_OVERHEAD_MAX: usize = 512;
 pub const IDS_MAX: usize = 1024;
 /// Bytes of an agent string in a hello.
 pub const AGENT_BYTES_MAX: usize = 64;
-/// Encoded publication overhead never changes its frame's shape, so this is checked by a test.
+/// Bytes of a signature on the wire.
 const SIGNATURE_BYTES: usize = 64;
+/// Frames below this are copied out of the buffer that they were read into; larger ones fill most of it.
+const COPIED_BELOW_BYTES: usize = 16 << 10;
 
 /// A frame, decoded but not believed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,6 +92,7 @@ impl Frame {
     /// The fault of whoever sent it: [`Fault::Malformed`], or [`Fault::UnknownTopic`].
     pub fn decode(bytes: &Bytes, network: &Network) -> Result<Self, Fault> {
         use schema::frame::Body;
+        let bytes = &owned(bytes);
         let frame = schema::Frame::decode(bytes.clone()).map_err(|_| Fault::Malformed)?;
         match frame.body.ok_or(Fault::Malformed)? {
             Body::Hello(hello) => decode_hello(hello),
@@ -138,6 +141,12 @@ impl Frame {
         };
         schema::Frame { body: Some(body) }.encode_to_vec().into()
     }
+}
+
+/// A small frame may be a slice of a large read buffer, which it would keep alive for as long as the message
+/// is stored, at a weight that nobody charged. Copying it costs less than decoding it.
+fn owned(frame: &Bytes) -> Bytes {
+    if frame.len() < COPIED_BELOW_BYTES { Bytes::copy_from_slice(frame) } else { frame.clone() }
 }
 
 /// The canonical frame of a publication.
