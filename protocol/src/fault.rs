@@ -17,7 +17,7 @@ pub enum Fault {
     Stalled,
     /// Connected, opened our protocol, and never said hello.
     Silent,
-    /// A second hello, or one that names a version we do not speak.
+    /// A hello that names a version we do not speak.
     BadHello,
     /// More bytes or frames than the quota of the lane allows.
     OverQuota,

@@ -30,6 +30,8 @@ const DIALS_MAX: usize = 8;
 const DIAL_TIMEOUT: Duration = Duration::from_secs(60);
 /// A linked peer must have said hello by then.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
+/// Second hellos that are answered in the life of one link.
+const ANSWERS_MAX: u8 = 8;
 /// Back-off after the first failure; doubles up to the maximum, with up to half of it as jitter.
 const BACKOFF: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_secs(300);
@@ -138,6 +140,8 @@ pub(crate) struct Link {
     /// What it said of itself; until then it does not take part.
     pub(crate) hello: Option<Hello>,
     group: Group,
+    /// Hellos answered after the first.
+    answers: u8,
 }
 
 /// What [`Links`] reacts to.
@@ -224,9 +228,8 @@ impl Links {
             Direction::Inbound => Role::Inbound,
         };
         let group = Group::of(peer, connection.remote, self.config.grouping);
-        self.links.insert(peer, Link { role, since: cx.now, hello: None, group });
-        let frame = Frame::Hello(self.config.hello.clone()).encode();
-        cx.order(Effect::Send { to: peer, class: Class::Tree, frame });
+        self.links.insert(peer, Link { role, since: cx.now, hello: None, group, answers: 0 });
+        self.say_hello(peer, cx);
     }
 
     fn disconnect(&mut self, peer: NodeId, cx: &mut Cx<'_>) {
@@ -250,15 +253,26 @@ impl Links {
     }
 
     fn greet(&mut self, from: NodeId, hello: Hello, cx: &mut Cx<'_>) {
-        let Some(link) = self.links.get_mut(&from) else {
-            return;
-        };
-        if link.hello.is_some() || hello.version != VERSION {
+        let Some(link) = self.links.get_mut(&from) else { return };
+        if hello.version != VERSION {
             return cx.fault(from, Fault::BadHello);
         }
-        link.hello = Some(hello);
         let role = link.role;
-        cx.signals.push_back(Signal::Joined { peer: from, role });
+        match link.hello.replace(hello) {
+            None => cx.signals.push_back(Signal::Joined { peer: from, role }),
+            // It lost a connection that we still have, and now waits to be greeted again. Counted, since two
+            // who both answer would never end.
+            Some(_) if link.answers < ANSWERS_MAX => {
+                link.answers += 1;
+                self.say_hello(from, cx);
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn say_hello(&self, to: NodeId, cx: &mut Cx<'_>) {
+        let frame = Frame::Hello(self.config.hello.clone()).encode();
+        cx.order(Effect::Send { to, class: Class::Tree, frame });
     }
 
     /// Chooses peers until there are as many as wanted.

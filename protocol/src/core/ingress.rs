@@ -38,9 +38,11 @@ impl Core {
             Ok(_) => return self.accuse(from, Fault::Malformed),
             Err(fault) => return self.accuse(from, fault),
         };
-        // On `data` a payload may overtake the hello, since the lanes are separate; on `control` nothing can.
+        // Whoever has not said hello takes no part. It is no fault: after one of two connections broke, the
+        // other side may not know yet that it has to say it again. A payload is welcome from anybody, and
+        // may overtake the hello, since the lanes are separate.
         if lane == Lane::Control && !greeted && !matches!(decoded, Frame::Hello(_)) {
-            return self.accuse(from, Fault::BadHello);
+            return;
         }
         match decoded {
             Frame::Hello(hello) => self.tell_links(links::Event::Greeted { from, hello }),

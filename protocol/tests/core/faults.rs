@@ -96,30 +96,49 @@ fn a_peer_that_never_says_hello_is_silent() {
 }
 
 #[test]
-fn hello_comes_first_once_and_in_our_version() {
-    let vouch = |rig: &Rig| {
-        let message = rig.message(9, rig.open(), 0, "hi");
-        Frame::Vouch { topic: rig.open(), ids: vec![message.id()] }
+fn an_unknown_version_is_a_bad_hello_and_no_crime() {
+    let mut rig = Rig::new();
+    let peer = key(1).id();
+    let connection = forsooth_protocol::Connection {
+        direction: forsooth_protocol::Direction::Inbound,
+        remote: None,
     };
-    let mut twice = Rig::new();
-    let peer = twice.inbound(1);
-    twice.send(peer, &crate::rig::hello());
-    assert_eq!(twice.faults(), [Fault::BadHello]);
+    rig.input(Input::Connected { peer, connection });
+    rig.send(peer, &Frame::Hello(Hello { version: 2, generation: 1, agent: String::new() }));
+    assert_eq!(rig.faults(), [Fault::BadHello]);
+    assert!(!rig.linked(&peer));
+    assert!(rig.banned().is_empty());
+}
 
-    for frame in
-        [vouch(&twice), Frame::Hello(Hello { version: 2, generation: 1, agent: String::new() })]
-    {
-        let mut rig = Rig::new();
-        let peer = key(1).id();
-        let connection = forsooth_protocol::Connection {
-            direction: forsooth_protocol::Direction::Inbound,
-            remote: None,
-        };
-        rig.input(Input::Connected { peer, connection });
-        rig.send(peer, &frame);
-        assert_eq!(rig.faults(), [Fault::BadHello]);
-        assert!(rig.banned().is_empty(), "an old version is no crime");
-    }
+#[test]
+fn whoever_has_not_said_hello_takes_no_part() {
+    let mut rig = Rig::new();
+    let peer = key(1).id();
+    let connection = forsooth_protocol::Connection {
+        direction: forsooth_protocol::Direction::Outbound,
+        remote: None,
+    };
+    rig.input(Input::Connected { peer, connection });
+    let message = rig.message(9, rig.news(), 0, "hi");
+    rig.vouch(peer, &message);
+    assert!(rig.wait(Duration::from_secs(5)).is_empty(), "nothing is asked of it");
+    rig.send(peer, &crate::rig::hello());
+    rig.vouch(peer, &message);
+    assert!(!rig.wait(Duration::from_secs(1)).is_empty());
+    assert!(rig.faults().is_empty());
+}
+
+#[test]
+fn a_second_hello_is_answered_for_whoever_lost_a_connection_waits_for_one() {
+    let mut rig = Rig::new();
+    let peer = rig.inbound(1);
+    rig.log.clear();
+    let effects = rig.send(peer, &crate::rig::hello());
+    assert!(matches!(crate::rig::sent(&rig, &effects, peer).as_slice(), [Frame::Hello(_)]));
+    assert_eq!(effects.len(), 1, "it joins once");
+    let answered = (0..100).filter(|_| !rig.send(peer, &crate::rig::hello()).is_empty()).count();
+    assert_eq!(answered, 7, "two who answer each other must come to an end");
+    assert!(rig.faults().is_empty());
 }
 
 #[test]
