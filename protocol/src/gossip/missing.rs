@@ -13,8 +13,9 @@ use rand_core::Rng as _;
 
 use crate::{bounded::FairMap, message::MessageId, network::TopicId, snapshot::Bound, time::Time};
 
-/// Patience with the tree before the first voucher is asked. A guess: longer than most trees are deep.
-const FIRST_ASK: Duration = Duration::from_millis(500);
+/// Patience with the tree before the first voucher is asked. Half a second costs a young tree twice the p99
+/// and saves 5 % of the payloads (`forsooth-testnet sim --nodes 1000 --messages 100 --seed 7`).
+const FIRST_ASK: Duration = Duration::from_millis(250);
 /// Patience with a voucher before the next is asked. A guess: longer than most round trips.
 const NEXT_ASK: Duration = Duration::from_millis(300);
 /// A voucher that has not served by then has broken its promise. Long enough for a slow honest one.

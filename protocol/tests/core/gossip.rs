@@ -85,7 +85,7 @@ fn what_the_tree_does_not_bring_is_asked_of_one_voucher_after_another() {
     let message = rig.message(9, rig.open(), 0, "hi");
     rig.vouch(one, &message);
     rig.vouch(two, &message);
-    assert!(rig.wait(Duration::from_millis(499)).is_empty(), "the tree is given its time");
+    assert!(rig.wait(Duration::from_millis(249)).is_empty(), "the tree is given its time");
     let asked = |rig: &Rig, effects: &[Effect], peer| {
         sent(rig, effects, peer)
             .into_iter()
