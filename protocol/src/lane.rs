@@ -29,9 +29,9 @@ impl Lane {
 /// What a frame is for; the lower, the sooner it leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
-    /// Equivocation proofs: ahead of all other traffic.
+    /// Equivocation proofs, ahead of all other traffic; and the hello, because what overtakes it is ignored.
     Evidence,
-    /// The greeting and the tree's repair: hello, graft, prune.
+    /// The tree's repair: graft, prune.
     Tree,
     /// Ids that this node stands behind.
     Vouch,

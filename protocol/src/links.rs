@@ -272,7 +272,8 @@ impl Links {
 
     fn say_hello(&self, to: NodeId, cx: &mut Cx<'_>) {
         let frame = Frame::Hello(self.config.hello.clone()).encode();
-        cx.order(Effect::Send { to, class: Class::Tree, frame });
+        // Not behind the evidence, which is ignored until the hello is here.
+        cx.order(Effect::Send { to, class: Class::Evidence, frame });
     }
 
     /// Chooses peers until there are as many as wanted.

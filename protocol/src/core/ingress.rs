@@ -77,7 +77,7 @@ impl Core {
             return;
         }
         let received = Digest::of(Domain::Received, frame);
-        if let Admission::Check(ticket) = self.intake.admit(from, received, frame.len()) {
+        if let Admission::Check(ticket) = self.intake.admit(from, Some(id), received, frame.len()) {
             let check = Check::Publication(Untrusted::new(message));
             self.effects.push_back(Effect::Verify { ticket, check });
         }
@@ -110,7 +110,7 @@ impl Core {
     /// A message came that is known: the link was one too many, and its sender stands behind the message.
     fn repeated(&mut self, id: MessageId, topic: TopicId, from: NodeId) {
         self.effects.push_back(Effect::Event(Event::Duplicate { id, from }));
-        self.tell_gossip(gossip::Event::Duplicate { id, topic, from });
+        self.tell_gossip(gossip::Event::Duplicate { topic, from });
         self.count_vouches(from, topic, vec![id]);
     }
 
@@ -150,7 +150,7 @@ impl Core {
             return;
         }
         let received = Digest::of(Domain::Received, frame);
-        if let Admission::Check(ticket) = self.intake.admit(from, received, frame.len()) {
+        if let Admission::Check(ticket) = self.intake.admit(from, None, received, frame.len()) {
             let check = Check::Proof(Untrusted::new(proof));
             self.effects.push_back(Effect::Verify { ticket, check });
         }
@@ -174,6 +174,9 @@ impl Core {
                     Subject::Publication => Fault::Forged,
                     Subject::Proof => Fault::FalseProof,
                 };
+                if let Some(id) = pending.message {
+                    self.tell_gossip(gossip::Event::Spoiled { id });
+                }
                 self.accuse(pending.from, fault);
                 pending.also.into_iter().for_each(|also| self.accuse(also, fault));
             }
@@ -275,8 +278,8 @@ impl Core {
 /// The class that a frame belongs to, whatever lane it came on.
 const fn class(frame: &Frame) -> Class {
     match frame {
-        Frame::Proof(_) => Class::Evidence,
-        Frame::Hello(_) | Frame::Graft { .. } | Frame::Prune { .. } => Class::Tree,
+        Frame::Hello(_) | Frame::Proof(_) => Class::Evidence,
+        Frame::Graft { .. } | Frame::Prune { .. } => Class::Tree,
         Frame::Vouch { .. } => Class::Vouch,
         Frame::Publication(_) => Class::Payload,
     }

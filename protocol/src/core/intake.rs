@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use forsooth_crypto::{Digest, NodeId};
 
-use crate::{snapshot::Bound, verify::Ticket};
+use crate::{message::MessageId, snapshot::Bound, verify::Ticket};
 
 /// Bytes of one peer's frames that wait. Two of the largest frames; a faster peer than our verification
 /// loses what it sends beyond that, and others bring it later.
@@ -30,6 +30,8 @@ pub(super) struct Pending {
     pub(super) from: NodeId,
     /// Who else sent the very same frame.
     pub(super) also: Vec<NodeId>,
+    /// The message that it claims to be; `None` for a proof.
+    pub(super) message: Option<MessageId>,
     digest: Digest,
     weight: usize,
 }
@@ -47,7 +49,13 @@ pub(super) enum Admission {
 
 impl Intake {
     /// Admits a frame of `bytes` with this digest of what was received.
-    pub(super) fn admit(&mut self, from: NodeId, digest: Digest, bytes: usize) -> Admission {
+    pub(super) fn admit(
+        &mut self,
+        from: NodeId,
+        message: Option<MessageId>,
+        digest: Digest,
+        bytes: usize,
+    ) -> Admission {
         if let Some(pending) =
             self.by_digest.get(&digest).and_then(|ticket| self.tickets.get_mut(ticket))
         {
@@ -68,7 +76,7 @@ impl Intake {
         let ticket = Ticket(self.next);
         self.next = self.next.saturating_add(1);
         self.by_digest.insert(digest, ticket);
-        self.tickets.insert(ticket, Pending { from, also: Vec::new(), digest, weight });
+        self.tickets.insert(ticket, Pending { from, also: Vec::new(), message, digest, weight });
         Admission::Check(ticket)
     }
 
@@ -115,11 +123,11 @@ mod tests {
     #[test]
     fn the_same_frame_is_checked_once_and_both_senders_are_known() {
         let mut intake = Intake::default();
-        let Admission::Check(ticket) = intake.admit(peer(1), digest(b"x"), 10) else {
+        let Admission::Check(ticket) = intake.admit(peer(1), None, digest(b"x"), 10) else {
             panic!("not admitted")
         };
-        assert_eq!(intake.admit(peer(2), digest(b"x"), 10), Admission::Waiting);
-        assert_eq!(intake.admit(peer(2), digest(b"x"), 10), Admission::Waiting);
+        assert_eq!(intake.admit(peer(2), None, digest(b"x"), 10), Admission::Waiting);
+        assert_eq!(intake.admit(peer(2), None, digest(b"x"), 10), Admission::Waiting);
         let pending = intake.finish(ticket).expect("it waits");
         assert_eq!((pending.from, pending.also), (peer(1), vec![peer(2)]));
         assert!(intake.finish(ticket).is_none());
@@ -131,11 +139,14 @@ mod tests {
         let mut intake = Intake::default();
         let admitted = (0u32..100_000)
             .filter(|n| {
-                matches!(intake.admit(peer(1), digest(&n.to_be_bytes()), 100), Admission::Check(_))
+                matches!(
+                    intake.admit(peer(1), None, digest(&n.to_be_bytes()), 100),
+                    Admission::Check(_)
+                )
             })
             .count();
         assert_eq!(admitted, BYTES_PER_PEER_MAX / 612);
-        assert!(matches!(intake.admit(peer(2), digest(b"honest"), 100), Admission::Check(_)));
+        assert!(matches!(intake.admit(peer(2), None, digest(b"honest"), 100), Admission::Check(_)));
         assert!(intake.bound(2).used <= intake.bound(2).max);
     }
 }

@@ -11,15 +11,15 @@ use forsooth_crypto::NodeId;
 use rand_chacha::ChaCha8Rng;
 use rand_core::Rng as _;
 
+use super::patience::Patience;
 use crate::{bounded::FairMap, message::MessageId, network::TopicId, snapshot::Bound, time::Time};
 
-/// Patience with the tree before the first voucher is asked. Half a second costs a young tree twice the p99
-/// and saves 5 % of the payloads (`forsooth-testnet sim --nodes 1000 --messages 100 --seed 7`).
-const FIRST_ASK: Duration = Duration::from_millis(250);
 /// Patience with a voucher before the next is asked. A guess: longer than most round trips.
 const NEXT_ASK: Duration = Duration::from_millis(300);
 /// A voucher that has not served by then has broken its promise. Long enough for a slow honest one.
 const PROMISE: Duration = Duration::from_secs(8);
+/// Patience with a payload that is here and being checked, before others are asked for a better one.
+const CHECKING: Duration = Duration::from_secs(2);
 /// Messages missing, each charged to its first voucher.
 const MISSING_MAX: usize = 65_536;
 /// Vouchers kept for one missing message.
@@ -30,11 +30,14 @@ const VOUCHERS_MAX: usize = 16;
 pub(super) struct Missing {
     messages: FairMap<MessageId, NodeId, Wanted>,
     timers: BTreeSet<(Time, MessageId)>,
+    patience: Patience,
 }
 
 #[derive(Debug)]
 struct Wanted {
     topic: TopicId,
+    /// When the first voucher spoke.
+    since: Time,
     /// Who says to have it and was not asked yet.
     vouchers: Vec<NodeId>,
     /// Who was asked, and by when it must have served.
@@ -53,7 +56,11 @@ pub(super) enum Step {
 
 impl Default for Missing {
     fn default() -> Self {
-        Self { messages: FairMap::new(MISSING_MAX), timers: BTreeSet::new() }
+        Self {
+            messages: FairMap::new(MISSING_MAX),
+            timers: BTreeSet::new(),
+            patience: Patience::default(),
+        }
     }
 }
 
@@ -73,8 +80,8 @@ impl Missing {
             wanted.vouchers.push(from);
             return;
         }
-        let timer = now + FIRST_ASK;
-        let wanted = Wanted { topic, vouchers: vec![from], asked: Vec::new(), timer };
+        let timer = now + self.patience.wait();
+        let wanted = Wanted { topic, since: now, vouchers: vec![from], asked: Vec::new(), timer };
         self.timers.insert((timer, id));
         for (evicted, wanted) in self.messages.insert(id, from, 1, wanted) {
             self.timers.remove(&(wanted.timer, evicted));
@@ -92,11 +99,27 @@ impl Missing {
         vouchers
     }
 
-    /// A peer has sent what it was asked for, whether or not it verifies.
-    pub(super) fn kept(&mut self, id: &MessageId, from: &NodeId) {
-        if let Some(wanted) = self.messages.get_mut(id) {
+    /// A peer has sent it, whether or not it verifies: a promise is kept, and while the payload is being
+    /// checked nobody else is asked for it.
+    pub(super) fn seen(&mut self, id: &MessageId, from: &NodeId, now: Time) {
+        let Some(wanted) = self.messages.get_mut(id) else { return };
+        if wanted.asked.iter().any(|(peer, _)| peer == from) {
             wanted.asked.retain(|(peer, _)| peer != from);
+        } else {
+            self.patience.learn(now.since(wanted.since));
         }
+        wanted.vouchers.retain(|peer| peer != from);
+        self.timers.remove(&(wanted.timer, *id));
+        wanted.timer = now + CHECKING;
+        self.timers.insert((wanted.timer, *id));
+    }
+
+    /// What was seen does not verify: ask somebody else, at once.
+    pub(super) fn spoiled(&mut self, id: &MessageId, now: Time) {
+        let Some(wanted) = self.messages.get_mut(id) else { return };
+        self.timers.remove(&(wanted.timer, *id));
+        wanted.timer = now;
+        self.timers.insert((wanted.timer, *id));
     }
 
     /// A peer is gone: it cannot be asked, and owes nothing.

@@ -10,6 +10,7 @@
 //! know what a vouch is worth, nor who is a witness.
 
 mod missing;
+mod patience;
 mod store;
 mod tree;
 
@@ -50,8 +51,10 @@ pub(crate) enum Event {
     Left { peer: NodeId },
     /// A payload is here, not verified yet. `id` is the digest of its header, not a claim.
     Seen { id: MessageId, from: NodeId },
+    /// What was seen was no message: it is missing still.
+    Spoiled { id: MessageId },
     /// A payload came that we had.
-    Duplicate { id: MessageId, topic: TopicId, from: NodeId },
+    Duplicate { topic: TopicId, from: NodeId },
     /// A verified message will not be passed on, whoever has it: do not ask for it again.
     Refused { id: MessageId, from: NodeId },
     /// A peer says that it holds these; we lack them.
@@ -177,9 +180,9 @@ impl Machine for Gossip {
                 self.trees.leave(&peer);
                 self.missing.leave(&peer);
             }
-            Event::Seen { id, from } => self.missing.kept(&id, &from),
-            Event::Duplicate { id, topic, from } => {
-                self.missing.kept(&id, &from);
+            Event::Seen { id, from } => self.missing.seen(&id, &from, cx.now),
+            Event::Spoiled { id } => self.missing.spoiled(&id, cx.now),
+            Event::Duplicate { topic, from } => {
                 if self.trees.prune(from, topic) {
                     let frame = Frame::Prune { topic }.encode();
                     cx.order(Effect::Send { to: from, class: Class::Tree, frame });

@@ -248,3 +248,16 @@ fn the_same_inputs_give_the_same_effects() {
     };
     assert_eq!(run(), run());
 }
+
+#[test]
+fn a_forged_copy_does_not_keep_us_from_asking_for_the_true_one() {
+    let mut rig = Rig::new();
+    let (liar, honest) = (rig.inbound(1), rig.inbound(2));
+    let message = rig.message(9, rig.open(), 0, "hi");
+    rig.vouch(honest, &message);
+    let tampered = Publication::from_parts(message.signed().clone(), "ho".into());
+    let effects = relay(&mut rig, liar, &tampered);
+    let frames = sent(&rig, &effects, honest);
+    assert!(matches!(frames.as_slice(), [Frame::Graft { ids, .. }] if *ids == [message.id()]));
+    assert_eq!(delivered(&relay(&mut rig, honest, &message)).len(), 1);
+}
