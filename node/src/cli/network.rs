@@ -1,0 +1,114 @@
+//! `network new` and `network show`.
+
+use std::io::Write as _;
+
+use anyhow::Context as _;
+use forsooth::{
+    Network,
+    config::Layer,
+    http::view::{NetworkView, PolicyView},
+    manifest::Manifest,
+    network::{Defence, Kind, Topic},
+};
+use serde_json::{Value, json};
+
+use super::{
+    Place,
+    args::{NewNetworkArgs, ShowNetworkArgs},
+    init::new_file,
+    output,
+};
+
+pub(super) fn new(args: NewNetworkArgs) -> anyhow::Result<()> {
+    let NewNetworkArgs { name, kind, topics, bootnodes, output } = args;
+    let kind = Kind::from(kind);
+    let network = Network::new(name, kind, topics, Defence::recommended(kind))?;
+    let text = Manifest::new(network, bootnodes)?.to_toml();
+    let Some(path) = output else { return Ok(output::line(text.trim_end())?) };
+    new_file(&path)?
+        .write_all(text.as_bytes())
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+pub(super) fn show(place: &Place, args: ShowNetworkArgs) -> anyhow::Result<()> {
+    let path = match args.file {
+        Some(path) => path,
+        None => place.settings(Layer::default())?.network.value,
+    };
+    let manifest = Manifest::load(&path)?;
+    if args.output.json {
+        return output::json(&as_json(&manifest));
+    }
+    let NetworkView { name, kind, digest, protocol } = NetworkView::from(manifest.network());
+    output::line(output::pairs([
+        ("name", name),
+        ("kind", kind),
+        ("digest", digest),
+        ("protocol", protocol),
+    ]))?;
+    for address in manifest.bootnodes() {
+        output::line(format_args!("bootnode  {address}"))?;
+    }
+    let rows: Vec<_> = manifest.network().topics().map(|(_, topic)| row(topic)).collect();
+    let head = ["TOPIC", "POLICY", "RATE", "BURST", "PAYLOAD", "LIFETIME"];
+    output::line(format_args!("\n{}", output::table(head, &rows)))?;
+    output::line(format_args!("\n{}", defence_text(manifest.network().defence())))?;
+    Ok(())
+}
+
+fn row(topic: &Topic) -> [String; 6] {
+    [
+        topic.name.clone(),
+        topic.policy.to_string(),
+        format!("{}/min", topic.rate_per_minute),
+        topic.burst.to_string(),
+        format!("{} B", topic.payload_bytes_max),
+        format!("{} s", topic.lifetime_max.as_secs()),
+    ]
+}
+
+fn defence_text(defence: &Defence) -> String {
+    output::pairs([
+        ("clock skew", format!("at most {} s", defence.clock_skew_max.as_secs())),
+        ("one voter is", format!("one {}", defence.grouping.name())),
+        (
+            "control quota",
+            quota(defence.control_frames_per_second, defence.control_bytes_per_second),
+        ),
+        ("data quota", quota(defence.data_frames_per_second, defence.data_bytes_per_second)),
+        ("quota burst", format!("{} s", defence.burst_seconds)),
+    ])
+}
+
+fn quota(frames: u32, bytes: u32) -> String {
+    format!("{frames} frames/s, {bytes} B/s a peer")
+}
+
+fn as_json(manifest: &Manifest) -> Value {
+    let topic = |topic: &Topic| {
+        json!({
+            "name": topic.name,
+            "policy": PolicyView::from(topic.policy),
+            "rate_per_minute": topic.rate_per_minute,
+            "burst": topic.burst,
+            "payload_bytes_max": topic.payload_bytes_max,
+            "lifetime_s_max": topic.lifetime_max.as_secs(),
+        })
+    };
+    let network = manifest.network();
+    let defence = network.defence();
+    json!({
+        "network": NetworkView::from(network),
+        "bootnodes": manifest.bootnodes(),
+        "topics": network.topics().map(|(_, t)| topic(t)).collect::<Vec<_>>(),
+        "defence": {
+            "clock_skew_s_max": defence.clock_skew_max.as_secs(),
+            "grouping": defence.grouping.name(),
+            "control_frames_per_second": defence.control_frames_per_second,
+            "control_bytes_per_second": defence.control_bytes_per_second,
+            "data_frames_per_second": defence.data_frames_per_second,
+            "data_bytes_per_second": defence.data_bytes_per_second,
+            "burst_seconds": defence.burst_seconds,
+        },
+    })
+}

@@ -1,0 +1,131 @@
+//! `status` and `peers`: what the running node says of itself.
+
+use forsooth::{
+    config::DataDir,
+    http::view::{NodeView, PeerView, ReadinessView, Reason, TopicView},
+};
+use serde_json::json;
+
+use super::{args::OutputArgs, client::Client, output};
+
+pub(super) fn status(data: &DataDir, output: OutputArgs) -> anyhow::Result<()> {
+    let client = Client::find(data)?;
+    let node: NodeView = client.get("/v1/node")?;
+    let topics: Vec<TopicView> = client.get("/v1/topics")?;
+    let readiness = client.readiness()?;
+    if output.json {
+        return output::json(&json!({ "node": node, "topics": topics, "readiness": readiness }));
+    }
+    output::line(node_text(&node, &readiness))?;
+    let rows: Vec<_> = topics.iter().map(topic_row).collect();
+    let head = ["TOPIC", "POLICY", "PUBLISHED", "VERIFIED", "ACCEPTED", "WAITING", "UNACCEPTED"];
+    output::line(format_args!("\n{}", output::table(head, &rows)))?;
+    Ok(())
+}
+
+fn node_text(node: &NodeView, readiness: &ReadinessView) -> String {
+    let network = &node.network;
+    let mut rows = vec![
+        ("node", node.id.to_string()),
+        ("network", format!("{} ({}), {}", network.name, network.kind, network.protocol)),
+        (
+            "running",
+            format!(
+                "{}, generation {}, version {}",
+                span(node.uptime_s),
+                node.generation,
+                node.version
+            ),
+        ),
+        (
+            "links",
+            format!(
+                "{}, {} of them witnesses ({} wanted)",
+                node.links, node.witnesses, node.witnesses_wanted
+            ),
+        ),
+        (
+            "known",
+            format!("{} peers, {} banned, {} exposed", node.candidates, node.bans, node.exposed),
+        ),
+        ("faults", node.faults.values().sum::<u64>().to_string()),
+    ];
+    rows.extend(node.listen.iter().map(|address| ("listening", address.clone())));
+    let reasons = readiness.reasons.iter().map(|reason| ("not ready", reason_text(reason)));
+    match readiness.ready {
+        true => rows.push(("ready", "yes".to_owned())),
+        false => rows.extend(reasons),
+    }
+    output::pairs(rows)
+}
+
+fn reason_text(reason: &Reason) -> String {
+    match reason {
+        Reason::NoPeers { message } | Reason::TooFewWitnesses { message, .. } => message.clone(),
+    }
+}
+
+fn topic_row(topic: &TopicView) -> [String; 7] {
+    [
+        topic.name.clone(),
+        topic.policy.to_string(),
+        topic.published.to_string(),
+        topic.verified.to_string(),
+        topic.accepted.to_string(),
+        topic.waiting.to_string(),
+        topic.unaccepted.to_string(),
+    ]
+}
+
+pub(super) fn peers(data: &DataDir, output: OutputArgs) -> anyhow::Result<()> {
+    let peers: Vec<PeerView> = Client::find(data)?.get("/v1/peers")?;
+    if output.json {
+        return output::json(&peers);
+    }
+    let rows: Vec<_> = peers.iter().map(peer_row).collect();
+    output::line(output::table(
+        ["PEER", "ROLE", "ADDRESS", "UP", "SCORE", "RECEIVED", "SENT", "AGENT"],
+        &rows,
+    ))?;
+    Ok(())
+}
+
+fn peer_row(peer: &PeerView) -> [String; 8] {
+    let bytes = |lanes: forsooth::http::view::LanesView| {
+        format!("{} B", lanes.control.bytes + lanes.data.bytes)
+    };
+    [
+        peer.id.short().to_string(),
+        peer.role.clone(),
+        peer.address.clone().unwrap_or_else(|| "-".to_owned()),
+        span(peer.age_s),
+        format!("{:.1}", peer.score),
+        bytes(peer.received),
+        bytes(peer.sent),
+        // The peer chose these words.
+        output::printable(&peer.agent),
+    ]
+}
+
+/// A time in its two largest units: `1d 2h`, `3m 4s`.
+fn span(s: u64) -> String {
+    match s {
+        0..60 => format!("{s}s"),
+        60..3600 => format!("{}m {}s", s / 60, s % 60),
+        3600..86_400 => format!("{}h {}m", s / 3600, s / 60 % 60),
+        86_400.. => format!("{}d {}h", s / 86_400, s / 3600 % 24),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_shown_in_its_two_largest_units() {
+        let cases = [(59, "59s"), (60, "1m 0s"), (3_661, "1h 1m"), (90_000, "1d 1h")];
+        for (s, shown) in cases {
+            assert_eq!(span(s), shown);
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! The one task that owns the swarm and the participant.
+//!
+//! It turns what happens (frames, links, commands, verdicts, time) into inputs, and carries out the effects
+//! of each before the next. No locks: everything else talks to it through bounded channels. It decides
+//! nothing itself: whom to dial, what to send and whom to ban is the participant's business.
+
+mod bans;
+mod bootnodes;
+mod closing;
+mod dials;
+mod inward;
+mod log;
+mod shell;
+mod snapshot;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use forsooth_crypto::NodeId;
+use forsooth_protocol::{
+    Candidate, Input, Judgement, Participant, Receipt, Record, Refusal, Ticket, Time, TopicId,
+};
+use futures::{FutureExt as _, StreamExt as _};
+use libp2p::swarm::SwarmEvent;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, Interval, MissedTickBehavior, interval, sleep_until},
+};
+
+pub(crate) use self::{
+    bootnodes::Bootnodes,
+    shell::{Outside, Shell, View},
+};
+use crate::{
+    net::swarm::Event,
+    status::NodeSnapshot,
+    store::{StoreError, Writer},
+    subscription::Registration,
+    verifier::Batch,
+};
+
+/// Swarm events that are taken together. More would make commands and verdicts wait; fewer would
+/// make smaller batches, here and in the sockets.
+const EVENTS_MAX: usize = 64;
+/// Clocks and dials are looked at this often.
+const PULSE: Duration = Duration::from_secs(5);
+
+/// What a [`Node`](crate::Node) asks of its driver.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Publish a message.
+    Publish {
+        topic: TopicId,
+        payload: Bytes,
+        lifetime: Option<Duration>,
+        reply: oneshot::Sender<Result<Receipt, Refusal>>,
+    },
+    /// Tell what it looks like inside.
+    Snapshot(oneshot::Sender<NodeSnapshot>),
+    /// Remember where peers may be reached.
+    Know(Vec<Candidate>),
+    /// Lift a ban.
+    Pardon(NodeId),
+    /// End.
+    Shutdown,
+}
+
+/// Owns the swarm and the participant. See the module's documentation.
+pub(crate) struct Driver {
+    participant: Box<dyn Participant>,
+    shell: Shell,
+    commands: mpsc::Receiver<Command>,
+    registrations: mpsc::Receiver<Registration>,
+    pulse: Interval,
+}
+
+/// Why the driver woke up.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, and it is taken apart at once"
+)]
+enum Wake {
+    Swarm(SwarmEvent<Event>),
+    /// `None`: the last handle of the node was dropped.
+    Command(Option<Command>),
+    Registration(Registration),
+    Checked(Batch),
+    Judged(Ticket, Judgement),
+    Abandoned(TopicId),
+    Pulse,
+    /// The participant's deadline has come, or a record found its way to the disk.
+    Nothing,
+}
+
+/// Whether to go on.
+#[derive(PartialEq, Eq)]
+enum Flow {
+    Continue,
+    End,
+}
+
+impl Driver {
+    pub(crate) fn new(
+        participant: Box<dyn Participant>,
+        shell: Shell,
+        commands: mpsc::Receiver<Command>,
+        registrations: mpsc::Receiver<Registration>,
+    ) -> Self {
+        let mut pulse = interval(PULSE);
+        pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { participant, shell, commands, registrations, pulse }
+    }
+
+    /// Tells the participant how the world stands, then serves until it is told to end.
+    pub(crate) async fn run(
+        mut self,
+        records: Vec<Record>,
+        known: Vec<Candidate>,
+    ) -> Result<(), StoreError> {
+        self.shell.remember(&records);
+        let wall = self.shell.clock.wall_at(Time::ZERO);
+        self.shell.facts.extend([
+            Input::WallClock(wall),
+            Input::Loaded(records),
+            Input::Known(known),
+        ]);
+        self.settle();
+        loop {
+            let wake = self.wake().await;
+            if self.handle(wake) == Flow::End {
+                break;
+            }
+            self.settle();
+        }
+        self.commands.close();
+        self.shell.close().await
+    }
+
+    async fn wake(&mut self) -> Wake {
+        let deadline = self.participant.deadline().map(|time| self.shell.clock.instant(time));
+        let Outside { swarm, checks, panel, subscribers, writer } = &mut self.shell.outside;
+        // In random order, so that no source can starve another.
+        tokio::select! {
+            event = swarm.select_next_some() => Wake::Swarm(event),
+            command = self.commands.recv() => Wake::Command(command),
+            Some(registration) = self.registrations.recv() => Wake::Registration(registration),
+            batch = checks.batch() => Wake::Checked(batch),
+            (ticket, judgement) = panel.judgement() => Wake::Judged(ticket, judgement),
+            topic = subscribers.abandoned() => Wake::Abandoned(topic),
+            _ = self.pulse.tick() => Wake::Pulse,
+            () = until(deadline) => Wake::Nothing,
+            () = flushed(writer.as_mut()) => Wake::Nothing,
+        }
+    }
+
+    fn handle(&mut self, wake: Wake) -> Flow {
+        match wake {
+            Wake::Swarm(event) => self.on_swarm(event),
+            Wake::Command(Some(command)) => return self.on_command(command),
+            Wake::Command(None) => return Flow::End,
+            Wake::Registration(registration) => self.shell.on_registration(registration),
+            Wake::Checked(batch) => self.shell.on_checked(batch),
+            Wake::Judged(ticket, judgement) => {
+                self.shell.facts.push_back(Input::Validated { ticket, judgement })
+            }
+            Wake::Abandoned(topic) => self.shell.facts.push_back(Input::Unsubscribe { topic }),
+            Wake::Pulse => self.shell.on_pulse(),
+            Wake::Nothing => {}
+        }
+        Flow::Continue
+    }
+
+    /// Takes this event and those that are ready too: frames that are handled together are verified
+    /// together, and what they cause to be sent leaves together.
+    fn on_swarm(&mut self, event: SwarmEvent<Event>) {
+        self.shell.on_swarm(event);
+        for _ in 1..EVENTS_MAX {
+            let Some(Some(event)) = self.shell.outside.swarm.next().now_or_never() else { break };
+            self.shell.on_swarm(event);
+        }
+    }
+
+    fn on_command(&mut self, command: Command) -> Flow {
+        // Who subscribes and then publishes wants both to count in this order.
+        while let Ok(registration) = self.registrations.try_recv() {
+            self.shell.on_registration(registration);
+        }
+        match command {
+            Command::Publish { topic, payload, lifetime, reply } => {
+                self.shell.on_publish(topic, payload, lifetime, reply);
+            }
+            Command::Snapshot(reply) => {
+                // Whoever asked may be gone.
+                let _ = reply.send(self.shell.snapshot(self.participant.snapshot()));
+            }
+            Command::Know(candidates) => self.shell.facts.push_back(Input::Known(candidates)),
+            Command::Pardon(peer) => self.shell.facts.push_back(Input::Pardon { peer }),
+            Command::Shutdown => return Flow::End,
+        }
+        Flow::Continue
+    }
+
+    /// Tells the participant all new facts and, if its deadline has come, that.
+    fn settle(&mut self) {
+        self.tell_facts();
+        if self.participant.deadline().is_some_and(|deadline| deadline <= self.shell.clock.now()) {
+            self.shell.facts.push_back(Input::Tick);
+            self.tell_facts();
+        }
+        self.shell.outside.checks.dispatch();
+    }
+
+    /// Orders may lead to facts at once, such as a dial to a failure.
+    fn tell_facts(&mut self) {
+        while let Some(fact) = self.shell.facts.pop_front() {
+            for effect in self.participant.handle(self.shell.clock.now(), fact) {
+                self.shell.carry_out(effect);
+            }
+        }
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn flushed(writer: Option<&mut Writer>) {
+    match writer {
+        Some(writer) => writer.flush().await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,35 @@
+//! The core's events, in the log: links and bans for the operator, faults for whoever looks closer.
+//! Never payloads.
+
+use forsooth_protocol::{Event, Timestamp};
+
+pub(super) fn log(event: &Event) {
+    match event {
+        Event::LinkUp { peer, role } => tracing::info!(%peer, role = role.name(), "link up"),
+        Event::LinkDown { peer } => tracing::info!(%peer, "link down"),
+        Event::Fault { from, blamed, blame, fault } => {
+            tracing::debug!(from = ?from, blamed = ?blamed, ?blame, %fault, "fault");
+        }
+        Event::Banned { peer, fault, until } => {
+            let until_ms = until.map(Timestamp::as_millis);
+            tracing::info!(%peer, %fault, until_ms, "banned");
+        }
+        Event::Exposed { proof } => {
+            let slot = proof.slot();
+            tracing::info!(author = %slot.author, generation = slot.generation, seq = slot.seq, "exposed: two messages for one slot");
+        }
+        Event::Relayed { id, from, pushed, vouched } => {
+            tracing::trace!(%id, ?from, pushed, vouched, "relayed");
+        }
+        Event::Duplicate { id, from } => tracing::trace!(%id, %from, "duplicate"),
+        Event::Unaccepted { id, topic, vouched, threshold } => {
+            tracing::debug!(%id, topic = topic.index(), vouched, threshold, "too few witnesses vouched in time");
+        }
+        Event::Twin { generation } => {
+            tracing::error!(
+                generation,
+                "another machine signs with this node's key: stop one of the two"
+            );
+        }
+    }
+}

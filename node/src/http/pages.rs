@@ -1,0 +1,159 @@
+//! `/v1/node`, `/v1/peers` and `/v1/topics`: the node's state as it is shown.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State as Shared};
+use data_encoding::BASE64;
+use forsooth_protocol::{
+    Lane, Receipt,
+    network::Topic,
+    snapshot::{Link, TopicState},
+};
+
+use super::{
+    failure::Failure,
+    state::State,
+    view::{
+        BoundView, LanesView, MessageView, NetworkView, NodeView, PeerView, ReceiptView, TopicView,
+        TrafficView,
+    },
+};
+use crate::{
+    Message, NodeSnapshot,
+    net::{
+        identity::peer_id,
+        stats::{PerLane, Stats, Traffic},
+    },
+    status::LinkSnapshot,
+};
+
+pub(super) async fn node(Shared(state): Shared<Arc<State>>) -> Result<Json<NodeView>, Failure> {
+    Ok(Json(NodeView::from(&state.snapshot().await?)))
+}
+
+pub(super) async fn peers(
+    Shared(state): Shared<Arc<State>>,
+) -> Result<Json<Vec<PeerView>>, Failure> {
+    let NodeSnapshot { core, links, .. } = state.snapshot().await?;
+    let open = |link: &Link| links.iter().find(|open| open.peer == link.peer);
+    Ok(Json(core.links.iter().map(|link| PeerView::new(link, open(link))).collect()))
+}
+
+pub(super) async fn topics(
+    Shared(state): Shared<Arc<State>>,
+) -> Result<Json<Vec<TopicView>>, Failure> {
+    let states = state.snapshot().await?.core.topics;
+    let view = |(id, topic)| TopicView::new(topic, states.get(&id).copied().unwrap_or_default());
+    Ok(Json(state.node.network().topics().map(view).collect()))
+}
+
+impl From<&NodeSnapshot> for NodeView {
+    fn from(snapshot: &NodeSnapshot) -> Self {
+        let core = &snapshot.core;
+        let bound = |bound: &forsooth_protocol::snapshot::Bound| BoundView {
+            name: bound.name.to_owned(),
+            used: bound.used,
+            max: bound.max,
+        };
+        Self {
+            id: snapshot.id,
+            peer_id: peer_id(&snapshot.id).to_string(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            network: NetworkView::from(&*snapshot.network),
+            generation: core.generation,
+            started: snapshot.started.as_millis(),
+            uptime_s: snapshot.uptime.as_secs(),
+            listen: snapshot.listen.iter().map(ToString::to_string).collect(),
+            links: core.links.len(),
+            witnesses: core.witnesses,
+            witnesses_wanted: core.witnesses_wanted,
+            candidates: core.candidates,
+            bans: core.bans.len(),
+            exposed: core.exposed,
+            faults: core
+                .faults
+                .iter()
+                .map(|(fault, count)| (fault.name().to_owned(), *count))
+                .collect(),
+            bounds: core.bounds.iter().map(bound).collect(),
+        }
+    }
+}
+
+impl PeerView {
+    /// A link as the core sees it, and as the transport does if it is still open there.
+    fn new(link: &Link, open: Option<&LinkSnapshot>) -> Self {
+        let stats = open.map_or_else(Stats::default, |open| open.stats);
+        Self {
+            id: link.peer,
+            peer_id: peer_id(&link.peer).to_string(),
+            role: link.role.name().to_owned(),
+            address: open.map(|open| open.remote.to_string()),
+            age_s: link.age.as_secs(),
+            agent: link.agent.clone(),
+            generation: link.generation,
+            score: link.score,
+            eager_topics: link.eager_topics,
+            sent: LanesView::from(&stats.sent),
+            received: LanesView::from(&stats.received),
+            queued_bytes: stats.queued_bytes,
+            dropped: forsooth_protocol::Class::ALL
+                .iter()
+                .map(|class| stats.dropped.of(*class))
+                .sum(),
+        }
+    }
+}
+
+impl From<&PerLane<Traffic>> for LanesView {
+    fn from(traffic: &PerLane<Traffic>) -> Self {
+        let view = |lane| {
+            let Traffic { frames, bytes } = *traffic.of(lane);
+            TrafficView { frames, bytes }
+        };
+        Self { control: view(Lane::Control), data: view(Lane::Data) }
+    }
+}
+
+impl TopicView {
+    fn new(topic: &Topic, state: TopicState) -> Self {
+        Self {
+            name: topic.name.clone(),
+            policy: topic.policy.into(),
+            rate_per_minute: topic.rate_per_minute,
+            burst: topic.burst,
+            payload_bytes_max: topic.payload_bytes_max,
+            lifetime_s_max: topic.lifetime_max.as_secs(),
+            subscribed: state.subscribed,
+            acceptable: state.acceptable,
+            published: state.published,
+            verified: state.verified,
+            accepted: state.accepted,
+            waiting: state.waiting,
+            unaccepted: state.unaccepted,
+        }
+    }
+}
+
+impl From<Receipt> for ReceiptView {
+    fn from(receipt: Receipt) -> Self {
+        Self { id: receipt.id.to_string(), sent_to: receipt.sent_to, queued: receipt.queued }
+    }
+}
+
+impl From<&Message> for MessageView {
+    fn from(message: &Message) -> Self {
+        Self {
+            id: message.id.to_string(),
+            topic: message.topic.clone(),
+            author: message.author,
+            generation: message.generation,
+            seq: message.seq,
+            published: message.published.as_millis(),
+            accepted: message.accepted.as_millis(),
+            vouchers: message.vouchers.clone(),
+            payload: BASE64.encode(&message.payload),
+            text: str::from_utf8(&message.payload).ok().map(ToOwned::to_owned),
+        }
+    }
+}

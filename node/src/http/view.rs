@@ -1,0 +1,244 @@
+//! What the interface says, as JSON.
+//!
+//! The command line reads these types back, so that the two cannot drift apart. Times are milliseconds
+//! since the Unix epoch unless a name says otherwise; payloads are base64.
+
+use std::collections::BTreeMap;
+
+use forsooth_crypto::NodeId;
+use forsooth_protocol::{Network, network::Policy};
+use serde::{Deserialize, Serialize};
+
+pub use super::{
+    failure::{ErrorView, FailureView},
+    health::{ReadinessView, Reason},
+};
+
+/// `/v1/node`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NodeView {
+    /// Who it is.
+    pub id: NodeId,
+    /// Who it is, as libp2p writes it.
+    pub peer_id: String,
+    /// The version of Forsooth.
+    pub version: String,
+    /// Which network it is in.
+    pub network: NetworkView,
+    /// The generation that it publishes with.
+    pub generation: u64,
+    /// When it was started.
+    pub started: u64,
+    /// Seconds that it has run.
+    pub uptime_s: u64,
+    /// Where peers reach it, each ending in `/p2p/…`.
+    pub listen: Vec<String>,
+    /// Peers that have said hello.
+    pub links: usize,
+    /// Witnesses among them.
+    pub witnesses: usize,
+    /// Links that it wants to have chosen itself.
+    pub witnesses_wanted: usize,
+    /// Peers whose addresses are known.
+    pub candidates: usize,
+    /// Peers and authors that are banned.
+    pub bans: usize,
+    /// Authors whose equivocation is proven.
+    pub exposed: usize,
+    /// Faults seen so far, by name.
+    pub faults: BTreeMap<String, u64>,
+    /// Every collection that a peer can feed.
+    pub bounds: Vec<BoundView>,
+}
+
+/// A network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkView {
+    /// Its name.
+    pub name: String,
+    /// `local`, `testnet` or `production`.
+    pub kind: String,
+    /// Covers all that its nodes must agree on.
+    pub digest: String,
+    /// The libp2p protocol.
+    pub protocol: String,
+}
+
+impl From<&Network> for NetworkView {
+    fn from(network: &Network) -> Self {
+        Self {
+            name: network.name().to_owned(),
+            kind: network.kind().name().to_owned(),
+            digest: network.digest().to_string(),
+            protocol: network.protocol_name(),
+        }
+    }
+}
+
+/// How full a bounded collection is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BoundView {
+    /// The collection, as in `docs/protocol.md`.
+    pub name: String,
+    /// What it holds.
+    pub used: usize,
+    /// What it may hold.
+    pub max: usize,
+}
+
+/// An item of `/v1/peers`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PeerView {
+    /// Who.
+    pub id: NodeId,
+    /// Who, as libp2p writes it.
+    pub peer_id: String,
+    /// `witness` if this node chose it, `inbound` if it came by itself.
+    pub role: String,
+    /// The address at the other end, if the connection is still open.
+    pub address: Option<String>,
+    /// Seconds that the link has been up.
+    pub age_s: u64,
+    /// What software it says it is.
+    pub agent: String,
+    /// The generation that it says it is in.
+    pub generation: u64,
+    /// 0 is spotless, -100 is a ban.
+    pub score: f64,
+    /// Topics on which it gets payloads from us at once.
+    pub eager_topics: usize,
+    /// What was sent to it.
+    pub sent: LanesView,
+    /// What came from it.
+    pub received: LanesView,
+    /// Bytes that wait to be sent.
+    pub queued_bytes: usize,
+    /// Frames that a full queue refused or displaced.
+    pub dropped: u64,
+}
+
+/// Traffic one way, for each lane.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LanesView {
+    /// Vouches, requests and the like.
+    pub control: TrafficView,
+    /// Payloads.
+    pub data: TrafficView,
+}
+
+/// Traffic one way on one lane.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrafficView {
+    /// Frames.
+    pub frames: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// An item of `/v1/topics`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopicView {
+    /// Its name.
+    pub name: String,
+    /// When a message is handed to the application.
+    pub policy: PolicyView,
+    /// Messages that one author may publish in a minute.
+    pub rate_per_minute: u32,
+    /// Messages that one author may publish at once on top.
+    pub burst: u32,
+    /// Bytes of a payload.
+    pub payload_bytes_max: u32,
+    /// Seconds that a message may live.
+    pub lifetime_s_max: u64,
+    /// Whether somebody subscribes at this node.
+    pub subscribed: bool,
+    /// Whether there are enough witnesses for the policy.
+    pub acceptable: bool,
+    /// Messages published here.
+    pub published: u64,
+    /// Messages verified and found valid.
+    pub verified: u64,
+    /// Messages accepted.
+    pub accepted: u64,
+    /// Messages that wait for vouches.
+    pub waiting: u64,
+    /// Messages dropped because too few vouched in time.
+    pub unaccepted: u64,
+}
+
+/// A topic's policy, as in the manifest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PolicyView {
+    /// At once.
+    Verified,
+    /// When `k` of `n` witnesses vouch.
+    Vouched {
+        /// Witnesses that must vouch.
+        k: u16,
+        /// Witnesses kept.
+        n: u16,
+    },
+}
+
+impl From<Policy> for PolicyView {
+    fn from(policy: Policy) -> Self {
+        match policy {
+            Policy::Verified => Self::Verified,
+            Policy::Vouched { k, n } => Self::Vouched { k, n },
+        }
+    }
+}
+
+impl std::fmt::Display for PolicyView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Verified => f.write_str("verified"),
+            Self::Vouched { k, n } => write!(f, "{k} of {n} vouch"),
+        }
+    }
+}
+
+/// The answer to a publication.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiptView {
+    /// The message's id.
+    pub id: String,
+    /// Links to which the payload was sent at once.
+    pub sent_to: usize,
+    /// There was no link; it is kept for its lifetime and sent to the first peers that come.
+    pub queued: bool,
+}
+
+/// The data of an event `message`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageView {
+    /// The message's id.
+    pub id: String,
+    /// The topic.
+    pub topic: String,
+    /// Who signed.
+    pub author: NodeId,
+    /// In which life of the author's node.
+    pub generation: u64,
+    /// Which message of that life on that topic.
+    pub seq: u64,
+    /// When the author says that it was made.
+    pub published: u64,
+    /// When this node accepted it.
+    pub accepted: u64,
+    /// The witnesses whose vouches made this node accept it.
+    pub vouchers: Vec<NodeId>,
+    /// The author's bytes, in base64.
+    pub payload: String,
+    /// The author's bytes, if they are UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+/// The data of an event `missed`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissedView {
+    /// Messages that were lost just before the next event, because this reader was too slow.
+    pub count: u64,
+}

@@ -1,0 +1,230 @@
+//! The manifest as TOML has it, and the way from there to a [`Network`].
+//!
+//! Fields that a rule may refuse keep their place in the text. They are set one at a time and the rules
+//! are asked after each, so that a broken rule is shown where it is broken.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use forsooth_protocol::{
+    Network,
+    network::{self, Defence, Grouping, Kind, Policy, Topic},
+};
+use libp2p::Multiaddr;
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::{BOOTNODES_MAX, FORMAT, Manifest, check_peer_address};
+use crate::diagnosis::Flaw;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    format: Spanned<u32>,
+    name: Spanned<String>,
+    kind: KindWord,
+    #[serde(default)]
+    bootnodes: Vec<Spanned<Multiaddr>>,
+    topics: Vec<Spanned<TopicTable>>,
+    defence: Option<DefenceTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum KindWord {
+    Local,
+    Testnet,
+    Production,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TopicTable {
+    name: Spanned<String>,
+    policy: Spanned<PolicyWord>,
+    rate_per_minute: Option<Spanned<u32>>,
+    burst: Option<Spanned<u32>>,
+    payload_bytes_max: Option<Spanned<u32>>,
+    lifetime_s_max: Option<Spanned<u64>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum PolicyWord {
+    Verified,
+    Vouched(Threshold),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Threshold {
+    k: u16,
+    n: u16,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DefenceTable {
+    clock_skew_s_max: Option<Spanned<u64>>,
+    grouping: Option<GroupingWord>,
+    control_frames_per_second: Option<Spanned<u32>>,
+    control_bytes_per_second: Option<Spanned<u32>>,
+    data_frames_per_second: Option<Spanned<u32>>,
+    data_bytes_per_second: Option<Spanned<u32>>,
+    burst_seconds: Option<Spanned<u32>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum GroupingWord {
+    Peer,
+    Host,
+    Subnet,
+}
+
+/// The format, if it is newer than ours. Asked first: a newer format may well have keys that we do not know.
+pub(super) fn newer_format(text: &str) -> Option<i64> {
+    #[derive(Deserialize)]
+    struct FormatOnly {
+        format: i64,
+    }
+    let FormatOnly { format } = toml::from_str(text).ok()?;
+    (format > FORMAT.into()).then_some(format)
+}
+
+pub(super) fn read(text: &str) -> Result<Manifest, Flaw> {
+    let document: Document = toml::from_str(text)?;
+    if *document.format.get_ref() != FORMAT {
+        return Err(Flaw::new(document.format.span(), format!("the format must be {FORMAT}")));
+    }
+    let kind = match document.kind {
+        KindWord::Local => Kind::Local,
+        KindWord::Testnet => Kind::Testnet,
+        KindWord::Production => Kind::Production,
+    };
+    let name = network_name(document.name)?;
+    let topics = topics(document.topics)?;
+    let defence = defence(document.defence, kind)?;
+    let bootnodes = bootnodes(document.bootnodes)?;
+    let network =
+        Network::new(name, kind, topics, defence).map_err(|error| Flaw::new(0..0, error))?;
+    Ok(Manifest { network, bootnodes })
+}
+
+fn network_name(name: Spanned<String>) -> Result<String, Flaw> {
+    let topic = Topic::new("topic", Policy::Verified);
+    Network::new(name.get_ref(), Kind::Local, vec![topic], Defence::recommended(Kind::Local))
+        .map_err(|error| Flaw::new(name.span(), error))?;
+    Ok(name.into_inner())
+}
+
+fn topics(tables: Vec<Spanned<TopicTable>>) -> Result<Vec<Topic>, Flaw> {
+    let mut names = BTreeSet::new();
+    for table in &tables {
+        let name = &table.get_ref().name;
+        if !names.insert(name.get_ref()) {
+            return Err(Flaw::new(name.span(), network::Error::TopicTwice(name.get_ref().clone())));
+        }
+    }
+    tables.into_iter().map(|table| topic(table.into_inner())).collect()
+}
+
+fn topic(table: TopicTable) -> Result<Topic, Flaw> {
+    let TopicTable { name, policy, rate_per_minute, burst, payload_bytes_max, lifetime_s_max } =
+        table;
+    let mut topic = Topic::new("topic", Policy::Verified);
+    let lifetime_max = lifetime_s_max;
+    set(&mut topic, Some(name), |topic, name| topic.name = name)?;
+    set(&mut topic, Some(policy), |topic, policy| topic.policy = policy.into())?;
+    set(&mut topic, rate_per_minute, |topic, rate| topic.rate_per_minute = rate)?;
+    set(&mut topic, burst, |topic, burst| topic.burst = burst)?;
+    set(&mut topic, payload_bytes_max, |topic, bytes| topic.payload_bytes_max = bytes)?;
+    set(&mut topic, lifetime_max, |topic, seconds| {
+        topic.lifetime_max = Duration::from_secs(seconds)
+    })?;
+    Ok(topic)
+}
+
+fn defence(table: Option<DefenceTable>, kind: Kind) -> Result<Defence, Flaw> {
+    let mut defence = Defence::recommended(kind);
+    let Some(table) = table else { return Ok(defence) };
+    let DefenceTable {
+        clock_skew_s_max,
+        grouping,
+        control_frames_per_second,
+        control_bytes_per_second,
+        data_frames_per_second,
+        data_bytes_per_second,
+        burst_seconds,
+    } = table;
+    let d = &mut defence;
+    d.grouping = grouping.map_or(d.grouping, Grouping::from);
+    set(d, clock_skew_s_max, |d, seconds| d.clock_skew_max = Duration::from_secs(seconds))?;
+    set(d, control_frames_per_second, |d, frames| d.control_frames_per_second = frames)?;
+    set(d, control_bytes_per_second, |d, bytes| d.control_bytes_per_second = bytes)?;
+    set(d, data_frames_per_second, |d, frames| d.data_frames_per_second = frames)?;
+    set(d, data_bytes_per_second, |d, bytes| d.data_bytes_per_second = bytes)?;
+    set(d, burst_seconds, |d, seconds| d.burst_seconds = seconds)?;
+    Ok(defence)
+}
+
+fn bootnodes(addresses: Vec<Spanned<Multiaddr>>) -> Result<Vec<Multiaddr>, Flaw> {
+    if let Some(one_too_many) = addresses.get(BOOTNODES_MAX) {
+        let message = format!("a manifest has at most {BOOTNODES_MAX} bootnodes");
+        return Err(Flaw::new(one_too_many.span(), message));
+    }
+    let checked = |address: Spanned<Multiaddr>| {
+        check_peer_address(address.get_ref()).map_err(|error| Flaw::new(address.span(), error))?;
+        Ok(address.into_inner())
+    };
+    addresses.into_iter().map(checked).collect()
+}
+
+/// What has rules that only a [`Network`] knows.
+trait Ruled {
+    fn check(&self) -> Result<(), network::Error>;
+}
+
+impl Ruled for Topic {
+    fn check(&self) -> Result<(), network::Error> {
+        let defence = Defence::recommended(Kind::Local);
+        Network::new("network", Kind::Local, vec![self.clone()], defence).map(drop)
+    }
+}
+
+impl Ruled for Defence {
+    fn check(&self) -> Result<(), network::Error> {
+        let topic = Topic::new("topic", Policy::Verified);
+        Network::new("network", Kind::Local, vec![topic], *self).map(drop)
+    }
+}
+
+/// Puts a value from the text, if there is one, and blames its place if that breaks a rule.
+fn set<R: Ruled, T>(
+    ruled: &mut R,
+    value: Option<Spanned<T>>,
+    put: impl FnOnce(&mut R, T),
+) -> Result<(), Flaw> {
+    let Some(value) = value else { return Ok(()) };
+    let span = value.span();
+    put(ruled, value.into_inner());
+    ruled.check().map_err(|error| Flaw::new(span, error))
+}
+
+impl From<PolicyWord> for Policy {
+    fn from(word: PolicyWord) -> Self {
+        match word {
+            PolicyWord::Verified => Self::Verified,
+            PolicyWord::Vouched(Threshold { k, n }) => Self::Vouched { k, n },
+        }
+    }
+}
+
+impl From<GroupingWord> for Grouping {
+    fn from(word: GroupingWord) -> Self {
+        match word {
+            GroupingWord::Peer => Self::Peer,
+            GroupingWord::Host => Self::Host,
+            GroupingWord::Subnet => Self::Subnet,
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Writes a manifest as TOML with comments.
+
+use std::fmt::{self, Write as _};
+
+use forsooth_protocol::network::{Defence, Policy, Topic};
+use libp2p::Multiaddr;
+
+use super::{FORMAT, Manifest};
+
+pub(super) fn manifest(manifest: &Manifest) -> String {
+    let mut text = String::new();
+    write(&mut text, manifest).expect("writing to a string does not fail");
+    text
+}
+
+fn write(out: &mut String, manifest: &Manifest) -> fmt::Result {
+    let network = manifest.network();
+    writeln!(
+        out,
+        "# A Forsooth network. All of it but the bootnodes is part of the network's identity: nodes whose"
+    )?;
+    writeln!(out, "# manifests differ in one number never talk to each other. This one speaks")?;
+    writeln!(out, "# {}", network.protocol_name())?;
+    writeln!(out)?;
+    writeln!(out, "format = {FORMAT}")?;
+    writeln!(out, "name = \"{}\"", network.name())?;
+    writeln!(
+        out,
+        "# local: one machine or bench. testnet: open, for experiments. production: open, relied upon."
+    )?;
+    writeln!(out, "kind = \"{}\"", network.kind().name())?;
+    bootnodes(out, manifest.bootnodes())?;
+    for (_, topic) in network.topics() {
+        write_topic(out, topic)?;
+    }
+    write_defence(out, network.defence())
+}
+
+fn bootnodes(out: &mut String, addresses: &[Multiaddr]) -> fmt::Result {
+    writeln!(out, "# Where newcomers find the network, as `forsooth run` prints it:")?;
+    writeln!(out, "# \"/ip4/192.0.2.1/tcp/8650/p2p/12D3KooW...\"")?;
+    if addresses.is_empty() {
+        return writeln!(out, "bootnodes = []");
+    }
+    writeln!(out, "bootnodes = [")?;
+    for address in addresses {
+        writeln!(out, "    {},", toml::Value::String(address.to_string()))?;
+    }
+    writeln!(out, "]")
+}
+
+fn write_topic(out: &mut String, topic: &Topic) -> fmt::Result {
+    let Topic { name, policy, rate_per_minute, burst, payload_bytes_max, lifetime_max } = topic;
+    writeln!(out, "\n[[topics]]")?;
+    writeln!(out, "name = \"{name}\"")?;
+    match policy {
+        Policy::Verified => {
+            writeln!(
+                out,
+                "# Accepted once its signature is good and the application has no objection."
+            )?;
+            writeln!(out, "policy = \"verified\"")?;
+        }
+        Policy::Vouched { k, n } => {
+            writeln!(out, "# Accepted once k of the n witnesses that a node chose vouch for it.")?;
+            writeln!(out, "policy = {{ vouched = {{ k = {k}, n = {n} }} }}")?;
+        }
+    }
+    writeln!(out, "# What one author may publish: a rate, and so many at once on top of it.")?;
+    writeln!(out, "rate_per_minute = {rate_per_minute}")?;
+    writeln!(out, "burst = {burst}")?;
+    writeln!(out, "payload_bytes_max = {payload_bytes_max}")?;
+    writeln!(out, "# Seconds for which a message is worth relaying, at most.")?;
+    writeln!(out, "lifetime_s_max = {}", lifetime_max.as_secs())
+}
+
+fn write_defence(out: &mut String, defence: &Defence) -> fmt::Result {
+    let Defence {
+        clock_skew_max,
+        grouping,
+        control_frames_per_second,
+        control_bytes_per_second,
+        data_frames_per_second,
+        data_bytes_per_second,
+        burst_seconds,
+    } = defence;
+    writeln!(out, "\n# What one peer may cost another.\n[defence]")?;
+    writeln!(out, "# Seconds that two honest clocks may differ.")?;
+    writeln!(out, "clock_skew_s_max = {}", clock_skew_max.as_secs())?;
+    writeln!(
+        out,
+        "# Which peers count as one voter: peer (each key), host (each address), subnet (IPv4 /24, IPv6 /48)."
+    )?;
+    writeln!(out, "grouping = \"{}\"", grouping.name())?;
+    writeln!(
+        out,
+        "# Quota of one peer on each lane, and how many seconds of it may be spent at once."
+    )?;
+    writeln!(out, "control_frames_per_second = {control_frames_per_second}")?;
+    writeln!(out, "control_bytes_per_second = {control_bytes_per_second}")?;
+    writeln!(out, "data_frames_per_second = {data_frames_per_second}")?;
+    writeln!(out, "data_bytes_per_second = {data_bytes_per_second}")?;
+    writeln!(out, "burst_seconds = {burst_seconds}")
+}

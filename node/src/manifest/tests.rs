@@ -1,0 +1,237 @@
+use std::time::Duration;
+
+use forsooth_protocol::network::{Defence, Grouping, Kind, Policy, Topic};
+
+use super::*;
+
+const PEER: &str = "12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN";
+
+const GOOD: &str = r#"format = 1
+name = "demo"
+kind = "testnet"
+bootnodes = ["/ip4/127.0.0.1/tcp/8650/p2p/12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN"]
+
+[[topics]]
+name = "chat"
+policy = "verified"
+
+[[topics]]
+name = "news/world"
+policy = { vouched = { k = 5, n = 8 } }
+rate_per_minute = 60
+burst = 10
+payload_bytes_max = 1024
+lifetime_s_max = 30
+
+[defence]
+clock_skew_s_max = 20
+grouping = "host"
+"#;
+
+fn parse(text: &str) -> Result<Manifest, Error> {
+    Manifest::parse(text, Path::new("net.toml"))
+}
+
+#[test]
+fn every_field_of_a_manifest_reaches_the_network() {
+    let manifest = parse(GOOD).unwrap();
+    let defence = Defence {
+        clock_skew_max: Duration::from_secs(20),
+        grouping: Grouping::Host,
+        ..Defence::recommended(Kind::Testnet)
+    };
+    let news = Topic {
+        name: "news/world".into(),
+        policy: Policy::Vouched { k: 5, n: 8 },
+        rate_per_minute: 60,
+        burst: 10,
+        payload_bytes_max: 1024,
+        lifetime_max: Duration::from_secs(30),
+    };
+    let topics = vec![Topic::new("chat", Policy::Verified), news];
+    assert_eq!(*manifest.network(), Network::new("demo", Kind::Testnet, topics, defence).unwrap());
+    assert_eq!(manifest.bootnodes().len(), 1);
+}
+
+#[test]
+fn a_manifest_written_and_read_back_is_the_same_network() {
+    let with = |kind, bootnodes: &[&str]| {
+        let topics = vec![
+            Topic::new("a.b-c_d/e", Policy::Verified),
+            Topic {
+                lifetime_max: Duration::from_secs(7),
+                ..Topic::new("z", Policy::Vouched { k: 1, n: 256 })
+            },
+        ];
+        let network = Network::new("n", kind, topics, Defence::recommended(kind)).unwrap();
+        Manifest::new(network, bootnodes.iter().map(|a| a.parse().unwrap()).collect()).unwrap()
+    };
+    let address = format!("/dns4/a.example/udp/8650/quic-v1/p2p/{PEER}");
+    for kind in [Kind::Local, Kind::Testnet, Kind::Production] {
+        for bootnodes in [&[][..], &[address.as_str()], &[address.as_str(); 3]] {
+            let manifest = with(kind, bootnodes);
+            let text = manifest.to_toml();
+            assert_eq!(parse(&text).unwrap(), manifest, "{text}");
+            assert!(text.contains(&manifest.network().protocol_name()));
+        }
+    }
+}
+
+#[test]
+fn each_mistake_is_shown_where_it_is_with_what_to_do() {
+    // What is replaced in the good manifest, by what, where the flaw is, and what is said.
+    let cases = [
+        (
+            "[[topics]]\nname = \"chat\"",
+            "[[topcis]]\nname = \"chat\"",
+            (6, 3),
+            "unknown field `topcis`, did you mean `topics`?",
+        ),
+        ("burst = 10", "bursts = 10", (14, 1), "unknown field `bursts`, did you mean `burst`?"),
+        (
+            "burst = 10",
+            "zzz = 10",
+            (14, 1),
+            "unknown field `zzz`, expected one of: name, policy, rate_per_minute, burst, payload_bytes_max, lifetime_s_max",
+        ),
+        (
+            "grouping = \"host\"",
+            "groupings = \"host\"",
+            (20, 1),
+            "unknown field `groupings`, did you mean `grouping`?",
+        ),
+        (
+            "grouping = \"host\"",
+            "grouping = \"hots\"",
+            (20, 12),
+            "unknown variant `hots`, did you mean `host`?",
+        ),
+        (
+            "kind = \"testnet\"",
+            "kind = \"test-net\"",
+            (3, 8),
+            "unknown variant `test-net`, did you mean `testnet`?",
+        ),
+        (
+            "\"verified\"",
+            "\"verfied\"",
+            (8, 10),
+            "unknown variant `verfied`, did you mean `verified`?",
+        ),
+        (
+            "k = 5, n = 8",
+            "k = 9, n = 8",
+            (12, 10),
+            "topic \"news/world\": the policy needs 1 <= k <= n <= 256, not k = 9, n = 8",
+        ),
+        ("k = 5, n = 8", "k = 5", (12, 22), "missing field `n`"),
+        (
+            "k = 5, n = 8",
+            "k = 5, n = 8, m = 1",
+            (12, 38),
+            "unknown field `m`, expected one of: k, n",
+        ),
+        (
+            "burst = 10",
+            "burst = 0",
+            (14, 9),
+            "burst of topic \"news/world\" must be 1 to 1000000, not 0",
+        ),
+        ("burst = 10", "burst = -1", (14, 9), "invalid value: integer `-1`, expected u32"),
+        ("burst = 10", "burst = \"ten\"", (14, 9), "invalid type: string \"ten\", expected u32"),
+        (
+            "1024",
+            "1048577",
+            (15, 21),
+            "payload_bytes_max of topic \"news/world\" must be 1 to 1048576, not 1048577",
+        ),
+        ("lifetime_s_max = 30", "lifetime_s_max = 3601", (16, 18), "must be 1 to 3600, not 3601"),
+        (
+            "clock_skew_s_max = 20",
+            "clock_skew_s_max = 601",
+            (19, 20),
+            "defence.clock_skew_max (s) must be 1 to 600, not 601",
+        ),
+        (
+            "name = \"demo\"",
+            "name = \"De mo\"",
+            (2, 8),
+            "the name \"De mo\" must have 1 to 64 characters",
+        ),
+        ("name = \"demo\"", "", (1, 1), "missing field `name`"),
+        ("\"news/world\"", "\"chat\"", (11, 8), "the topic \"chat\" is there twice"),
+        (
+            "/p2p/12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN",
+            "",
+            (4, 14),
+            "must end in /p2p/ and the node's peer id",
+        ),
+        (
+            "12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN",
+            "QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N",
+            (4, 14),
+            "is not that of a forsooth node",
+        ),
+        ("/ip4/127.0.0.1", "/ipv4/127.0.0.1", (4, 14), "ipv4"),
+        ("format = 1", "format = 0", (1, 10), "the format must be 1"),
+        ("format = 1", "", (1, 1), "missing field `format`"),
+        ("name = \"demo\"", "name = \"demo", (2, 8), "invalid basic string"),
+        ("burst = 10", "burst = 10\nburst = 11", (15, 1), "duplicate key"),
+    ];
+    for (from, to, place, said) in cases {
+        assert!(GOOD.contains(from), "{from}");
+        let error = parse(&GOOD.replacen(from, to, 1)).unwrap_err();
+        let Error::Wrong(diagnosis) = error else { panic!("{to}: {error}") };
+        assert!(diagnosis.message().contains(said), "{to}: {diagnosis}");
+        assert_eq!((diagnosis.line(), diagnosis.column()), place, "{to}: {diagnosis}");
+    }
+}
+
+#[test]
+fn a_newer_format_is_refused_with_the_way_out_even_if_all_else_has_changed() {
+    let error = parse("format = 2\nsomething = { new = true }\n").unwrap_err();
+    let said =
+        "net.toml has format 2, and this forsooth reads formats up to 1; install a newer forsooth";
+    assert!(error.to_string().starts_with(said), "{error}");
+}
+
+#[test]
+fn a_network_has_topics_and_not_too_many() {
+    let head = "format = 1\nname = \"n\"\nkind = \"local\"\n";
+    assert!(
+        parse(&format!("{head}topics = []"))
+            .unwrap_err()
+            .to_string()
+            .contains("1 to 256 topics, this one has 0")
+    );
+    assert!(parse(head).unwrap_err().to_string().contains("missing field `topics`"));
+    let topics: String =
+        (0..257).map(|i| format!("[[topics]]\nname = \"t{i}\"\npolicy = \"verified\"\n")).collect();
+    assert!(
+        parse(&format!("{head}{topics}")).unwrap_err().to_string().contains("this one has 257")
+    );
+    let many = format!("\"/ip4/127.0.0.1/tcp/1/p2p/{PEER}\",").repeat(BOOTNODES_MAX + 1);
+    let error = parse(&format!(
+        "{head}bootnodes = [{many}]\n[[topics]]\nname = \"t\"\npolicy = \"verified\""
+    ))
+    .unwrap_err();
+    assert!(error.to_string().contains("at most 64 bootnodes"), "{error}");
+}
+
+#[test]
+fn a_file_that_is_missing_too_large_or_no_text_is_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.toml");
+    let said = |path: &Path| Manifest::load(path).unwrap_err().to_string();
+    assert!(
+        said(&path).contains("there is no manifest at")
+            && said(&path).contains("forsooth network new")
+    );
+    std::fs::write(&path, GOOD).unwrap();
+    Manifest::load(&path).unwrap();
+    std::fs::write(&path, "#".repeat(usize::try_from(BYTES_MAX).unwrap() + 1)).unwrap();
+    assert!(said(&path).contains("is larger than 262144 bytes"));
+    std::fs::write(&path, [0xff, 0xfe]).unwrap();
+    assert!(said(&path).contains("cannot read the manifest"));
+    assert!(said(folder.path()).contains("cannot read the manifest"));
+}

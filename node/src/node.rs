@@ -1,0 +1,280 @@
+//! The handle of a running node.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use forsooth_crypto::NodeId;
+use forsooth_protocol::{Event, Network, Receipt, Refusal};
+use libp2p::Multiaddr;
+use tokio::sync::{
+    broadcast,
+    mpsc::{self, error::TrySendError},
+    oneshot, watch,
+};
+
+use crate::{
+    Builder, Events, NodeSnapshot, StoreError, Subscription,
+    driver::Command,
+    peer_address::{BadPeerAddress, candidate},
+    subscription::Registration,
+};
+
+/// A running node. Cheap to clone; the node shuts down with [`Node::shutdown`], or when the last clone is
+/// dropped.
+#[derive(Clone, Debug)]
+pub struct Node {
+    inner: Arc<Inner>,
+}
+
+/// What a handle holds.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) id: NodeId,
+    pub(crate) network: Arc<Network>,
+    pub(crate) commands: mpsc::Sender<Command>,
+    pub(crate) registrations: mpsc::Sender<Registration>,
+    /// Weak, so that the streams of observers end when the driver does.
+    pub(crate) events: broadcast::WeakSender<Event>,
+    pub(crate) joined: watch::Receiver<usize>,
+    pub(crate) addresses: watch::Receiver<Vec<Multiaddr>>,
+    pub(crate) ended: watch::Receiver<Option<Result<(), Arc<StoreError>>>>,
+    pub(crate) subscription_messages_max: usize,
+}
+
+/// The node has shut down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the node has shut down; start a new one")]
+pub struct Closed;
+
+/// Why a message was not published. Nothing was sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PublishError {
+    /// The network has no such topic.
+    #[error("the network has no topic {topic:?}; its topics are: {}", known.join(", "))]
+    UnknownTopic {
+        /// The topic asked for.
+        topic: String,
+        /// The network's topics.
+        known: Vec<String>,
+    },
+    /// The core refused it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The node has shut down.
+    #[error("{Closed}")]
+    Closed,
+}
+
+/// Why there is no subscription.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SubscribeError {
+    /// The network has no such topic.
+    #[error("the network has no topic {topic:?}; its topics are: {}", known.join(", "))]
+    UnknownTopic {
+        /// The topic asked for.
+        topic: String,
+        /// The network's topics.
+        known: Vec<String>,
+    },
+    /// More new subscriptions at once than the driver could take.
+    #[error("too many new subscriptions at once; let the runtime work in between and try again")]
+    Busy,
+    /// The node has shut down.
+    #[error("{Closed}")]
+    Closed,
+}
+
+/// Why peers were not added.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AddPeersError {
+    /// An address cannot be used; none was added.
+    #[error(transparent)]
+    BadPeerAddress(#[from] BadPeerAddress),
+    /// The node has shut down.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+}
+
+/// What went wrong while a node shut down. It has, all the same.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ShutdownError {
+    /// Bans or proofs were not saved. The generation always is.
+    #[error("the last bans and proofs were not saved: {0}")]
+    Store(#[source] Arc<StoreError>),
+    /// The node's task ended early.
+    #[error("the node's task has panicked; please report what the log says")]
+    Panicked,
+}
+
+impl Node {
+    /// Prepares a node for a network; see [`Builder`].
+    #[must_use]
+    pub fn builder(network: Network) -> Builder {
+        Builder::new(network)
+    }
+
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Who this node is.
+    #[must_use]
+    pub fn id(&self) -> NodeId {
+        self.inner.id
+    }
+
+    /// The network it takes part in.
+    #[must_use]
+    pub fn network(&self) -> &Arc<Network> {
+        &self.inner.network
+    }
+
+    /// Where it listens, each address with `/p2p/` and its peer id: what others need to reach it.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<Multiaddr> {
+        self.inner.addresses.borrow().clone()
+    }
+
+    /// Signs a payload and sends it to the network, for the topic's longest lifetime. Without a link it is
+    /// queued for the first peers that come within that time; the receipt says so.
+    ///
+    /// # Errors
+    /// When the topic is unknown, the payload too large, the topic's rate exceeded, or the node closed.
+    pub async fn publish(
+        &self,
+        topic: &str,
+        payload: impl Into<Bytes>,
+    ) -> Result<Receipt, PublishError> {
+        self.publish_inner(topic, payload.into(), None).await
+    }
+
+    /// As [`Self::publish`], for a shorter lifetime.
+    ///
+    /// # Errors
+    /// As [`Self::publish`], and when the lifetime is zero or longer than the topic allows.
+    pub async fn publish_for(
+        &self,
+        topic: &str,
+        payload: impl Into<Bytes>,
+        lifetime: Duration,
+    ) -> Result<Receipt, PublishError> {
+        self.publish_inner(topic, payload.into(), Some(lifetime)).await
+    }
+
+    async fn publish_inner(
+        &self,
+        topic: &str,
+        payload: Bytes,
+        lifetime: Option<Duration>,
+    ) -> Result<Receipt, PublishError> {
+        let Some(topic) = self.inner.network.topic_id(topic) else {
+            return Err(PublishError::UnknownTopic {
+                topic: topic.to_owned(),
+                known: self.topics(),
+            });
+        };
+        let outcome = self.ask(|reply| Command::Publish { topic, payload, lifetime, reply }).await;
+        Ok(outcome.map_err(|Closed| PublishError::Closed)??)
+    }
+
+    /// Subscribes to the messages of a topic that are accepted from now on.
+    ///
+    /// # Errors
+    /// When the topic is unknown or the node closed, or more than a thousand subscriptions come at once.
+    pub fn subscribe(&self, topic: &str) -> Result<Subscription, SubscribeError> {
+        let Some(topic) = self.inner.network.topic_id(topic) else {
+            return Err(SubscribeError::UnknownTopic {
+                topic: topic.to_owned(),
+                known: self.topics(),
+            });
+        };
+        let (registration, subscription) =
+            Registration::new(topic, self.inner.subscription_messages_max);
+        match self.inner.registrations.try_send(registration) {
+            Ok(()) => Ok(subscription),
+            Err(TrySendError::Full(_)) => Err(SubscribeError::Busy),
+            Err(TrySendError::Closed(_)) => Err(SubscribeError::Closed),
+        }
+    }
+
+    /// Waits until at least so many peers have said hello.
+    ///
+    /// # Errors
+    /// When the node shuts down before.
+    pub async fn ready(&self, min_peers: usize) -> Result<(), Closed> {
+        let mut joined = self.inner.joined.clone();
+        joined.wait_for(|joined| *joined >= min_peers).await.map_err(|_| Closed)?;
+        if self.inner.commands.is_closed() { Err(Closed) } else { Ok(()) }
+    }
+
+    /// What the node looks like at this moment.
+    ///
+    /// # Errors
+    /// When the node has shut down.
+    pub async fn snapshot(&self) -> Result<NodeSnapshot, Closed> {
+        self.ask(Command::Snapshot).await
+    }
+
+    /// What happens inside the node from now on.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        self.inner
+            .events
+            .upgrade()
+            .map_or_else(Events::none, |events| Events::new(events.subscribe()))
+    }
+
+    /// Remembers where peers may be reached. Each address ends in `/p2p/` and a peer id.
+    ///
+    /// # Errors
+    /// When an address cannot be used, or the node has shut down.
+    pub async fn add_peers(
+        &self,
+        addresses: impl IntoIterator<Item = Multiaddr>,
+    ) -> Result<(), AddPeersError> {
+        let candidates =
+            addresses.into_iter().map(|address| candidate(&address)).collect::<Result<_, _>>()?;
+        Ok(self.tell(Command::Know(candidates)).await?)
+    }
+
+    /// Lifts a ban.
+    ///
+    /// # Errors
+    /// When the node has shut down.
+    pub async fn pardon(&self, peer: NodeId) -> Result<(), Closed> {
+        self.tell(Command::Pardon(peer)).await
+    }
+
+    /// Shuts the node down, for all clones: sends what waits (for at most two seconds), closes links and
+    /// ports, and saves its state. Returns when all that is done, also if somebody else has asked for it.
+    ///
+    /// # Errors
+    /// When something could not be saved.
+    pub async fn shutdown(self) -> Result<(), ShutdownError> {
+        // It may be about to end already.
+        let _ = self.tell(Command::Shutdown).await;
+        let mut ended = self.inner.ended.clone();
+        match ended.wait_for(Option::is_some).await.as_deref() {
+            Ok(Some(Err(error))) => Err(ShutdownError::Store(Arc::clone(error))),
+            Ok(Some(Ok(())) | None) => Ok(()),
+            Err(_) => Err(ShutdownError::Panicked),
+        }
+    }
+
+    fn topics(&self) -> Vec<String> {
+        self.inner.network.topics().map(|(_, topic)| topic.name.clone()).collect()
+    }
+
+    async fn tell(&self, command: Command) -> Result<(), Closed> {
+        self.inner.commands.send(command).await.map_err(|_| Closed)
+    }
+
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> Result<T, Closed> {
+        let (reply, answer) = oneshot::channel();
+        self.tell(command(reply)).await?;
+        answer.await.map_err(|_| Closed)
+    }
+}

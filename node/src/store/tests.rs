@@ -1,0 +1,162 @@
+use std::os::unix::fs::PermissionsExt as _;
+
+use forsooth_crypto::NodeId;
+
+use super::*;
+use crate::fixtures::network;
+
+fn at(secs: u64) -> Timestamp {
+    Timestamp::from_millis(secs * 1000)
+}
+
+fn peer(byte: u8) -> NodeId {
+    NodeId::from_bytes([byte; 32])
+}
+
+#[test]
+fn a_generation_grows_over_restarts_even_when_the_clock_goes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut generations = Vec::new();
+    for now in [at(1000), at(1000), at(5000), at(10)] {
+        let store = Store::open(folder.path(), &network("n")).unwrap();
+        generations.push(store.next_generation(now).unwrap());
+    }
+    assert_eq!(generations, [1000, 1001, 5000, 5001]);
+}
+
+#[test]
+fn ephemeral_generations_of_one_process_differ_within_a_second() {
+    let now = crate::clock::wall().unwrap();
+    let first = ephemeral_generation(now);
+    assert!(first >= now.as_secs());
+    assert!(ephemeral_generation(now) > first);
+}
+
+#[tokio::test]
+async fn bans_and_proofs_survive_a_restart_and_pardons_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let ban = |byte, until| Record::Ban { peer: peer(byte), fault: Fault::Forged, until };
+    let proof = Record::Proof { author: peer(4), frame: Bytes::from_static(b"frame") };
+    let mut writer = Writer::start(Store::open(folder.path(), &network("n")).unwrap()).unwrap();
+    for record in [
+        ban(1, None),
+        ban(2, Some(at(77))),
+        ban(3, None),
+        proof.clone(),
+        Record::Pardon { peer: peer(3) },
+    ] {
+        writer.store(record);
+    }
+    writer.close().await.unwrap();
+
+    let store = Store::open(folder.path(), &network("n")).unwrap();
+    assert_eq!(store.records(at(76)).unwrap(), [ban(1, None), ban(2, Some(at(77))), proof.clone()]);
+    assert_eq!(store.records(at(77)).unwrap(), [ban(1, None), proof]);
+}
+
+#[tokio::test]
+async fn a_storm_of_records_is_written_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::start(Store::open(folder.path(), &network("n")).unwrap()).unwrap();
+    for n in 0..5000_u32 {
+        let mut id = [0; 32];
+        id[..4].copy_from_slice(&n.to_le_bytes());
+        writer.store(Record::Ban {
+            peer: NodeId::from_bytes(id),
+            fault: Fault::OverQuota,
+            until: None,
+        });
+    }
+    writer.close().await.unwrap();
+    let store = Store::open(folder.path(), &network("n")).unwrap();
+    assert_eq!(store.records(at(1)).unwrap().len(), 5000);
+}
+
+#[test]
+fn a_folder_is_private_and_made_with_its_parents() {
+    let folder = tempfile::tempdir().unwrap();
+    let nested = folder.path().join("a/b");
+    Store::open(&nested, &network("n")).unwrap();
+    assert_eq!(nested.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    assert_eq!(nested.join(FILE).metadata().unwrap().permissions().mode() & 0o077, 0);
+}
+
+#[test]
+fn a_second_process_is_refused_and_the_first_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), &network("n")).unwrap();
+    let error = Store::open(folder.path(), &network("n")).unwrap_err();
+    assert!(matches!(&error, StoreError::Busy { path } if path.ends_with(FILE)), "{error}");
+    store.next_generation(at(1)).unwrap();
+}
+
+#[test]
+fn a_folder_belongs_to_one_network() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(Store::open(folder.path(), &network("one")).unwrap());
+    let error = Store::open(folder.path(), &network("two")).unwrap_err();
+    assert!(
+        matches!(&error, StoreError::OtherNetwork { wanted, .. } if wanted == "two"),
+        "{error}"
+    );
+    drop(Store::open(folder.path(), &network("one")).unwrap());
+}
+
+#[test]
+fn a_newer_schema_is_refused_and_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let write_schema = |schema: u64| {
+        let store = Store::open(folder.path(), &network("n")).unwrap();
+        store
+            .change(|transaction| {
+                Ok(transaction.open_table(META)?.insert("schema", schema).map(drop)?)
+            })
+            .unwrap();
+    };
+    write_schema(SCHEMA);
+    write_schema(SCHEMA + 1);
+    let error = Store::open(folder.path(), &network("other")).unwrap_err();
+    assert!(matches!(error, StoreError::NewerSchema { found: 2, known: 1, .. }), "{error}");
+    assert!(error.to_string().contains("run that version"), "{error}");
+}
+
+#[test]
+fn a_damaged_file_is_named_and_not_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE);
+    drop(Store::open(folder.path(), &network("n")).unwrap());
+    let good = std::fs::read(&path).unwrap();
+    let mut no_header = good.clone();
+    no_header[..320].fill(0xa5);
+    let mut flipped = good.clone();
+    flipped[9] ^= 0xff;
+    let cases = [
+        ("text", b"not a database".to_vec()),
+        ("no header", no_header),
+        ("cut", good[..good.len() / 2].to_vec()),
+        ("short", good[..50].to_vec()),
+    ];
+    for (name, bytes) in cases {
+        std::fs::write(&path, &bytes).unwrap();
+        let error = Store::open(folder.path(), &network("n")).map(|_| name).unwrap_err();
+        assert!(
+            matches!(&error, StoreError::Corrupt { path: named, .. } if *named == path),
+            "{name}: {error:?}"
+        );
+        assert_eq!(std::fs::read(&path).unwrap().len(), bytes.len(), "{name}");
+    }
+}
+
+#[test]
+fn a_fault_that_this_version_does_not_know_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), &network("n")).unwrap();
+    store
+        .change(|transaction| {
+            transaction.open_table(BANS)?.insert([1; 32], ("rudeness", None))?;
+            Ok(())
+        })
+        .unwrap();
+    let error = store.records(at(1)).unwrap_err();
+    assert!(error.to_string().contains("rudeness"), "{error}");
+}

@@ -1,0 +1,259 @@
+//! Accepted messages on their way to the application.
+//!
+//! Each subscription has a queue that is bounded in messages and bytes. When a reader is too slow, the
+//! newest message is dropped, and the next one that finds room says how many were: the node never waits.
+
+use std::{
+    collections::BTreeMap,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use forsooth_crypto::NodeId;
+use forsooth_protocol::{Accepted, MessageId, Network, Timestamp, TopicId};
+use futures::{
+    FutureExt as _, Stream, StreamExt as _, future::BoxFuture, stream::FuturesUnordered,
+};
+use tokio::sync::mpsc;
+
+use crate::status::Delivery;
+
+/// Messages that wait for one reader, unless the builder says otherwise.
+pub(crate) const MESSAGES_DEFAULT: usize = 4096;
+/// Bytes of payloads that wait for one reader. A single message always has room.
+const BYTES_MAX: usize = 32 << 20;
+
+/// A message that this node stands behind.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// Name of the topic.
+    pub topic: String,
+    /// The author's bytes.
+    pub payload: Bytes,
+    /// Who signed.
+    pub author: NodeId,
+    /// The message's id.
+    pub id: MessageId,
+    /// The witnesses whose vouches made this node accept it; none on a topic with the policy `verified`.
+    pub vouchers: Vec<NodeId>,
+    /// When the author says that it was made.
+    pub published: Timestamp,
+    /// When this node accepted it, by its own clock.
+    pub accepted: Timestamp,
+    /// How many messages this subscription lost just before this one, because it was read too slowly.
+    pub missed: u64,
+    /// In which life of the author's node it was signed.
+    pub generation: u64,
+    /// Which message of that life on this topic it is.
+    pub seq: u64,
+}
+
+impl Message {
+    /// What the core accepted, in the application's terms.
+    pub(crate) fn new(accepted: &Accepted, at: Timestamp, network: &Network) -> Self {
+        let header = accepted.message().header();
+        Self {
+            topic: network.topic(header.slot.topic).name.clone(),
+            payload: accepted.message().payload().clone(),
+            author: header.slot.author,
+            id: accepted.message().id(),
+            vouchers: accepted.vouchers().to_vec(),
+            published: header.timestamp,
+            accepted: at,
+            missed: 0,
+            generation: header.slot.generation,
+            seq: header.slot.seq,
+        }
+    }
+}
+
+/// A topic's accepted messages, as a stream. Ends when the node shuts down; dropping it unsubscribes.
+#[derive(Debug)]
+pub struct Subscription {
+    queue: mpsc::Receiver<Message>,
+    queued_bytes: Arc<AtomicUsize>,
+}
+
+impl Subscription {
+    /// The next message; `None` once the node has shut down and all were read.
+    pub async fn recv(&mut self) -> Option<Message> {
+        self.next().await
+    }
+}
+
+impl Stream for Subscription {
+    type Item = Message;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        self.queue.poll_recv(cx).map(|message| {
+            message.inspect(|message| {
+                self.queued_bytes.fetch_sub(message.payload.len(), Ordering::Relaxed);
+            })
+        })
+    }
+}
+
+/// A new subscription, on its way to the driver.
+#[derive(Debug)]
+pub(crate) struct Registration {
+    pub(crate) topic: TopicId,
+    outlet: Outlet,
+}
+
+impl Registration {
+    /// Both ends of a queue for at most so many messages.
+    pub(crate) fn new(topic: TopicId, messages_max: usize) -> (Self, Subscription) {
+        let (tx, rx) = mpsc::channel(messages_max.max(1));
+        let queued_bytes = Arc::new(AtomicUsize::new(0));
+        let outlet = Outlet { queue: tx, queued_bytes: Arc::clone(&queued_bytes), missed: 0 };
+        (Self { topic, outlet }, Subscription { queue: rx, queued_bytes })
+    }
+}
+
+/// The driver's end of one subscription.
+#[derive(Debug)]
+struct Outlet {
+    queue: mpsc::Sender<Message>,
+    queued_bytes: Arc<AtomicUsize>,
+    missed: u64,
+}
+
+impl Outlet {
+    /// Queues a message, or counts it as missed.
+    fn offer(&mut self, message: &Message) -> Offered {
+        let queued = self.queued_bytes.load(Ordering::Relaxed);
+        let fits = queued == 0 || queued.saturating_add(message.payload.len()) <= BYTES_MAX;
+        if let Some(permit) = fits.then(|| self.queue.try_reserve().ok()).flatten() {
+            self.queued_bytes.fetch_add(message.payload.len(), Ordering::Relaxed);
+            permit.send(Message { missed: std::mem::take(&mut self.missed), ..message.clone() });
+            Offered::Queued
+        } else {
+            self.missed = self.missed.saturating_add(1);
+            Offered::Missed
+        }
+    }
+}
+
+enum Offered {
+    Queued,
+    Missed,
+}
+
+/// All subscriptions of a node.
+#[derive(Default)]
+pub(crate) struct Subscribers {
+    outlets: BTreeMap<(TopicId, u64), Outlet>,
+    gone: FuturesUnordered<BoxFuture<'static, (TopicId, u64)>>,
+    next: u64,
+    delivery: Delivery,
+}
+
+impl Subscribers {
+    /// Adds a subscription; true if it is the first of its topic.
+    pub(crate) fn add(&mut self, registration: Registration) -> bool {
+        let Registration { topic, outlet } = registration;
+        let is_first = self.of(topic).next().is_none();
+        let key = (topic, self.next);
+        self.next += 1;
+        let queue = outlet.queue.clone();
+        self.gone.push(
+            async move {
+                queue.closed().await;
+                key
+            }
+            .boxed(),
+        );
+        self.outlets.insert(key, outlet);
+        is_first
+    }
+
+    /// Completes when the last subscription of a topic was dropped. May be dropped without loss.
+    pub(crate) async fn abandoned(&mut self) -> TopicId {
+        while let Some(key) = self.gone.next().await {
+            self.outlets.remove(&key);
+            if self.of(key.0).next().is_none() {
+                return key.0;
+            }
+        }
+        std::future::pending().await
+    }
+
+    /// Queues a message for each subscription of its topic.
+    pub(crate) fn deliver(&mut self, topic: TopicId, message: &Message) {
+        for (_, outlet) in self.outlets.range_mut((topic, 0)..=(topic, u64::MAX)) {
+            let count = match outlet.offer(message) {
+                Offered::Queued => &mut self.delivery.delivered,
+                Offered::Missed => &mut self.delivery.missed,
+            };
+            *count = count.saturating_add(1);
+        }
+    }
+
+    pub(crate) const fn delivery(&self) -> Delivery {
+        self.delivery
+    }
+
+    fn of(&self, topic: TopicId) -> impl Iterator<Item = &Outlet> {
+        self.outlets.range((topic, 0)..=(topic, u64::MAX)).map(|(_, outlet)| outlet)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::network;
+
+    fn topic() -> TopicId {
+        network("n").topic_id("t").unwrap()
+    }
+
+    fn message(seq: u64, bytes: usize) -> Message {
+        Message {
+            topic: "t".to_owned(),
+            payload: vec![0; bytes].into(),
+            author: NodeId::from_bytes([1; 32]),
+            id: MessageId::from_bytes([0; 32]),
+            vouchers: Vec::new(),
+            published: Timestamp::default(),
+            accepted: Timestamp::default(),
+            missed: 0,
+            generation: 1,
+            seq,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_queue_is_bounded_in_bytes_and_one_message_always_fits() {
+        let (registration, mut inbox) = Registration::new(topic(), 1000);
+        let mut subscribers = Subscribers::default();
+        subscribers.add(registration);
+        for seq in 0..3 {
+            subscribers.deliver(topic(), &message(seq, BYTES_MAX / 2 + 1));
+        }
+        assert_eq!(inbox.recv().await.map(|message| message.seq), Some(0));
+        // What was read makes room.
+        subscribers.deliver(topic(), &message(3, 2 * BYTES_MAX));
+        assert_eq!(inbox.recv().await.map(|message| (message.seq, message.missed)), Some((3, 2)));
+        assert_eq!(subscribers.delivery(), Delivery { delivered: 2, missed: 2 });
+    }
+
+    #[tokio::test]
+    async fn a_topic_is_abandoned_with_its_last_subscription() {
+        let mut subscribers = Subscribers::default();
+        let (first, first_inbox) = Registration::new(topic(), 1);
+        let (second, second_inbox) = Registration::new(topic(), 1);
+        assert!(subscribers.add(first), "the first of its topic");
+        assert!(!subscribers.add(second), "the second");
+        drop(first_inbox);
+        assert!(subscribers.abandoned().now_or_never().is_none());
+        drop(second_inbox);
+        assert_eq!(subscribers.abandoned().await, topic());
+        let (again, _inbox) = Registration::new(topic(), 1);
+        assert!(subscribers.add(again), "the first again");
+    }
+}

@@ -1,0 +1,196 @@
+//! Two `forsooth run` processes: they find each other, talk, die, come back, and keep to their network.
+
+#![cfg(unix)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what cannot be as expected ends the test, in its helpers too"
+)]
+
+mod cli_support;
+
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+};
+
+use cli_support::{Home, free_port};
+use serde_json::Value;
+
+/// Nodes `a` and `b`, linked; `a` is the bootnode, and the manifest knows it by a fixed port.
+fn two_nodes(home: &Home) -> (cli_support::Running, cli_support::Running, String) {
+    let port = free_port();
+    home.network("first.toml", "demo", &[]);
+    let id = home.init("a", "first.toml", port);
+    let a = home.node("a");
+    home.network("demo.toml", "demo", &[a.address()]);
+    home.init("b", "demo.toml", 0);
+    let b = home.node("b");
+    home.wait_for_links("b", 1);
+    home.wait_for_links("a", 1);
+    (a, b, id)
+}
+
+/// Publishes at `a` and returns what a subscriber at `b` sees.
+fn told(home: &Home, words: &str) -> Value {
+    let mut subscriber = home.subscribe("b", &["chat", "--limit", "1", "--json"]);
+    home.run("a", &["publish", "chat", words]).succeeded();
+    let message: Value = serde_json::from_str(&subscriber.line()).unwrap();
+    assert_eq!(subscriber.end().code, Some(0));
+    assert_eq!(message["text"], words);
+    message
+}
+
+#[test]
+fn what_one_publishes_the_other_sees_also_after_kill_9_in_a_new_generation() {
+    let home = Home::new();
+    let (a, _b, id) = two_nodes(&home);
+    let first = told(&home, "before");
+    assert_eq!((&first["author"], &first["seq"]), (&Value::from(id.clone()), &Value::from(0)));
+    assert_eq!(told(&home, "again")["seq"], 1);
+
+    a.kill();
+    home.wait_for_links("b", 0);
+    assert!(home.path("a/http.addr").exists(), "nobody was there to remove it");
+    home.run("a", &["status"]).failed_with(&["no node answers at", "run"]);
+    let _a = home.node("a");
+    home.wait_for_links("b", 1);
+    home.wait_for_links("a", 1);
+
+    let after = told(&home, "after");
+    assert_eq!((&after["author"], &after["seq"]), (&Value::from(id), &Value::from(0)));
+    assert!(after["generation"].as_u64() > first["generation"].as_u64(), "{first} {after}");
+    let bans = home.wait_for_links("b", 1)["node"]["bans"].clone();
+    assert_eq!(bans, 0, "a restart is no equivocation");
+}
+
+#[test]
+fn a_payload_comes_from_text_a_file_or_standard_input_to_a_topic_with_slashes() {
+    let home = Home::new();
+    let (_a, _b, _) = two_nodes(&home);
+    let mut subscriber = home.subscribe("b", &["news/world", "--limit", "3"]);
+    home.run("a", &["publish", "news/world", "text"]).succeeded();
+    std::fs::write(home.path("file"), "of a\u{1b}[2J file").unwrap();
+    let sent = home
+        .run("a", &["publish", "news/world", "--file", "file", "--lifetime", "30s"])
+        .succeeded();
+    assert!(sent.stdout.trim_end().ends_with("sent to 1 peer"), "{sent:?}");
+    home.run_with_input("a", &["publish", "news/world", "-", "--json"], b"\xff\0").succeeded();
+    // Vouches make a message accepted, so one may overtake another.
+    let mut lines = [subscriber.line(), subscriber.line(), subscriber.line()];
+    lines.sort_by_key(|line| line.split_whitespace().nth(2).map(str::to_owned));
+    for (line, shown) in lines.iter().zip(["  text", "  of a\\u{1b}[2J file", "  (base64) /wA="]) {
+        assert!(line.ends_with(shown), "{line}");
+    }
+    assert_eq!(subscriber.end().code, Some(0));
+
+    let peers = home.run("b", &["peers", "--json"]).succeeded().json();
+    assert_eq!(peers[0]["role"], "witness");
+    assert!(home.run("b", &["peers"]).succeeded().stdout.starts_with("PEER"));
+    assert!(home.run("b", &["status"]).succeeded().stdout.contains("news/world"));
+}
+
+#[test]
+fn what_the_node_refuses_to_publish_is_told() {
+    let home = Home::new();
+    home.network("demo.toml", "demo", &[]);
+    home.init("a", "demo.toml", 0);
+    home.run("a", &["publish", "chat", "x"]).failed_with(&["No node runs on the data folder"]);
+    let _a = home.node("a");
+    home.run("a", &["publish", "caht", "x"])
+        .failed_with(&["no topic `caht`, did you mean `chat`?"]);
+    home.run("a", &["subscribe", "caht"]).failed_with(&["did you mean `chat`?"]);
+    home.run_with_input("a", &["publish", "chat", "-"], &[0; 65_537])
+        .failed_with(&["larger than the 65536 bytes"]);
+    home.run("a", &["publish", "chat", "x", "--lifetime", "1h"])
+        .failed_with(&["between 1 ms and 120s"]);
+    home.run("a", &["publish", "chat", "--file", "none"]).failed_with(&["cannot read none"]);
+    let queued = home.run("a", &["publish", "chat", "x"]).succeeded();
+    assert!(queued.stdout.contains("is queued: no peer is linked"), "{queued:?}");
+    for args in [
+        &["publish", "chat"][..],
+        &["publish", "chat", "x", "--file", "f"],
+        &["frobnicate"],
+        &["run", "--http", "x"],
+    ] {
+        assert_eq!(home.run("a", args).code, Some(2), "{args:?}");
+    }
+    cli_support::chmod(&home.path("a/http.token"), 0o644);
+    home.run("a", &["publish", "chat", "x"]).failed_with(&["open to other users", "chmod 600"]);
+}
+
+#[test]
+fn nodes_of_two_networks_never_link() {
+    let home = Home::new();
+    home.network("one.toml", "one", &[]);
+    home.init("a", "one.toml", 0);
+    let a = home.node("a");
+    home.network("two.toml", "two", &[a.address()]);
+    home.init("b", "two.toml", 0);
+    let b = home.node("b");
+    b.wait_for_note("a configured peer cannot be reached");
+    for data in ["a", "b"] {
+        let status = home.wait_for_links(data, 0);
+        assert_eq!(status["node"]["bans"], 0, "a stranger is not banned: {status}");
+        assert!(!home.run(data, &["status"]).stdout.contains("ready  yes"));
+    }
+    // Nor does a data folder change its network.
+    drop(a);
+    let changed = home.run("a", &["run", "--network", "two.toml"]);
+    changed.failed_with(&["belongs to another network"]);
+}
+
+#[test]
+fn a_signal_stops_the_node_in_order_and_its_subscribers_learn_of_it() {
+    let home = Home::new();
+    home.network("demo.toml", "demo", &[]);
+    home.init("a", "demo.toml", 0);
+    for signal in ["-TERM", "-INT"] {
+        let node = home.node("a");
+        let subscriber = home.subscribe("a", &["chat"]);
+        node.signal(signal);
+        assert_eq!(node.end().code, Some(0));
+        subscriber.end().failed_with(&["the node has ended the subscription"]);
+        assert!(!home.path("a/http.addr").exists());
+        home.run("a", &["status"]).failed_with(&["No node runs on the data folder", "run"]);
+    }
+    let node = home.node("a");
+    let subscriber = home.subscribe("a", &["chat"]);
+    node.kill();
+    subscriber.end().failed_with(&["the node has ended the subscription"]);
+}
+
+#[test]
+fn a_second_signal_does_not_wait_for_what_is_under_way() {
+    let home = Home::new();
+    home.network("demo.toml", "demo", &[]);
+    home.init("a", "demo.toml", 0);
+    let node = home.node("a");
+    let address = std::fs::read_to_string(home.path("a/http.addr")).unwrap();
+    let token = std::fs::read_to_string(home.path("a/http.token")).unwrap();
+    let (address, token) = (address.trim(), token.trim());
+    // A payload that never comes: the node waits a while for it, and says so by asking for it.
+    let mut stuck = TcpStream::connect(address).unwrap();
+    let head = format!(
+        "POST /v1/topics/chat/messages HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\
+         Content-Length: 9\r\nExpect: 100-continue\r\n\r\n"
+    );
+    stuck.write_all(head.as_bytes()).unwrap();
+    stuck.read_exact(&mut [0; 12]).unwrap();
+    node.signal("-TERM");
+    node.wait_for_note("a second signal stops at once");
+    node.signal("-TERM");
+    node.end().failed_with(&["SIGTERM again: stopped at once"]);
+}
+
+#[test]
+fn a_reader_who_has_seen_enough_is_no_error() {
+    let home = Home::new();
+    let (_a, _b, _) = two_nodes(&home);
+    let mut subscriber = home.subscribe("b", &["chat"]);
+    subscriber.close_output();
+    home.run("a", &["publish", "chat", "x"]).succeeded();
+    let ended = subscriber.end();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(ended.stderr, "subscribed to chat\n");
+}

@@ -1,0 +1,14 @@
+//! The HTTP interface of real nodes, over real sockets, through a client that can also be rude.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what cannot be as expected ends the test, in its helpers too"
+)]
+
+mod client;
+mod guards;
+mod pages;
+mod publishing;
+mod stage;
+mod streaming;
