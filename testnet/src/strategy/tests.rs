@@ -1,0 +1,162 @@
+//! What an adversary lets a strategy do, with a core that only takes notes.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use forsooth_protocol::{Drain, Event, Lane, Participant, Role, Snapshot};
+
+use super::*;
+use crate::{
+    cast::Cast,
+    clock::RunClock,
+    plan::{Load, Plan, Purpose},
+};
+
+/// Notes what it is told and answers each frame with one.
+struct Notebook {
+    told: Arc<Mutex<Vec<Input>>>,
+    effects: VecDeque<Effect>,
+    peer: NodeId,
+}
+
+impl Participant for Notebook {
+    fn handle(&mut self, _now: Time, input: Input) -> Drain<'_> {
+        let to = self.peer;
+        if let Input::Received { .. } = input {
+            self.effects.push_back(Effect::Send {
+                to,
+                class: Class::Vouch,
+                frame: Bytes::from_static(b"honest"),
+            });
+        } else if let Input::Connected { .. } = input {
+            self.effects.push_back(Effect::Event(Event::LinkUp { peer: to, role: Role::Witness }));
+        }
+        self.told.lock().unwrap().push(input);
+        Drain::new(&mut self.effects)
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        None
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        Snapshot::default()
+    }
+}
+
+/// Hides what it hears, says something else than its core, and acts once.
+struct Contrary;
+
+impl Strategy for Contrary {
+    fn on_input(&mut self, input: Input, _cx: &mut Cx<'_>) -> Option<Input> {
+        if let Input::WallClock(_) = input { None } else { Some(input) }
+    }
+
+    fn on_effect(&mut self, effect: Effect, _cx: &mut Cx<'_>) -> Option<Effect> {
+        if let Effect::Send { to, class, .. } = effect {
+            return Some(Effect::Send { to, class, frame: Bytes::from_static(b"contrary") });
+        }
+        None
+    }
+
+    fn act(&mut self, cx: &mut Cx<'_>) -> Option<Time> {
+        cx.tell(Input::Subscribe { topic: cx.topic });
+        for victim in cx.victims() {
+            cx.attack(victim, Class::Payload, Bytes::from_static(b"attack"));
+        }
+        Some(cx.now + Duration::from_secs(1))
+    }
+}
+
+struct Stage {
+    cast: Cast,
+    told: Arc<Mutex<Vec<Input>>>,
+    adversary: Adversary,
+    victim: NodeId,
+}
+
+fn stage() -> Stage {
+    let load = Load { rate: 1.0, payload_bytes: 64 };
+    let plan = Plan::new(1, 2, &["forge=1".parse().unwrap()], load).unwrap();
+    let cast = Cast::new(&plan, RunClock::Shared);
+    let (told, victim) = (Arc::default(), plan.keypair(0).id());
+    let core = Notebook { told: Arc::clone(&told), effects: VecDeque::new(), peer: victim };
+    let standing = Standing {
+        keypair: plan.keypair(2),
+        network: Arc::clone(&plan.network),
+        topic: plan.topic,
+        rng: plan.stream(Purpose::Strategy, 2),
+        gate: cast.gate.clone(),
+        recorder: Arc::clone(&cast.recorder),
+    };
+    Stage {
+        cast,
+        told,
+        adversary: Adversary::new(Box::new(core), Box::new(Contrary), standing),
+        victim,
+    }
+}
+
+impl Stage {
+    /// What the adversary sends when it is told something.
+    fn tell(&mut self, seconds: u64, input: Input) -> Vec<Bytes> {
+        let now = Time::from_duration(Duration::from_secs(seconds));
+        let frame =
+            |effect| if let Effect::Send { frame, .. } = effect { Some(frame) } else { None };
+        self.adversary.handle(now, input).filter_map(frame).collect()
+    }
+
+    fn hear(&mut self, seconds: u64) -> Vec<Bytes> {
+        let frame = Bytes::from_static(b"news");
+        self.tell(seconds, Input::Received { from: self.victim, lane: Lane::Control, frame })
+    }
+
+    fn connect(&mut self) {
+        let connection = forsooth_protocol::Connection {
+            direction: forsooth_protocol::Direction::Inbound,
+            remote: None,
+        };
+        assert!(self.tell(0, Input::Connected { peer: self.victim, connection }).is_empty());
+    }
+}
+
+#[test]
+fn before_the_attack_an_adversary_is_its_core() {
+    let mut stage = stage();
+    stage.connect();
+    assert_eq!(stage.hear(1), ["honest"]);
+    assert!(stage.tell(2, Input::WallClock(Timestamp::from_millis(7))).is_empty());
+    assert_eq!(stage.told.lock().unwrap().len(), 3);
+    // It looks again soon whether the attack has begun.
+    assert!(stage.adversary.deadline().unwrap() < Time::from_duration(Duration::from_secs(3)));
+}
+
+#[test]
+fn in_the_attack_a_strategy_may_hide_replace_and_add() {
+    let mut stage = stage();
+    stage.connect();
+    stage.cast.gate.open();
+    assert_eq!(stage.hear(1), ["contrary", "attack"]);
+    assert_eq!(stage.adversary.deadline(), Some(Time::from_duration(Duration::from_secs(2))));
+    assert!(stage.tell(1, Input::WallClock(Timestamp::from_millis(7))).is_empty());
+    assert_eq!(stage.tell(2, Input::Tick), ["attack"]);
+    let told: Vec<_> =
+        stage.told.lock().unwrap().iter().map(|input| format!("{input:?}")).collect();
+    let of = |kind: &str| told.iter().filter(|input| input.starts_with(kind)).count();
+    assert_eq!((of("Received"), of("WallClock"), of("Subscribe"), of("Tick")), (1, 0, 2, 1));
+    stage.cast.gate.close();
+    assert_eq!(stage.hear(9), ["honest"]);
+}
+
+#[test]
+fn an_attack_counts_when_it_arrives() {
+    let stage = stage();
+    let (liar, attack) = (stage.cast.plan.keypair(2).id(), Bytes::from_static(b"attack"));
+    stage.cast.recorder.received(&liar, Lane::Data, &attack);
+    assert_eq!(stage.cast.recorder.findings().hostile_actions(), 0);
+    stage.cast.recorder.mark_hostile(&attack);
+    stage.cast.recorder.received(&liar, Lane::Data, &attack);
+    assert_eq!(stage.cast.recorder.findings().hostile_actions(), 1);
+}

@@ -1,0 +1,225 @@
+//! What a run proves: that the network held, that it did not, or nothing.
+
+use serde::Serialize;
+
+use crate::{record::Findings, strategy::EQUIVOCATE};
+
+/// The outcome of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// The attack happened and everything held.
+    Pass,
+    /// Something did not hold.
+    Fail,
+    /// Nothing broke, but the attack never happened, so nothing is proven.
+    Inconclusive,
+}
+
+impl Verdict {
+    /// The exit code of the command.
+    #[must_use]
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Pass => 0,
+            Self::Fail => 1,
+            Self::Inconclusive => 2,
+        }
+    }
+}
+
+/// One thing that must hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What it is about, in a word.
+    pub name: &'static str,
+    /// Whether it held.
+    pub held: bool,
+    /// What was seen, as a sentence.
+    pub seen: String,
+}
+
+/// All that must hold in a run, in the order in which a reader wants to know it.
+#[must_use]
+pub fn checks(findings: &Findings) -> Vec<Check> {
+    vec![
+        delivery(findings),
+        forgeries(findings),
+        equivocation(findings),
+        bans(findings),
+        safety(findings),
+    ]
+}
+
+/// Why the run proves nothing, if it does not: the attack or the load never happened.
+#[must_use]
+pub fn doubts(findings: &Findings) -> Vec<String> {
+    let mut doubts = Vec::new();
+    if findings.wanted == 0 {
+        doubts.push("no honest node published anything".to_owned());
+    }
+    for kind in findings.adversaries.keys() {
+        if findings.hostile.get(kind).is_none_or(|count| *count == 0) {
+            doubts.push(format!("no hostile frame of `{kind}` reached an honest node"));
+        } else if *kind == EQUIVOCATE.name && findings.equivocations == 0 {
+            doubts.push("no slot was seen with two messages".to_owned());
+        }
+    }
+    if findings.untracked > 0 {
+        doubts.push(format!(
+            "{} messages were more than the recorder can follow",
+            findings.untracked
+        ));
+    }
+    doubts
+}
+
+/// The verdict: failed checks first, then doubts.
+#[must_use]
+pub fn verdict(checks: &[Check], doubts: &[String]) -> Verdict {
+    if !checks.iter().all(|check| check.held) {
+        Verdict::Fail
+    } else if doubts.is_empty() {
+        Verdict::Pass
+    } else {
+        Verdict::Inconclusive
+    }
+}
+
+fn delivery(f: &Findings) -> Check {
+    let held = f.accepted >= f.wanted;
+    let what = if held {
+        "every message of an honest author was accepted by every honest node"
+    } else {
+        "messages of honest authors are missing at honest nodes"
+    };
+    let seen =
+        format!("{what}: {} messages, {} of {} acceptances", f.published, f.accepted, f.wanted);
+    Check { name: "delivery", held, seen }
+}
+
+fn forgeries(f: &Findings) -> Check {
+    let seen = format!("{} forged messages were relayed by honest nodes", f.forged_relayed);
+    Check { name: "forgery", held: f.forged_relayed == 0, seen }
+}
+
+fn equivocation(f: &Findings) -> Check {
+    let (held, wanted) = (f.proofs_held, f.proofs_wanted());
+    let seen = if f.equivocations == 0 {
+        "nobody said two things for one slot".to_owned()
+    } else {
+        format!(
+            "{} said two things for {}; honest nodes hold {held} of {wanted} proofs",
+            plural(f.equivocators, "author"),
+            plural(f.equivocations, "slot"),
+        )
+    };
+    Check { name: "equivocation", held: held >= wanted && f.false_proofs == 0, seen }
+}
+
+fn bans(f: &Findings) -> Check {
+    let seen = format!(
+        "{} honest nodes were banned by honest nodes, {} bans in all",
+        f.false_bans, f.bans
+    );
+    Check { name: "bans", held: f.false_bans == 0, seen }
+}
+
+fn safety(f: &Findings) -> Check {
+    let wrong = [
+        (f.forged_delivered, "forged messages accepted"),
+        (f.expired_delivered, "expired messages accepted"),
+        (f.delivered_twice, "messages delivered twice"),
+        (f.false_proofs, "proofs against honest nodes"),
+    ];
+    let seen: Vec<_> = wrong.iter().map(|(count, what)| format!("{count} {what}")).collect();
+    Check {
+        name: "safety",
+        held: wrong.iter().all(|(count, _)| *count == 0),
+        seen: seen.join(", "),
+    }
+}
+
+/// `1 author`, `2 authors`.
+#[must_use]
+pub fn plural(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn good() -> Findings {
+        Findings {
+            honest: 3,
+            adversaries: [("equivocate", 1), ("forge", 1)].into(),
+            hostile: [("equivocate", 4), ("forge", 9)].into(),
+            published: 10,
+            wanted: 20,
+            accepted: 20,
+            equivocations: 2,
+            equivocators: 1,
+            proofs_held: 3,
+            bans: 6,
+            ..Findings::default()
+        }
+    }
+
+    fn judge(findings: &Findings) -> Verdict {
+        verdict(&checks(findings), &doubts(findings))
+    }
+
+    #[test]
+    fn a_run_in_which_all_held_and_the_attack_happened_passes() {
+        assert_eq!(judge(&good()), Verdict::Pass);
+    }
+
+    #[test]
+    fn whatever_does_not_hold_fails_the_run() {
+        type Break = fn(&mut Findings);
+        let broken: [(&str, Break); 8] = [
+            ("delivery", |f| f.accepted = 19),
+            ("forgery", |f| f.forged_relayed = 1),
+            ("equivocation", |f| f.proofs_held = 2),
+            ("bans", |f| f.false_bans = 1),
+            ("safety", |f| f.forged_delivered = 1),
+            ("safety", |f| f.expired_delivered = 1),
+            ("safety", |f| f.delivered_twice = 1),
+            ("safety", |f| f.false_proofs = 1),
+        ];
+        for (name, break_it) in broken {
+            let mut findings = good();
+            break_it(&mut findings);
+            assert_eq!(judge(&findings), Verdict::Fail, "{name}");
+            assert!(
+                checks(&findings).iter().any(|check| check.name == name && !check.held),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_run_in_which_the_attack_never_happened_proves_nothing() {
+        let hollow: [fn(&mut Findings); 5] = [
+            |f| f.hostile.clear(),
+            |f| f.hostile = [("equivocate", 4), ("forge", 0)].into(),
+            |f| (f.equivocations, f.equivocators, f.proofs_held) = (0, 0, 0),
+            |f| (f.published, f.wanted, f.accepted) = (0, 0, 0),
+            |f| f.untracked = 1,
+        ];
+        for hollow_out in hollow {
+            let mut findings = good();
+            hollow_out(&mut findings);
+            assert_eq!(judge(&findings), Verdict::Inconclusive, "{findings:?}");
+        }
+    }
+
+    #[test]
+    fn a_failure_weighs_more_than_a_doubt() {
+        let mut findings = good();
+        findings.hostile.clear();
+        findings.accepted = 0;
+        assert_eq!(judge(&findings), Verdict::Fail);
+    }
+}

@@ -1,0 +1,210 @@
+//! The world itself, driven by participants that know no protocol.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+};
+
+use bytes::Bytes;
+use forsooth_crypto::Keypair;
+use forsooth_protocol::{Class, Drain, Effect, Fault, Record};
+
+use super::*;
+
+const MS: Duration = Duration::from_millis(1);
+const CONDITIONS: Conditions =
+    Conditions { latency_min: MS, latency_max: Duration::from_millis(40), loss: 0.0 };
+
+type Diary = Arc<Mutex<Vec<String>>>;
+
+/// Writes down what it is told and carries out prepared orders, one batch for each thing that it is told by
+/// `Input::Known`.
+struct Puppet {
+    name: &'static str,
+    diary: Diary,
+    orders: VecDeque<Vec<Effect>>,
+    effects: VecDeque<Effect>,
+    deadline: Option<Time>,
+}
+
+impl Participant for Puppet {
+    fn handle(&mut self, now: Time, input: Input) -> Drain<'_> {
+        let entry = match input {
+            Input::Known(_) => {
+                self.effects.extend(self.orders.pop_front().into_iter().flatten());
+                None
+            }
+            Input::Connected { connection, .. } => {
+                Some(format!("connected {:?}", connection.direction))
+            }
+            Input::Disconnected { .. } => Some("disconnected".to_owned()),
+            Input::DialFailed { .. } => Some("dial failed".to_owned()),
+            Input::Received { frame, .. } => Some(String::from_utf8_lossy(&frame).into_owned()),
+            Input::Tick => {
+                self.deadline = None;
+                Some(format!("tick {now}"))
+            }
+            Input::WallClock(_)
+            | Input::Misbehaved { .. }
+            | Input::Verdicts(_)
+            | Input::Validated { .. }
+            | Input::Publish { .. }
+            | Input::Subscribe { .. }
+            | Input::Unsubscribe { .. }
+            | Input::Pardon { .. }
+            | Input::Loaded(_) => None,
+        };
+        let entries = entry.map(|entry| format!("{} {entry}", self.name));
+        self.diary.lock().unwrap().extend(entries);
+        Drain::new(&mut self.effects)
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        self.deadline
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        Snapshot::default()
+    }
+}
+
+/// Two puppets, `a` and `b`.
+struct Stage {
+    world: World,
+    diary: Diary,
+    a: Index,
+    b: Index,
+}
+
+fn id(tag: u8) -> NodeId {
+    Keypair::from_seed([tag; 32]).id()
+}
+
+fn at(ms: u64) -> Time {
+    Time::from_duration(Duration::from_millis(ms))
+}
+
+fn dial(peer: u8, address: &str) -> Effect {
+    Effect::Dial { peer: id(peer), address: Address::new(address).unwrap() }
+}
+
+fn send(to: u8, class: Class, text: &'static str) -> Effect {
+    Effect::Send { to: id(to), class, frame: Bytes::from_static(text.as_bytes()) }
+}
+
+fn stage(seed: u64, a_orders: Vec<Vec<Effect>>, b_orders: Vec<Vec<Effect>>) -> Stage {
+    let (mut world, diary) = (World::new(seed, CONDITIONS), Diary::default());
+    let mut puppet = |tag, name, orders: Vec<Vec<Effect>>, deadline| {
+        let effects = VecDeque::new();
+        let puppet =
+            Puppet { name, diary: Arc::clone(&diary), orders: orders.into(), effects, deadline };
+        world.add(id(tag), Box::new(puppet))
+    };
+    let a = puppet(1, "a", a_orders, None);
+    let b = puppet(2, "b", b_orders, None);
+    Stage { world, diary, a, b }
+}
+
+impl Stage {
+    /// Lets a puppet carry out its next batch of orders.
+    fn pull(&mut self, ms: u64, node: Index) {
+        self.world.tell(at(ms), node, Input::Known(Vec::new()));
+    }
+
+    fn end(mut self) -> Vec<String> {
+        self.world.run_until(at(10_000));
+        let diary = self.diary.lock().unwrap();
+        diary.clone()
+    }
+}
+
+#[test]
+fn a_dial_becomes_a_link_at_both_ends_and_lanes_keep_their_order() {
+    let words = ["1", "2", "3", "4", "5", "6", "7", "8"];
+    let talk = words.map(|word| send(2, Class::Payload, word)).into();
+    let mut stage = stage(1, vec![vec![dial(2, "world/1")], talk], vec![]);
+    stage.pull(0, stage.a);
+    stage.pull(100, stage.a);
+    let mut expected = vec!["b connected Inbound".to_owned(), "a connected Outbound".to_owned()];
+    expected.extend(words.map(|word| format!("b {word}")));
+    assert_eq!(stage.end(), expected);
+}
+
+#[test]
+fn dials_at_once_from_both_ends_make_one_link() {
+    for seed in 0..20 {
+        let mut stage = stage(seed, vec![vec![dial(2, "world/1")]], vec![vec![dial(1, "world/0")]]);
+        stage.pull(0, stage.a);
+        stage.pull(0, stage.b);
+        let diary = stage.end();
+        assert_eq!(diary.len(), 2, "{diary:?}");
+        assert!(diary.iter().any(|entry| entry.starts_with("a connected")), "{diary:?}");
+        assert!(diary.iter().any(|entry| entry.starts_with("b connected")), "{diary:?}");
+    }
+}
+
+#[test]
+fn a_dial_to_a_wrong_address_fails() {
+    for address in ["world/7", "world/0", "nowhere", "world/x"] {
+        let mut stage = stage(1, vec![vec![dial(2, address)]], vec![]);
+        stage.pull(0, stage.a);
+        assert_eq!(stage.end(), ["a dial failed"], "{address}");
+    }
+}
+
+#[test]
+fn a_closed_link_loses_what_is_on_its_way_and_a_banned_peer_is_refused() {
+    let until = EPOCH.saturating_add(Duration::from_secs(5));
+    let ban = |until| Effect::Store(Record::Ban { peer: id(2), fault: Fault::Forged, until });
+    let close = Effect::Disconnect { peer: id(2), fault: Some(Fault::Forged), banned: true };
+    let redial = vec![dial(1, "world/0")];
+    let mut stage = stage(
+        3,
+        vec![vec![dial(2, "world/1")], vec![ban(Some(until)), close]],
+        vec![vec![send(1, Class::Vouch, "too late")], redial.clone(), redial],
+    );
+    stage.pull(0, stage.a);
+    stage.pull(200, stage.b);
+    stage.pull(200, stage.a);
+    stage.pull(1000, stage.b);
+    // The ban is over.
+    stage.pull(6000, stage.b);
+    let expected = [
+        "b connected Inbound",
+        "a connected Outbound",
+        "a disconnected",
+        "b disconnected",
+        "b dial failed",
+        "a connected Inbound",
+        "b connected Outbound",
+    ];
+    assert_eq!(stage.end(), expected);
+}
+
+#[test]
+fn a_deadline_becomes_one_tick() {
+    let (mut world, diary) = (World::new(1, CONDITIONS), Diary::default());
+    let (orders, effects) = (VecDeque::new(), VecDeque::new());
+    let deadline = Some(at(123));
+    world.add(
+        id(1),
+        Box::new(Puppet { name: "a", diary: Arc::clone(&diary), orders, effects, deadline }),
+    );
+    world.run_until(at(1000));
+    assert_eq!(*diary.lock().unwrap(), ["a tick 0.123s"]);
+}
+
+#[test]
+fn the_digest_covers_what_was_said_and_when() {
+    let digest = |seed, word| {
+        let talk = vec![send(2, Class::Payload, word)];
+        let mut stage = stage(seed, vec![vec![dial(2, "world/1")], talk], vec![]);
+        stage.pull(0, stage.a);
+        stage.pull(100, stage.a);
+        stage.world.run_until(at(1000));
+        stage.world.trace_digest()
+    };
+    assert_eq!(digest(1, "yes"), digest(1, "yes"));
+    assert_ne!(digest(1, "yes"), digest(1, "no!"));
+    assert_ne!(digest(1, "yes"), digest(2, "yes"));
+}
