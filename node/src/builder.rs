@@ -1,35 +1,25 @@
 //! How a node is made.
 
-use std::{io, num::NonZeroUsize, path::PathBuf, sync::Arc};
+mod start;
+
+use std::{io, num::NonZeroUsize, path::PathBuf};
 
 use forsooth_crypto::Keypair;
-use forsooth_protocol::{
-    Config, Core, Event, Network, Participant, Record, Timestamp, network::Kind, wire,
-};
+use forsooth_protocol::{Core, Network, Participant, network::Kind, wire};
 use libp2p::Multiaddr;
-use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::{
-    Node, StoreError, Validator, Verifier, clock,
-    driver::{Bootnodes, Driver, Outside, Shell, View},
-    events, listening,
+    StoreError, Validator, Verifier,
     net::{limits::Loopback, stats::PerLane, swarm},
-    node::Inner,
-    peer_address::{BadPeerAddress, candidate},
-    store::{self, Store, Writer},
-    subscription::{self, Subscribers},
-    validator::{Judge, Panel},
+    peer_address::BadPeerAddress,
+    subscription,
+    validator::Judge,
 };
-
-/// Commands that wait for the driver. More make their senders wait.
-const COMMANDS_MAX: usize = 1024;
-/// Subscriptions that wait for the driver.
-const REGISTRATIONS_MAX: usize = 1024;
 
 /// Makes the participant out of the core that it hides, or plays with.
 type MakeParticipant = Box<dyn FnOnce(Core) -> Box<dyn Participant> + Send>;
 
-/// Settings of a node that is not started yet. See [`Node::builder`].
+/// Settings of a node that is not started yet. See [`Node::builder`](crate::Node::builder).
 ///
 /// Without any, it has a new key, keeps nothing, listens nowhere and knows nobody.
 pub struct Builder {
@@ -205,125 +195,6 @@ impl Builder {
         self.subscription_messages_max = messages;
         self
     }
-
-    /// Starts the node. It listens when this returns, and is linking up with peers; see [`Node::ready`].
-    ///
-    /// # Errors
-    /// See [`StartError`]. Nothing is left running.
-    pub async fn start(mut self) -> Result<Node, StartError> {
-        let wall = clock::wall().ok_or(StartError::ClockBeforeEpoch)?;
-        let peers = self.peers.iter().map(candidate).collect::<Result<Vec<_>, BadPeerAddress>>()?;
-        let keypair = match self.keypair.take() {
-            Some(keypair) => keypair,
-            None => Keypair::from_seed(random()?),
-        };
-        let me = keypair.id();
-        let bootnodes: Vec<_> = peers.into_iter().filter(|peer| peer.peer != me).collect();
-        let network = Arc::new(self.network.clone());
-        let memory = Memory::open(self.data_dir.take(), &network, wall).await?;
-
-        let mut swarm = swarm::build(&keypair, &self.net)?;
-        let listeners = listening::begin(&mut swarm, &self.listen).await?;
-        let outside = Outside {
-            swarm,
-            checks: self.threads()?.client(),
-            panel: Panel::new(self.judge.clone(), Arc::clone(&network)),
-            subscribers: Subscribers::default(),
-            writer: memory.store.map(Writer::start).transpose().map_err(StartError::Threads)?,
-        };
-        let mut config = Config::new(Arc::clone(&network), memory.generation);
-        config.outbound_target = self.outbound_target.unwrap_or(config.outbound_target);
-        config.validator = self.judge.as_ref().map_or(forsooth_protocol::Validator::None, |_| {
-            forsooth_protocol::Validator::Application
-        });
-        let seed = self.seed.map_or_else(random, Ok)?;
-        let participant = (self.participant)(Core::new(config, keypair, seed));
-
-        let (commands, command_inbox) = mpsc::channel(COMMANDS_MAX);
-        let (registrations, registration_inbox) = mpsc::channel(REGISTRATIONS_MAX);
-        let (events, _) = broadcast::channel::<Event>(events::BUFFER);
-        let (joined, joined_now) = watch::channel(0);
-        let (addresses, addresses_now) = watch::channel(Vec::new());
-        let weak_events = events.downgrade();
-        let view = View { events, joined, addresses };
-        // Read again: the disk may have taken its time.
-        let wall = clock::wall().ok_or(StartError::ClockBeforeEpoch)?;
-        let shell = Shell::new(
-            (me, Arc::clone(&network)),
-            wall,
-            outside,
-            view,
-            listeners,
-            Bootnodes::new(&bootnodes),
-        );
-        let driver = Driver::new(participant, shell, command_inbox, registration_inbox);
-        let (report, ended) = watch::channel(None);
-        tokio::spawn(async move {
-            let outcome = driver.run(memory.records, bootnodes).await.map_err(Arc::new);
-            report.send_replace(Some(outcome));
-        });
-        Ok(Node::new(Inner {
-            id: me,
-            network,
-            commands,
-            registrations,
-            events: weak_events,
-            joined: joined_now,
-            addresses: addresses_now,
-            ended,
-            subscription_messages_max: self.subscription_messages_max,
-        }))
-    }
-
-    fn threads(&self) -> Result<Verifier, StartError> {
-        match &self.verifier {
-            Some(verifier) => Ok(verifier.clone()),
-            None => {
-                let workers = self.verify_workers.unwrap_or_else(Verifier::workers_default);
-                Verifier::start(workers).map_err(StartError::Threads)
-            }
-        }
-    }
-}
-
-/// What a node knows of its earlier lives.
-struct Memory {
-    store: Option<Store>,
-    generation: u64,
-    records: Vec<Record>,
-}
-
-impl Memory {
-    async fn open(
-        folder: Option<PathBuf>,
-        network: &Arc<Network>,
-        now: Timestamp,
-    ) -> Result<Self, StartError> {
-        let Some(folder) = folder else {
-            return Ok(Self {
-                store: None,
-                generation: store::ephemeral_generation(now),
-                records: Vec::new(),
-            });
-        };
-        let network = Arc::clone(network);
-        let open = move || {
-            let store = Store::open(&folder, &network)?;
-            let (generation, records) = (store.next_generation(now)?, store.records(now)?);
-            Ok(Self { store: Some(store), generation, records })
-        };
-        let opened = tokio::task::spawn_blocking(open)
-            .await
-            .map_err(io::Error::other)
-            .map_err(StartError::Threads)?;
-        opened.map_err(|error| {
-            if let StoreError::Busy { path } = error {
-                StartError::DataDirBusy { path }
-            } else {
-                StartError::Store(error)
-            }
-        })
-    }
 }
 
 /// The recommended transport for a network.
@@ -339,12 +210,6 @@ fn net_config(network: &Network) -> swarm::Config {
         config.limits.loopback = Loopback::Exempt;
     }
     config
-}
-
-fn random() -> Result<[u8; 32], StartError> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(io::Error::other).map_err(StartError::Entropy)?;
-    Ok(bytes)
 }
 
 impl std::fmt::Debug for Builder {

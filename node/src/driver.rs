@@ -12,6 +12,7 @@ mod inward;
 mod log;
 mod shell;
 mod snapshot;
+mod view;
 
 use std::time::Duration;
 
@@ -29,7 +30,8 @@ use tokio::{
 
 pub(crate) use self::{
     bootnodes::Bootnodes,
-    shell::{Outside, Shell, View},
+    shell::{Outside, Shell},
+    view::{View, Window},
 };
 use crate::{
     net::swarm::Event,

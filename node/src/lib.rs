@@ -57,7 +57,9 @@ mod validator;
 mod verifier;
 
 pub use forsooth_crypto::{Keypair, NodeId, key_file};
-pub use forsooth_protocol::{Event, Judgement, MessageId, Network, Receipt, Refusal, Timestamp, network};
+pub use forsooth_protocol::{
+    Event, Judgement, MessageId, Network, Receipt, Refusal, Timestamp, network,
+};
 pub use libp2p::Multiaddr;
 
 pub use crate::{

@@ -4,17 +4,16 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use forsooth_crypto::NodeId;
-use forsooth_protocol::{Event, Network, Receipt, Refusal};
+use forsooth_protocol::{Network, Receipt, Refusal};
 use libp2p::Multiaddr;
 use tokio::sync::{
-    broadcast,
     mpsc::{self, error::TrySendError},
     oneshot, watch,
 };
 
 use crate::{
     Builder, Events, NodeSnapshot, StoreError, Subscription,
-    driver::Command,
+    driver::{Command, Window},
     peer_address::{BadPeerAddress, candidate},
     subscription::Registration,
 };
@@ -33,12 +32,10 @@ pub(crate) struct Inner {
     pub(crate) network: Arc<Network>,
     pub(crate) commands: mpsc::Sender<Command>,
     pub(crate) registrations: mpsc::Sender<Registration>,
-    /// Weak, so that the streams of observers end when the driver does.
-    pub(crate) events: broadcast::WeakSender<Event>,
-    pub(crate) joined: watch::Receiver<usize>,
-    pub(crate) addresses: watch::Receiver<Vec<Multiaddr>>,
+    pub(crate) window: Window,
     pub(crate) ended: watch::Receiver<Option<Result<(), Arc<StoreError>>>>,
-    pub(crate) subscription_messages_max: usize,
+    /// Of one subscription.
+    pub(crate) messages_max: usize,
 }
 
 /// The node has shut down.
@@ -132,7 +129,7 @@ impl Node {
     /// Where it listens, each address with `/p2p/` and its peer id: what others need to reach it.
     #[must_use]
     pub fn addresses(&self) -> Vec<Multiaddr> {
-        self.inner.addresses.borrow().clone()
+        self.inner.window.addresses.borrow().clone()
     }
 
     /// Signs a payload and sends it to the network, for the topic's longest lifetime. Without a link it is
@@ -188,8 +185,7 @@ impl Node {
                 known: self.topics(),
             });
         };
-        let (registration, subscription) =
-            Registration::new(topic, self.inner.subscription_messages_max);
+        let (registration, subscription) = Registration::new(topic, self.inner.messages_max);
         match self.inner.registrations.try_send(registration) {
             Ok(()) => Ok(subscription),
             Err(TrySendError::Full(_)) => Err(SubscribeError::Busy),
@@ -202,7 +198,7 @@ impl Node {
     /// # Errors
     /// When the node shuts down before.
     pub async fn ready(&self, min_peers: usize) -> Result<(), Closed> {
-        let mut joined = self.inner.joined.clone();
+        let mut joined = self.inner.window.joined.clone();
         joined.wait_for(|joined| *joined >= min_peers).await.map_err(|_| Closed)?;
         if self.inner.commands.is_closed() { Err(Closed) } else { Ok(()) }
     }
@@ -219,6 +215,7 @@ impl Node {
     #[must_use]
     pub fn events(&self) -> Events {
         self.inner
+            .window
             .events
             .upgrade()
             .map_or_else(Events::none, |events| Events::new(events.subscribe()))

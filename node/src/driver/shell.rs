@@ -12,16 +12,14 @@ use forsooth_protocol::{
     Timestamp,
 };
 use libp2p::{Multiaddr, core::transport::ListenerId, swarm::Swarm};
-use tokio::{
-    sync::{broadcast, oneshot, watch},
-    time::Instant,
-};
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     bans::Bans,
     bootnodes::Bootnodes,
     dials::{Dials, Failure},
     log::log,
+    view::View,
 };
 use crate::{
     clock::Clock,
@@ -60,15 +58,6 @@ pub(crate) struct Outside {
     pub(crate) subscribers: Subscribers,
     /// None if nothing is kept over a restart.
     pub(crate) writer: Option<Writer>,
-}
-
-/// What the handles of a node can see without asking.
-pub(crate) struct View {
-    pub(crate) events: broadcast::Sender<Event>,
-    /// How many peers have said hello.
-    pub(crate) joined: watch::Sender<usize>,
-    /// Where the node listens.
-    pub(crate) addresses: watch::Sender<Vec<Multiaddr>>,
 }
 
 /// A peer that is up, as the transport sees it.

@@ -175,7 +175,7 @@ fn each_mistake_is_shown_where_it_is_with_what_to_do() {
         ("/ip4/127.0.0.1", "/ipv4/127.0.0.1", (4, 14), "ipv4"),
         ("format = 1", "format = 0", (1, 10), "the format must be 1"),
         ("format = 1", "", (1, 1), "missing field `format`"),
-        ("name = \"demo\"", "name = \"demo", (2, 8), "invalid basic string"),
+        ("name = \"demo\"", "name = \"demo", (2, 13), "invalid basic string"),
         ("burst = 10", "burst = 10\nburst = 11", (15, 1), "duplicate key"),
     ];
     for (from, to, place, said) in cases {

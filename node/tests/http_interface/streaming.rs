@@ -33,7 +33,9 @@ async fn a_message_is_an_event_with_everything_about_it() {
         assert_eq!(event.data["vouchers"], json!([]));
         assert_eq!(event.data["payload"], BASE64.encode(payload));
         assert_eq!(event.data.get("text").and_then(|text| text.as_str()), text);
-        assert!(event.data["accepted"].as_u64() >= event.data["published"].as_u64());
+        // Two nodes read the clock apart, and round.
+        let time = |field: &str| event.data[field].as_u64().unwrap();
+        assert!(time("accepted").abs_diff(time("published")) < 10_000, "{:?}", event.data);
         assert!(event.data["generation"].as_u64().unwrap() > 1_500_000_000);
     }
     stage.end().await;

@@ -1,0 +1,160 @@
+//! From settings to a running node.
+
+use std::{io, path::PathBuf, sync::Arc};
+
+use forsooth_crypto::Keypair;
+use forsooth_protocol::{
+    Candidate, Config, Core, Network, Participant, Record, Timestamp, Validator as Ask,
+};
+use libp2p::core::transport::ListenerId;
+use tokio::sync::{mpsc, watch};
+
+use super::{Builder, StartError};
+use crate::{
+    Node, StoreError, Verifier, clock,
+    driver::{Bootnodes, Driver, Outside, Shell, View},
+    listening,
+    net::swarm,
+    node::Inner,
+    peer_address::{BadPeerAddress, candidate},
+    store::{self, Store, Writer},
+    subscription::Subscribers,
+    validator::Panel,
+};
+
+/// Commands that wait for the driver. More make their senders wait.
+const COMMANDS_MAX: usize = 1024;
+/// Subscriptions that wait for the driver.
+const REGISTRATIONS_MAX: usize = 1024;
+
+impl Builder {
+    /// Starts the node. It listens when this returns, and is linking up with peers; see [`Node::ready`].
+    ///
+    /// # Errors
+    /// See [`StartError`]. Nothing is left running.
+    pub async fn start(mut self) -> Result<Node, StartError> {
+        let wall = clock::wall().ok_or(StartError::ClockBeforeEpoch)?;
+        let keypair = self.keypair.take().map_or_else(|| random().map(Keypair::from_seed), Ok)?;
+        let me = keypair.id();
+        let bootnodes = self.bootnodes(&keypair)?;
+        let network = Arc::new(self.network.clone());
+        let memory = Memory::open(self.data_dir.take(), &network, wall).await?;
+        let (outside, listeners) = self.outside(&keypair, &network, memory.store).await?;
+        let messages_max = self.subscription_messages_max;
+        let participant = self.into_participant(keypair, &network, memory.generation)?;
+
+        let (commands, command_inbox) = mpsc::channel(COMMANDS_MAX);
+        let (registrations, registration_inbox) = mpsc::channel(REGISTRATIONS_MAX);
+        let (view, window) = View::new();
+        // Read again: the disk may have taken its time.
+        let wall = clock::wall().ok_or(StartError::ClockBeforeEpoch)?;
+        let named = Bootnodes::new(&bootnodes);
+        let shell = Shell::new((me, Arc::clone(&network)), wall, outside, view, listeners, named);
+        let driver = Driver::new(participant, shell, command_inbox, registration_inbox);
+        let (report, ended) = watch::channel(None);
+        tokio::spawn(async move {
+            let outcome = driver.run(memory.records, bootnodes).await.map_err(Arc::new);
+            report.send_replace(Some(outcome));
+        });
+        Ok(Node::new(Inner {
+            id: me,
+            network,
+            commands,
+            registrations,
+            window,
+            ended,
+            messages_max,
+        }))
+    }
+
+    /// The peers that the operator named; all nodes may be given one list, with themselves on it.
+    fn bootnodes(&self, keypair: &Keypair) -> Result<Vec<Candidate>, BadPeerAddress> {
+        let mut named = self.peers.iter().map(candidate).collect::<Result<Vec<_>, _>>()?;
+        named.retain(|candidate| candidate.peer != keypair.id());
+        Ok(named)
+    }
+
+    /// Sockets, threads and files.
+    async fn outside(
+        &self,
+        keypair: &Keypair,
+        network: &Arc<Network>,
+        store: Option<Store>,
+    ) -> Result<(Outside, Vec<ListenerId>), StartError> {
+        let mut swarm = swarm::build(keypair, &self.net)?;
+        let listeners = listening::begin(&mut swarm, &self.listen).await?;
+        let verifier = self.verifier.clone().map_or_else(|| self.start_verifier(), Ok)?;
+        let outside = Outside {
+            swarm,
+            checks: verifier.client(),
+            panel: Panel::new(self.judge.clone(), Arc::clone(network)),
+            subscribers: Subscribers::default(),
+            writer: store.map(Writer::start).transpose().map_err(StartError::Threads)?,
+        };
+        Ok((outside, listeners))
+    }
+
+    fn start_verifier(&self) -> Result<Verifier, StartError> {
+        let workers = self.verify_workers.unwrap_or_else(Verifier::workers_default);
+        Verifier::start(workers).map_err(StartError::Threads)
+    }
+
+    fn into_participant(
+        self,
+        keypair: Keypair,
+        network: &Arc<Network>,
+        generation: u64,
+    ) -> Result<Box<dyn Participant>, StartError> {
+        let mut config = Config::new(Arc::clone(network), generation);
+        config.outbound_target = self.outbound_target.unwrap_or(config.outbound_target);
+        config.validator = if self.judge.is_some() { Ask::Application } else { Ask::None };
+        let seed = self.seed.map_or_else(random, Ok)?;
+        Ok((self.participant)(Core::new(config, keypair, seed)))
+    }
+}
+
+/// What a node knows of its earlier lives.
+struct Memory {
+    store: Option<Store>,
+    generation: u64,
+    records: Vec<Record>,
+}
+
+impl Memory {
+    async fn open(
+        folder: Option<PathBuf>,
+        network: &Arc<Network>,
+        now: Timestamp,
+    ) -> Result<Self, StartError> {
+        let Some(folder) = folder else {
+            return Ok(Self {
+                store: None,
+                generation: store::ephemeral_generation(now),
+                records: Vec::new(),
+            });
+        };
+        let network = Arc::clone(network);
+        let open = move || {
+            let store = Store::open(&folder, &network)?;
+            let (generation, records) = (store.next_generation(now)?, store.records(now)?);
+            Ok(Self { store: Some(store), generation, records })
+        };
+        let opened = tokio::task::spawn_blocking(open)
+            .await
+            .map_err(io::Error::other)
+            .map_err(StartError::Threads)?;
+        opened.map_err(|error| {
+            if let StoreError::Busy { path } = error {
+                StartError::DataDirBusy { path }
+            } else {
+                StartError::Store(error)
+            }
+        })
+    }
+}
+
+fn random() -> Result<[u8; 32], StartError> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(io::Error::other).map_err(StartError::Entropy)?;
+    Ok(bytes)
+}
