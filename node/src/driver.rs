@@ -156,6 +156,11 @@ impl Driver {
     }
 
     fn handle(&mut self, wake: Wake) -> Flow {
+        // First, whatever woke us: who subscribes and then publishes, or hears of a message, wants both to
+        // count in this order.
+        while let Ok(registration) = self.registrations.try_recv() {
+            self.shell.on_registration(registration);
+        }
         match wake {
             Wake::Swarm(event) => self.on_swarm(event),
             Wake::Command(Some(command)) => return self.on_command(command),
@@ -183,10 +188,6 @@ impl Driver {
     }
 
     fn on_command(&mut self, command: Command) -> Flow {
-        // Who subscribes and then publishes wants both to count in this order.
-        while let Ok(registration) = self.registrations.try_recv() {
-            self.shell.on_registration(registration);
-        }
         match command {
             Command::Publish { topic, payload, lifetime, reply } => {
                 self.shell.on_publish(topic, payload, lifetime, reply);
