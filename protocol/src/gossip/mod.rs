@@ -183,7 +183,7 @@ impl Machine for Gossip {
             Event::Seen { id, from } => self.missing.seen(&id, &from, cx.now),
             Event::Spoiled { id } => self.missing.spoiled(&id, cx.now),
             Event::Duplicate { topic, from } => {
-                if self.trees.prune(from, topic) {
+                if self.trees.prune(from, topic, cx.now) {
                     let frame = Frame::Prune { topic }.encode();
                     cx.order(Effect::Send { to: from, class: Class::Tree, frame });
                 }
@@ -200,7 +200,7 @@ impl Machine for Gossip {
             }
             Event::Grafted { from, topic, ids } => self.serve(from, topic, &ids, cx),
             Event::Pruned { from, topic } => {
-                self.trees.prune(from, topic);
+                self.trees.prune(from, topic, cx.now);
             }
         }
     }

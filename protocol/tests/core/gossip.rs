@@ -53,6 +53,22 @@ fn a_newcomer_is_eager_and_a_duplicate_prunes() {
 }
 
 #[test]
+fn whoever_keeps_sending_duplicates_is_told_again_after_a_while() {
+    let mut rig = Rig::new();
+    let (one, two) = (rig.inbound(1), rig.inbound(2));
+    let message = rig.message(9, rig.open(), 0, "hi");
+    relay(&mut rig, one, &message);
+    let prunes = |effects: &[Effect]| {
+        effects.iter().filter(|effect| matches!(effect, Effect::Send { .. })).count()
+    };
+    assert_eq!(prunes(&relay(&mut rig, two, &message)), 1);
+    assert_eq!(prunes(&relay(&mut rig, two, &message)), 0, "what was on its way is no news");
+    rig.wait(Duration::from_secs(1));
+    // Its graft and our prune have crossed: it believes that we want its payloads.
+    assert_eq!(prunes(&relay(&mut rig, two, &message)), 1);
+}
+
+#[test]
 fn a_pruned_link_carries_ids_until_it_is_grafted() {
     let mut rig = Rig::new();
     let peer = rig.inbound(1);
