@@ -14,6 +14,7 @@ use forsooth_crypto::{NodeId, Verified};
 use crate::{
     Effect,
     bounded::FairMap,
+    defences::{Defences, Safeguard},
     links::{Group, Witness},
     machine::{Cx, Machine},
     message::{Accepted, MessageId, Publication},
@@ -34,6 +35,7 @@ const OVERHEAD_BYTES: usize = 512;
 #[derive(Debug)]
 pub(crate) struct Acceptance {
     network: Arc<Network>,
+    defences: Defences,
     tally: Tally<MessageId, NodeId, Group>,
     waiting: FairMap<MessageId, Option<NodeId>, Waiting>,
     expiry: BTreeSet<(Time, MessageId)>,
@@ -67,9 +69,10 @@ pub(crate) enum Event {
 }
 
 impl Acceptance {
-    pub(crate) fn new(network: Arc<Network>) -> Self {
+    pub(crate) fn new(network: Arc<Network>, defences: Defences) -> Self {
         Self {
             network,
+            defences,
             tally: Tally::new(VOUCHES_PER_WITNESS_MAX),
             waiting: FairMap::new(WAITING_BYTES_MAX),
             expiry: BTreeSet::new(),
@@ -124,7 +127,9 @@ impl Acceptance {
         let (id, topic) = (message.id(), message.header().slot.topic);
         let verified = &mut self.count(topic).verified;
         *verified = verified.saturating_add(1);
+        let decides = self.defences.has(Safeguard::Threshold);
         match self.network.topic(topic).policy {
+            Policy::Vouched { .. } if !decides => self.decide(message, cx),
             Policy::Verified => self.accept(message, Vec::new(), cx),
             Policy::Vouched { k, .. } if self.tally.count(&id) >= usize::from(k) => {
                 self.decide(message, cx)

@@ -14,6 +14,7 @@ use std::{
 use forsooth_crypto::{NodeId, Verified};
 
 use crate::{
+    defences::{Defences, Safeguard},
     message::{MessageId, Proof, Publication, SignedHeader, Slot},
     network::{Network, RATE_WINDOW, TopicId},
     time::{Timestamp, millis},
@@ -30,6 +31,7 @@ const PROOFS_MAX: usize = 16_384;
 #[derive(Debug)]
 pub(crate) struct Ledger {
     network: Arc<Network>,
+    defences: Defences,
     slots: BTreeMap<Slot, SignedHeader>,
     ids: BTreeSet<MessageId>,
     expiry: BTreeSet<(Timestamp, Slot)>,
@@ -66,9 +68,10 @@ pub(crate) enum Entry {
 
 impl Ledger {
     /// An empty ledger for a network.
-    pub(crate) fn new(network: Arc<Network>) -> Self {
+    pub(crate) fn new(network: Arc<Network>, defences: Defences) -> Self {
         Self {
             network,
+            defences,
             slots: BTreeMap::new(),
             ids: BTreeSet::new(),
             expiry: BTreeSet::new(),
@@ -101,7 +104,7 @@ impl Ledger {
             Author { introducer: from, live: 0, windows: BTreeMap::new() }
         });
         let said = author.windows.entry((slot.topic, window)).or_default();
-        if *said >= window_max {
+        if *said >= window_max && self.defences.has(Safeguard::AuthorRate) {
             return Entry::OverRate;
         }
         *said = said.saturating_add(1);

@@ -12,6 +12,7 @@
 mod acceptance;
 mod bounded;
 mod core;
+mod defences;
 mod effect;
 mod fault;
 mod gossip;
@@ -32,6 +33,7 @@ pub mod wire;
 
 pub use crate::{
     core::{Config, Core, Validator},
+    defences::{Defences, Safeguard},
     effect::{Drain, Effect, Event, Receipt, Record, Refusal},
     fault::{Blame, Fault},
     input::{Address, Candidate, Connection, Direction, Input, Judgement},

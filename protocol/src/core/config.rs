@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::network::Network;
+use crate::{defences::Defences, network::Network};
 
 /// What a core is told when it is made.
 #[derive(Clone, Debug)]
@@ -16,6 +16,8 @@ pub struct Config {
     pub outbound_target: usize,
     /// Whether an application's validator is asked about each message.
     pub validator: Validator,
+    /// Which safeguards are on: all, but for experiments.
+    pub defences: Defences,
     /// What the hello says that this node is; at most [`AGENT_BYTES_MAX`](crate::wire::AGENT_BYTES_MAX)
     /// printable ASCII characters, longer ones are cut.
     pub agent: String,
@@ -40,6 +42,7 @@ impl Config {
             generation,
             outbound_target,
             validator: Validator::None,
+            defences: Defences::ALL,
             agent: concat!("forsooth/", env!("CARGO_PKG_VERSION")).to_owned(),
         }
     }

@@ -10,6 +10,7 @@ use super::{Core, Validator, intake::Admission};
 use crate::{
     Class, Effect, Event, Fault, Judgement, Lane,
     acceptance::{self, Event::Vouched},
+    defences::Safeguard,
     gossip,
     ledger::Entry,
     links,
@@ -30,7 +31,7 @@ impl Core {
         };
         let greeted = link.hello.is_some();
         // Charged before decoding: a flooder pays for bytes, not for well-formed bytes.
-        if !self.quotas.admit(&from, lane, frame.len()) {
+        if self.defences.has(Safeguard::Quota) && !self.quotas.admit(&from, lane, frame.len()) {
             return self.accuse(from, Fault::OverQuota);
         }
         let decoded = match Frame::decode(frame, &self.network) {
@@ -94,6 +95,9 @@ impl Core {
         }
         if header.lifetime.is_zero() || header.lifetime > topic.lifetime_max {
             return Err(Fault::LongLifetime);
+        }
+        if !self.defences.has(Safeguard::Expiry) {
+            return Ok(());
         }
         if header.slot.generation > wall.saturating_add(GENERATION_AHEAD_MAX).as_secs() {
             return Err(Fault::AbsurdGeneration);

@@ -22,6 +22,7 @@ use self::{egress::Outlet, intake::Intake};
 use crate::{
     Class, Effect, Event, Fault, Input, Record,
     acceptance::{self, Acceptance},
+    defences::{Defences, Safeguard},
     effect::Drain,
     fault::Blame,
     gossip::{self, Gossip},
@@ -51,6 +52,7 @@ pub struct Core {
     me: NodeId,
     generation: u64,
     validator: Validator,
+    defences: Defences,
 
     now: Time,
     /// What the wall clock showed, and when it was read.
@@ -79,7 +81,7 @@ impl Core {
     /// knows whom it will choose.
     #[must_use]
     pub fn new(config: Config, keypair: Keypair, seed: [u8; 32]) -> Self {
-        let Config { network, generation, outbound_target, validator, agent } = config;
+        let Config { network, generation, outbound_target, validator, defences, agent } = config;
         let me = keypair.id();
         let clock = CoreClock::default();
         let agent = agent
@@ -91,6 +93,7 @@ impl Core {
             me,
             outbound_target: outbound_target.max(usize::from(network.witnesses_max())),
             grouping: network.defence().grouping,
+            defences,
             hello: Hello { version: VERSION, generation, agent },
         };
         Self {
@@ -98,15 +101,16 @@ impl Core {
             me,
             generation,
             validator,
+            defences,
             now: Time::ZERO,
             wall: (Timestamp::default(), Time::ZERO),
             rng: ChaCha8Rng::from_seed(seed),
             effects: VecDeque::new(),
             signals: VecDeque::new(),
             links: Links::new(links),
-            gossip: Gossip::default(),
-            acceptance: Acceptance::new(network.clone()),
-            ledger: Ledger::new(network.clone()),
+            gossip: Gossip::new(defences),
+            acceptance: Acceptance::new(network.clone(), defences),
+            ledger: Ledger::new(network.clone(), defences),
             peers: Peers::default(),
             quotas: Quotas::new(*network.defence(), clock.clone()),
             intake: Intake::default(),
@@ -310,6 +314,9 @@ impl Core {
 
     /// An author is exposed: it is banned for good, and everybody is told, ahead of all else.
     fn expose(&mut self, proof: &Verified<Proof>, from: Option<NodeId>) {
+        if !self.defences.has(Safeguard::Proofs) {
+            return;
+        }
         if !self.ledger.expose(proof.clone()) {
             return;
         }

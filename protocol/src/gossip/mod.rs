@@ -20,6 +20,7 @@ use forsooth_crypto::{NodeId, Verified};
 
 use crate::{
     Class, Effect, Fault,
+    defences::{Defences, Safeguard},
     machine::{Cx, Machine},
     message::{MessageId, Publication},
     network::TopicId,
@@ -32,8 +33,9 @@ use store::{Serve, Store};
 use tree::Trees;
 
 /// Dissemination of messages: what to push, what to vouch for, what to ask for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Gossip {
+    defences: Defences,
     trees: Trees,
     store: Store,
     missing: Missing,
@@ -75,6 +77,16 @@ pub(crate) struct Spread {
 }
 
 impl Gossip {
+    pub(crate) fn new(defences: Defences) -> Self {
+        Self {
+            defences,
+            trees: Trees::default(),
+            store: Store::default(),
+            missing: Missing::default(),
+            outbox: BTreeMap::new(),
+        }
+    }
+
     /// Passes on a message that is verified, valid, and new here. `from` is `None` for our own.
     pub(crate) fn spread(
         &mut self,
@@ -157,7 +169,10 @@ impl Gossip {
                 Serve::Frame(frame) => {
                     cx.order(Effect::Send { to: from, class: Class::Requested, frame })
                 }
-                Serve::Greedy => cx.fault(from, Fault::Greedy),
+                Serve::Greedy(frame) if !self.defences.has(Safeguard::ServeLimit) => {
+                    cx.order(Effect::Send { to: from, class: Class::Requested, frame });
+                }
+                Serve::Greedy(_) => cx.fault(from, Fault::Greedy),
                 Serve::Unknown => {}
             }
         }
@@ -193,7 +208,7 @@ impl Machine for Gossip {
                 self.store.refuse(id, from);
             }
             Event::Vouched { from, topic, ids } => {
-                if self.trees.knows(&from) {
+                if self.trees.knows(&from) && self.defences.has(Safeguard::Repair) {
                     let lacking = ids.into_iter().filter(|id| !self.store.refused(id));
                     lacking.for_each(|id| self.missing.vouched(id, topic, from, cx.now));
                 }
@@ -214,7 +229,10 @@ impl Machine for Gossip {
         while let Some(step) = self.missing.step(cx.now, cx.rng) {
             match step {
                 Step::Ask { peer, topic, id } => self.ask(peer, topic, id, cx),
-                Step::Broken { peer } => cx.fault(peer, Fault::BrokenPromise),
+                Step::Broken { peer } if self.defences.has(Safeguard::Promises) => {
+                    cx.fault(peer, Fault::BrokenPromise);
+                }
+                Step::Broken { .. } => {}
             }
         }
     }

@@ -54,8 +54,8 @@ struct Stored {
 pub(super) enum Serve {
     /// Here it is.
     Frame(Bytes),
-    /// It was sent often enough.
-    Greedy,
+    /// Here it is, but it was sent often enough.
+    Greedy(Bytes),
     /// It is not here, or not any more.
     Unknown,
 }
@@ -94,7 +94,7 @@ impl Store {
         };
         let served = stored.served.entry(to).or_default();
         if *served >= SERVES_MAX {
-            return Serve::Greedy;
+            return Serve::Greedy(stored.frame.clone());
         }
         *served = served.saturating_add(1);
         Serve::Frame(stored.frame.clone())
