@@ -56,8 +56,9 @@ pub(crate) enum Event {
     Held { message: Verified<Publication>, from: NodeId },
     /// A witness vouches for messages that are not decided yet.
     Vouched { witness: Witness, ids: Vec<MessageId> },
-    /// A peer was caught lying: what it said of undecided messages counts no more.
-    Distrusted { peer: NodeId },
+    /// A peer is gone, or was caught lying: what it said of undecided messages counts no more. Otherwise all
+    /// liars that we ever chose would vote, one after the other.
+    Withdrawn { peer: NodeId },
     /// A message will never be held.
     Refused { id: MessageId },
     /// One of our own was published.
@@ -201,7 +202,7 @@ impl Machine for Acceptance {
             Event::Vouched { witness, ids } => {
                 ids.into_iter().for_each(|id| self.vouch(&witness, id, cx))
             }
-            Event::Distrusted { peer } => self.tally.withdraw(&peer),
+            Event::Withdrawn { peer } => self.tally.withdraw(&peer),
             Event::Refused { id } => self.tally.close(&id),
             Event::Published { topic } => {
                 let published = &mut self.count(topic).published;

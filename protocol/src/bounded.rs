@@ -116,8 +116,13 @@ impl<K: Ord + Copy, O: Ord + Copy, V> FairMap<K, O, V> {
         self.entries.iter().map(|(key, entry)| (key, &entry.value))
     }
 
+    /// All entries, by key, from this key on and round to it.
+    pub(crate) fn iter_from(&self, key: K) -> impl Iterator<Item = (&K, &V)> {
+        let both = self.entries.range(key..).chain(self.entries.range(..key));
+        both.map(|(key, entry)| (key, &entry.value))
+    }
+
     /// Entries held.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }

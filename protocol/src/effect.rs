@@ -222,7 +222,7 @@ pub enum Event {
 }
 
 /// The effects of one input. Borrows the core, so that the next input cannot come before they are
-/// carried out. What is not taken is discarded with a debug assertion.
+/// carried out. What is not taken is discarded.
 #[derive(Debug)]
 pub struct Drain<'a> {
     effects: vec_deque::Drain<'a, Effect>,

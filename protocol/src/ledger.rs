@@ -1,7 +1,8 @@
 //! What each author has said: one message for each slot, and the proof when there are two.
 //!
-//! A slot is remembered until its message expires, after which the message is refused for its age; so
-//! nothing is taken twice. The rate per author is counted on the author's own timestamps, in windows of
+//! A slot is remembered for the longest lifetime that its topic allows, whatever lifetime the message claims,
+//! and a message is refused for its age before that; so nothing is taken twice, and a short lifetime buys
+//! no second message for a slot. The rate per author is counted on the author's own timestamps, in windows of
 //! [`RATE_WINDOW`], so that an honest author whose messages come late or bunched is never over it.
 //! Everything here is signed: it does not look at anything unverified, and knows no peers but as those
 //! who are charged for the authors they introduce.
@@ -14,8 +15,9 @@ use std::{
 use forsooth_crypto::{NodeId, Verified};
 
 use crate::{
+    bounded::FairMap,
     defences::{Defences, Safeguard},
-    message::{MessageId, Proof, Publication, SignedHeader, Slot},
+    message::{Header, MessageId, Proof, Publication, SignedHeader, Slot},
     network::{Network, RATE_WINDOW, TopicId},
     time::{Timestamp, millis},
 };
@@ -24,7 +26,10 @@ use crate::{
 const AUTHORS_PER_PEER_MAX: usize = 4096;
 /// Authors with live slots in all.
 const AUTHORS_MAX: usize = 65_536;
-/// Proofs kept. A new one is refused beyond it; its author stays banned by those who hold it.
+/// Slots that one link may have caused, and slots in all.
+const SLOTS_PER_PEER_MAX: usize = 262_144;
+const SLOTS_MAX: usize = 1 << 20;
+/// Proofs kept, each charged to whoever brought it. Whom a forgotten one exposed stays banned.
 const PROOFS_MAX: usize = 16_384;
 
 /// Slots, authors and proofs.
@@ -32,15 +37,21 @@ const PROOFS_MAX: usize = 16_384;
 pub(crate) struct Ledger {
     network: Arc<Network>,
     defences: Defences,
-    slots: BTreeMap<Slot, SignedHeader>,
+    slots: BTreeMap<Slot, Record>,
     ids: BTreeSet<MessageId>,
     expiry: BTreeSet<(Timestamp, Slot)>,
     authors: BTreeMap<NodeId, Author>,
     introduced: BTreeMap<Option<NodeId>, usize>,
-    proofs: BTreeMap<NodeId, Verified<Proof>>,
-    /// Everything that expired up to here has been forgotten, so it must not come back, even if the wall
-    /// clock is set back.
+    brought: BTreeMap<Option<NodeId>, usize>,
+    proofs: FairMap<NodeId, Option<NodeId>, Verified<Proof>>,
+    /// The latest end of what has been forgotten. It must not come back, even if the wall clock is set back.
     horizon: Timestamp,
+}
+
+#[derive(Debug)]
+struct Record {
+    signed: SignedHeader,
+    from: Option<NodeId>,
 }
 
 #[derive(Debug)]
@@ -77,7 +88,8 @@ impl Ledger {
             expiry: BTreeSet::new(),
             authors: BTreeMap::new(),
             introduced: BTreeMap::new(),
-            proofs: BTreeMap::new(),
+            brought: BTreeMap::new(),
+            proofs: FairMap::new(PROOFS_MAX),
             horizon: Timestamp::default(),
         }
     }
@@ -91,16 +103,17 @@ impl Ledger {
         let signed = message.signed();
         let slot = signed.header().slot;
         if let Some(held) = self.slots.get(&slot) {
-            return Proof::new(held.clone(), signed.clone()).map_or(Entry::Known, Entry::Conflict);
+            return Proof::new(held.signed.clone(), signed.clone())
+                .map_or(Entry::Known, Entry::Conflict);
         }
-        if !self.authors.contains_key(&slot.author) && !self.has_room(from) {
+        let known = self.authors.contains_key(&slot.author);
+        if !self.has_room_for_slot(from) || !(known || self.has_room_for_author(from)) {
             return Entry::Full;
         }
         let window = window(signed.header().timestamp);
         let window_max = self.network.topic(slot.topic).window_max();
         let author = self.authors.entry(slot.author).or_insert_with(|| {
-            let count = self.introduced.entry(from).or_default();
-            *count = count.saturating_add(1);
+            add(&mut self.introduced, from);
             Author { introducer: from, live: 0, windows: BTreeMap::new() }
         });
         let said = author.windows.entry((slot.topic, window)).or_default();
@@ -110,15 +123,26 @@ impl Ledger {
         *said = said.saturating_add(1);
         author.live = author.live.saturating_add(1);
         self.ids.insert(signed.id());
-        self.expiry.insert((signed.header().expires(), slot));
+        add(&mut self.brought, from);
+        self.expiry.insert((self.ends(signed.header()), slot));
         // The ledger remembers longer than messages are stored, and must not keep their payloads alive.
-        self.slots.insert(slot, signed.detached());
+        self.slots.insert(slot, Record { signed: signed.detached(), from });
         Entry::New
     }
 
-    fn has_room(&self, from: Option<NodeId>) -> bool {
+    fn has_room_for_author(&self, from: Option<NodeId>) -> bool {
         let introduced = self.introduced.get(&from).copied().unwrap_or(0);
         self.authors.len() < AUTHORS_MAX && (from.is_none() || introduced < AUTHORS_PER_PEER_MAX)
+    }
+
+    fn has_room_for_slot(&self, from: Option<NodeId>) -> bool {
+        let brought = self.brought.get(&from).copied().unwrap_or(0);
+        from.is_none() || (self.slots.len() < SLOTS_MAX && brought < SLOTS_PER_PEER_MAX)
+    }
+
+    /// When a slot is forgotten: no lifetime that its topic allows reaches further.
+    fn ends(&self, header: &Header) -> Timestamp {
+        header.timestamp.saturating_add(self.network.topic(header.slot.topic).lifetime_max)
     }
 
     /// Whether this message is recorded. Ids are digests of headers that this node has verified.
@@ -126,9 +150,9 @@ impl Ledger {
         self.ids.contains(id)
     }
 
-    /// Whether a message that ends then may already have been forgotten.
-    pub(crate) fn forgotten(&self, expires: Timestamp) -> bool {
-        expires <= self.horizon
+    /// Whether a message is so old that its slot may have been forgotten.
+    pub(crate) fn forgotten(&self, header: &Header) -> bool {
+        self.ends(header) <= self.horizon
     }
 
     /// When [`Self::expire`] has something to do next.
@@ -138,14 +162,13 @@ impl Ledger {
 
     /// Forgets the slots of messages that expired.
     pub(crate) fn expire(&mut self, wall: Timestamp) {
-        self.horizon = self.horizon.max(wall);
         while let Some((expires, slot)) = self.expiry.first().copied()
             && expires <= wall
         {
             self.expiry.pop_first();
-            let Some(signed) = self.slots.remove(&slot) else {
-                continue;
-            };
+            self.horizon = self.horizon.max(expires);
+            let Some(Record { signed, from }) = self.slots.remove(&slot) else { continue };
+            take(&mut self.brought, from);
             self.ids.remove(&signed.id());
             self.leave_window(&slot, signed.header().timestamp);
         }
@@ -165,49 +188,51 @@ impl Ledger {
         }
         if author.live == 0
             && let Some(author) = self.authors.remove(&slot.author)
-            && let Some(count) = self.introduced.get_mut(&author.introducer)
         {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.introduced.remove(&author.introducer);
-            }
+            take(&mut self.introduced, author.introducer);
         }
     }
 
-    /// Keeps a proof; `false` if its author is exposed already, or there is no room.
-    pub(crate) fn expose(&mut self, proof: Verified<Proof>) -> bool {
-        if self.proofs.len() >= PROOFS_MAX || self.proofs.contains_key(&proof.author()) {
-            return false;
+    /// Keeps a proof that `from` brought; `false` if its author is exposed already.
+    pub(crate) fn expose(&mut self, proof: Verified<Proof>, from: Option<NodeId>) -> bool {
+        let news = !self.proofs.contains(&proof.author());
+        if news {
+            self.proofs.insert(proof.author(), from, 1, proof);
         }
-        self.proofs.insert(proof.author(), proof);
-        true
+        news
     }
 
-    /// The proof against an author.
-    pub(crate) fn exposed(&self, author: &NodeId) -> Option<&Verified<Proof>> {
-        self.proofs.get(author)
+    /// Whether an author is exposed.
+    pub(crate) fn exposed(&self, author: &NodeId) -> bool {
+        self.proofs.contains(author)
     }
 
-    /// All proofs, by author.
-    pub(crate) fn proofs(&self) -> impl ExactSizeIterator<Item = &Verified<Proof>> {
-        self.proofs.values()
+    /// All proofs, by author, beginning somewhere.
+    pub(crate) fn proofs(&self, from: NodeId) -> impl Iterator<Item = &Verified<Proof>> {
+        self.proofs.iter_from(from).map(|(_, proof)| proof)
     }
 
-    /// Slots, authors and proofs held, with the most there may be of each. The slots are bounded by the
-    /// authors, their rate and the longest lifetime.
+    /// Slots, authors and proofs held, with the most there may be of each.
     pub(crate) fn usage(&self) -> [(usize, usize); 3] {
-        let slots_max = |(_, topic): (TopicId, &crate::network::Topic)| {
-            let span = topic.lifetime_max + self.network.defence().clock_skew_max;
-            let windows = millis(span).div_ceil(millis(RATE_WINDOW)).saturating_add(1);
-            topic.window_max().saturating_mul(windows)
-        };
-        let per_author = self.network.topics().map(slots_max).fold(0u64, u64::saturating_add);
-        let per_author = usize::try_from(per_author).unwrap_or(usize::MAX);
         [
-            (self.slots.len(), per_author.saturating_mul(AUTHORS_MAX)),
+            (self.slots.len(), SLOTS_MAX),
             (self.authors.len(), AUTHORS_MAX),
             (self.proofs.len(), PROOFS_MAX),
         ]
+    }
+}
+
+fn add(counts: &mut BTreeMap<Option<NodeId>, usize>, whom: Option<NodeId>) {
+    let count = counts.entry(whom).or_default();
+    *count = count.saturating_add(1);
+}
+
+fn take(counts: &mut BTreeMap<Option<NodeId>, usize>, whom: Option<NodeId>) {
+    if let Some(count) = counts.get_mut(&whom) {
+        *count = count.saturating_sub(1);
+        if *count == 0 {
+            counts.remove(&whom);
+        }
     }
 }
 

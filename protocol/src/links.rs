@@ -149,8 +149,8 @@ pub(crate) struct Link {
 /// What [`Links`] reacts to.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
-    /// Peers may be reached there.
-    Known(Vec<Candidate>),
+    /// Peers may be reached there, but are not to be chosen before then.
+    Known(Vec<(Candidate, Time)>),
     /// A link is up.
     Connected { peer: NodeId, connection: Connection },
     /// A link is gone.
@@ -159,8 +159,10 @@ pub(crate) enum Event {
     DialFailed { peer: NodeId },
     /// A peer introduced itself.
     Greeted { from: NodeId, hello: Hello },
-    /// A peer is banned: never choose it again.
-    Banned { peer: NodeId },
+    /// A peer is banned until then, or for good: do not choose it.
+    Banned { peer: NodeId, until: Option<Time> },
+    /// A peer's ban is lifted.
+    Pardoned { peer: NodeId },
 }
 
 impl Links {
@@ -207,12 +209,13 @@ impl Links {
         (self.candidates.len(), CANDIDATES_MAX)
     }
 
-    fn learn(&mut self, Candidate { peer, address }: Candidate) {
+    fn learn(&mut self, (Candidate { peer, address }, not_before): (Candidate, Time)) {
         let known = self.candidates.contains_key(&peer);
         if peer == self.config.me || (!known && self.candidates.len() >= CANDIDATES_MAX) {
             return;
         }
         let prospect = self.candidates.entry(peer).or_default();
+        prospect.next_try = prospect.next_try.max(not_before);
         if !prospect.addresses.contains(&address) {
             if prospect.addresses.len() >= ADDRESSES_MAX {
                 prospect.addresses.remove(0);
@@ -253,6 +256,15 @@ impl Links {
         let jitter = doubled.mul_f64(f64::from(cx.rng.next_u32()) / f64::from(u32::MAX) / 2.0);
         prospect.failures = prospect.failures.saturating_add(1);
         prospect.next_try = cx.now + doubled + jitter;
+    }
+
+    fn avoid(&mut self, peer: NodeId, until: Option<Time>) {
+        self.dialing.remove(&peer);
+        match (self.candidates.get_mut(&peer), until) {
+            (Some(prospect), Some(until)) => prospect.next_try = until,
+            (Some(_), None) => drop(self.candidates.remove(&peer)),
+            (None, _) => {}
+        }
     }
 
     fn greet(&mut self, from: NodeId, hello: Hello, cx: &mut Cx<'_>) {
@@ -353,9 +365,7 @@ impl Machine for Links {
 
     fn handle(&mut self, event: Event, cx: &mut Cx<'_>) {
         match event {
-            Event::Known(candidates) => {
-                candidates.into_iter().for_each(|candidate| self.learn(candidate))
-            }
+            Event::Known(candidates) => candidates.into_iter().for_each(|known| self.learn(known)),
             Event::Connected { peer, connection } => self.connect(peer, connection, cx),
             Event::Disconnected { peer } => self.disconnect(peer, cx),
             Event::DialFailed { peer } => {
@@ -363,10 +373,13 @@ impl Machine for Links {
                     self.back_off(peer, cx);
                 }
             }
-            Event::Greeted { from, hello } => self.greet(from, hello, cx),
-            Event::Banned { peer } => {
-                self.candidates.remove(&peer);
-                self.dialing.remove(&peer);
+            // Nothing to choose, and cheap, since a peer may greet as often as its quota allows.
+            Event::Greeted { from, hello } => return self.greet(from, hello, cx),
+            Event::Banned { peer, until } => self.avoid(peer, until),
+            Event::Pardoned { peer } => {
+                if let Some(prospect) = self.candidates.get_mut(&peer) {
+                    prospect.next_try = cx.now;
+                }
             }
         }
         self.choose(cx);

@@ -105,11 +105,12 @@ impl Topic {
     /// Messages of one author with timestamps in one [`RATE_WINDOW`] that are relayed.
     ///
     /// An author who keeps to the rate and the burst never has more, however late or bunched its messages
-    /// arrive, because the window is on the author's timestamps.
+    /// arrive, because the window is on the author's timestamps; and twice as many, because a node that
+    /// restarts does not know what it has published in this window before.
     #[must_use]
     pub fn window_max(&self) -> u64 {
         let per_window = u64::from(self.rate_per_minute) * RATE_WINDOW.as_secs();
-        per_window.div_ceil(60) + u64::from(self.burst)
+        2 * (per_window.div_ceil(60) + u64::from(self.burst))
     }
 }
 

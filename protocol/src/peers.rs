@@ -16,6 +16,9 @@ use crate::{
 
 /// Points of a ban.
 const BAN_POINTS: f64 = 100.0;
+/// Points that soft faults add up to at most: overload and a slow network make honest nodes commit them, so
+/// by themselves they never ban.
+const SOFT_POINTS_MAX: f64 = 60.0;
 /// Time in which half of the points come back. A guess: an honest peer with a bad minute is forgiven
 /// within the hour, a slow drip of faults still adds up.
 const HALF_LIFE: Duration = Duration::from_secs(600);
@@ -85,6 +88,11 @@ const fn points(fault: Fault) -> f64 {
     }
 }
 
+/// Whether an honest node may commit it because it, its network or its neighbours are overloaded.
+const fn soft(fault: Fault) -> bool {
+    matches!(fault, Fault::OverQuota | Fault::BrokenPromise | Fault::Greedy)
+}
+
 /// Whether a link is closed at once even if it is not a ban: there is nothing left to read from it.
 const fn closes(fault: Fault) -> bool {
     matches!(fault, Fault::Stalled | Fault::Silent | Fault::BadHello)
@@ -99,7 +107,11 @@ impl Peers {
         now: Time,
         wall: Timestamp,
     ) -> Consequence {
-        let total = self.points(&peer, now) + points(fault);
+        let before = self.points(&peer, now);
+        let mut total = before + points(fault);
+        if soft(fault) {
+            total = total.min(SOFT_POINTS_MAX.max(before));
+        }
         if total >= BAN_POINTS {
             return Consequence::Ban { until: self.ban(peer, fault, wall) };
         }
@@ -121,7 +133,9 @@ impl Peers {
 
     /// Takes a ban from an earlier life.
     pub(crate) fn restore(&mut self, peer: NodeId, fault: Fault, until: Option<Timestamp>) {
-        self.sentence(peer, Sentence { fault, until, earlier: 0 });
+        // How many there were is not stored: one if it ends, all if it does not.
+        let earlier = if until.is_some() { 0 } else { BAN_LENGTHS.len() };
+        self.sentence(peer, Sentence { fault, until, earlier });
     }
 
     /// Forgets a ban and the points that led to it.
@@ -133,6 +147,16 @@ impl Peers {
     /// Whether a peer is banned now.
     pub(crate) fn banned(&self, peer: &NodeId, wall: Timestamp) -> bool {
         self.bans.get(peer).is_some_and(|sentence| sentence.until.is_none_or(|until| until > wall))
+    }
+
+    /// When a ban is over: `None` if there is none, `Some(None)` if never.
+    pub(crate) fn banned_until(&self, peer: &NodeId, wall: Timestamp) -> Option<Option<Timestamp>> {
+        self.bans.get(peer).filter(|_| self.banned(peer, wall)).map(|sentence| sentence.until)
+    }
+
+    /// Whether a peer is banned for having said two things.
+    pub(crate) fn disgraced(&self, peer: &NodeId) -> bool {
+        self.bans.get(peer).is_some_and(|sentence| sentence.fault == Fault::Equivocation)
     }
 
     /// All bans that are not over.
@@ -216,22 +240,33 @@ mod tests {
     }
 
     #[test]
-    fn small_faults_add_up_and_are_forgiven_with_time() {
+    fn faults_add_up_and_are_forgiven_with_time() {
         let mut peers = Peers::default();
-        for _ in 0..199 {
-            assert_eq!(peers.blame(peer(1), Fault::OverQuota, at(0), WALL), Consequence::Tolerate);
+        for _ in 0..9 {
+            assert_eq!(peers.blame(peer(1), Fault::Invalid, at(0), WALL), Consequence::Tolerate);
         }
-        assert!((peers.score(&peer(1), at(600)) + 49.75).abs() < 0.01);
-        assert_eq!(peers.blame(peer(1), Fault::OverQuota, at(600), WALL), Consequence::Tolerate);
-        for _ in 0..98 {
-            peers.blame(peer(1), Fault::OverQuota, at(600), WALL);
+        assert!((peers.score(&peer(1), at(600)) + 45.0).abs() < 0.01);
+        for _ in 0..5 {
+            peers.blame(peer(1), Fault::Invalid, at(600), WALL);
         }
         assert!(!peers.banned(&peer(1), WALL));
-        assert!(matches!(
-            peers.blame(peer(1), Fault::BrokenPromise, at(600), WALL),
-            Consequence::Ban { .. }
-        ));
+        let last = peers.blame(peer(1), Fault::Invalid, at(600), WALL);
+        assert!(matches!(last, Consequence::Ban { .. }));
         assert!(peers.banned(&peer(1), WALL));
+    }
+
+    #[test]
+    fn what_overload_makes_honest_nodes_do_never_bans_by_itself() {
+        let mut peers = Peers::default();
+        for fault in [Fault::OverQuota, Fault::BrokenPromise, Fault::Greedy] {
+            for _ in 0..10_000 {
+                let consequence = peers.blame(peer(1), fault, at(0), WALL);
+                assert_eq!(consequence, Consequence::Tolerate);
+            }
+        }
+        assert!((peers.score(&peer(1), at(0)) + SOFT_POINTS_MAX).abs() < 0.01);
+        let hard = (0..4).map(|_| peers.blame(peer(1), Fault::Invalid, at(0), WALL)).last();
+        assert!(matches!(hard, Some(Consequence::Ban { .. })), "but it adds to what does");
     }
 
     #[test]

@@ -41,8 +41,9 @@ pub const IDS_MAX: usize = 1024;
 pub const AGENT_BYTES_MAX: usize = 64;
 /// Bytes of a signature on the wire.
 const SIGNATURE_BYTES: usize = 64;
-/// Frames below this are copied out of the buffer that they were read into; larger ones fill most of it.
-const COPIED_BELOW_BYTES: usize = 16 << 10;
+/// Frames below this are copied out of the buffer that they were read into; the buffers of larger ones are
+/// their own.
+const COPIED_BELOW_BYTES: usize = 64 << 10;
 
 /// A frame, decoded but not believed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -188,12 +189,12 @@ fn decode_publication(
     // What is relayed is what was signed and nothing else: junk that a relay added to the frame would
     // otherwise travel on in our name. Junk makes the frame longer than its canonical encoding.
     let canonical = publication_len(signed.encoded().len(), wire.payload.len());
-    let publication = if frame.len() == canonical {
-        Publication::from_frame(signed, wire.payload, frame.clone())
-    } else {
-        Publication::from_parts(signed, wire.payload)
-    };
-    Ok(Frame::Publication(publication))
+    if frame.len() != canonical {
+        // Decoded again, so that header and payload are slices of the new frame and the junk is let go of.
+        let canonical = Publication::from_parts(signed, wire.payload).frame().clone();
+        return Frame::decode(&canonical, network);
+    }
+    Ok(Frame::Publication(Publication::from_frame(signed, wire.payload, frame.clone())))
 }
 
 /// Bytes of the canonical frame of a publication.
@@ -210,7 +211,8 @@ fn decode_proof(proof: schema::Proof, network: &Network) -> Result<Frame, Fault>
     let second = proof.second.ok_or(Fault::Malformed)?;
     let first = decode_signed(first.header, &first.signature, network)?;
     let second = decode_signed(second.header, &second.signature, network)?;
-    Ok(Frame::Proof(Proof::unchecked(first, second)))
+    // Proofs are kept for good, and must not keep a frame's junk alive.
+    Ok(Frame::Proof(Proof::unchecked(first.detached(), second.detached())))
 }
 
 fn decode_signed(

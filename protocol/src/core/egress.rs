@@ -83,7 +83,7 @@ impl Core {
         lifetime: Option<Duration>,
     ) -> Result<Duration, Refusal> {
         let rules = self.network.topic(topic);
-        if self.ledger.exposed(&self.me).is_some() {
+        if self.ledger.exposed(&self.me) {
             return Err(Refusal::Exposed);
         }
         let max = rules.payload_bytes_max;

@@ -11,7 +11,7 @@ use crate::{
     Class, Effect, Event, Fault, Judgement, Lane,
     acceptance::{self, Event::Vouched},
     defences::Safeguard,
-    gossip,
+    gossip::{self, Spread},
     ledger::Entry,
     links,
     message::{Header, MessageId, Proof, Publication},
@@ -60,28 +60,42 @@ impl Core {
     /// A message arrived, with a payload.
     fn arrived(&mut self, from: NodeId, message: Publication, frame: &Bytes) {
         let (id, header) = (message.id(), *message.header());
+        // First of all: whoever was asked and sends it has kept its promise, whatever has become of it since.
+        self.tell_gossip(gossip::Event::Seen { id, from });
         if let Err(fault) = self.plausible(&header, message.payload().len()) {
+            // What is over stays over; the rest may be usable later, or from somebody else.
+            let event = if fault == Fault::Expired {
+                gossip::Event::Refused { id, from }
+            } else {
+                gossip::Event::Unusable { id }
+            };
+            self.tell_gossip(event);
             return self.accuse(from, fault);
         }
-        self.tell_gossip(gossip::Event::Seen { id, from });
         if self.ledger.contains(&id) {
             return self.repeated(id, header.slot.topic, from);
         }
-        if header.slot.author == self.me && header.slot.generation >= self.generation {
-            return self.twin(header.slot.generation);
-        }
-        let disgraced = self.ledger.exposed(&header.slot.author).is_some();
-        if disgraced
-            || self.gossip.refused(&id)
-            || self.peers.banned(&header.slot.author, self.wall())
-        {
+        if self.gossip.refused(&id) {
             return;
         }
-        let received = Digest::of(Domain::Received, frame);
-        if let Admission::Check(ticket) = self.intake.admit(from, Some(id), received, frame.len()) {
-            let check = Check::Publication(Untrusted::new(message));
-            self.effects.push_back(Effect::Verify { ticket, check });
+        if self.unheard(&header.slot.author) {
+            // The id binds the author, so it need not be verified to know that nobody should be asked for it.
+            return self.tell_gossip(gossip::Event::Refused { id, from });
         }
+        let received = Digest::of(Domain::Received, frame);
+        match self.intake.admit(from, Some(id), received, frame.len()) {
+            Admission::Check(ticket) => {
+                self.tell_gossip(gossip::Event::Checking { id });
+                let check = Check::Publication(Untrusted::new(message));
+                self.effects.push_back(Effect::Verify { ticket, check });
+            }
+            Admission::Waiting | Admission::Full => {}
+        }
+    }
+
+    /// Whether nothing of an author's is passed on any more.
+    fn unheard(&self, author: &NodeId) -> bool {
+        self.ledger.exposed(author) || self.peers.banned(author, self.wall())
     }
 
     /// What can be told without a signature.
@@ -105,10 +119,16 @@ impl Core {
         if header.timestamp > wall.saturating_add(self.network.defence().clock_skew_max) {
             return Err(Fault::FromFuture);
         }
-        if header.expires() <= wall || self.ledger.forgotten(header.expires()) {
+        if self.is_over(header) {
             return Err(Fault::Expired);
         }
         Ok(())
+    }
+
+    /// Whether a message's time is over.
+    fn is_over(&self, header: &Header) -> bool {
+        let over = header.expires() <= self.wall() || self.ledger.forgotten(header);
+        over && self.defences.has(Safeguard::Expiry)
     }
 
     /// A message came that is known: the link was one too many, and its sender stands behind the message.
@@ -127,9 +147,13 @@ impl Core {
     }
 
     fn vouched(&mut self, from: NodeId, topic: TopicId, ids: Vec<MessageId>) {
+        let Some(role) = self.links.get(&from).map(|link| link.role) else { return };
         let lacking: Vec<_> = ids.iter().filter(|id| !self.ledger.contains(id)).copied().collect();
         if !lacking.is_empty() {
-            self.tell_gossip(gossip::Event::Vouched { from, topic, ids: lacking });
+            let checking: Vec<_> =
+                lacking.iter().filter(|id| self.intake.holds(id)).copied().collect();
+            self.tell_gossip(gossip::Event::Vouched { from, role, topic, ids: lacking });
+            checking.into_iter().for_each(|id| self.tell_gossip(gossip::Event::Checking { id }));
         }
         self.count_vouches(from, topic, ids);
     }
@@ -150,7 +174,7 @@ impl Core {
 
     /// A proof came, from a peer or from our own disk.
     pub(super) fn check_proof(&mut self, from: NodeId, proof: Proof, frame: &Bytes) {
-        if self.ledger.exposed(&proof.author()).is_some() {
+        if self.ledger.exposed(&proof.author()) || self.peers.disgraced(&proof.author()) {
             return;
         }
         let received = Digest::of(Domain::Received, frame);
@@ -168,7 +192,7 @@ impl Core {
                 let Some(pending) = self.intake.finish(ticket) else {
                     return;
                 };
-                self.expose(&proof, Some(pending.from).filter(|from| *from != self.me));
+                self.expose(&proof, Some(pending.from));
             }
             Outcome::Rejected(subject, _) => {
                 let Some(pending) = self.intake.finish(ticket) else {
@@ -189,20 +213,31 @@ impl Core {
 
     /// The message is its author's. Is it the only one for its slot?
     fn verified(&mut self, ticket: Ticket, message: Verified<Publication>) {
-        let Some(pending) = self.intake.get(ticket) else {
-            return;
-        };
-        let from = pending.from;
-        let author = message.header().slot.author;
-        // Both may have come to light while the signature was checked.
-        if self.ledger.exposed(&author).is_some() || self.peers.banned(&author, self.wall()) {
-            return drop(self.intake.finish(ticket));
+        let Some(pending) = self.intake.get(ticket) else { return };
+        let (from, also) = (pending.from, pending.also.clone());
+        let Header { slot, .. } = *message.header();
+        // Both may have come to light, or to pass, while the signature was checked.
+        if self.unheard(&slot.author) || self.is_over(message.header()) {
+            return self.refuse(ticket, &message);
         }
-        match self.ledger.record(&message, Some(from)) {
+        if slot.author == self.me
+            && slot.generation >= self.generation
+            && !self.ledger.contains(&message.id())
+        {
+            self.twin(slot.generation);
+        }
+        let mut entry = self.ledger.record(&message, Some(from));
+        for other in also {
+            // There is no room for more from this one; another brought it too.
+            if matches!(entry, Entry::Full) {
+                entry = self.ledger.record(&message, Some(other));
+            }
+        }
+        match entry {
             Entry::New => self.judge(ticket, message),
             Entry::Known => self.finish_repeated(ticket, &message),
             Entry::Conflict(proof) => {
-                self.intake.finish(ticket);
+                self.refuse(ticket, &message);
                 // Both headers were verified here already; the type asks to see it, once for each author.
                 if let Ok(proof) = verify(Untrusted::new(proof)) {
                     self.expose(&proof, None);
@@ -210,9 +245,10 @@ impl Core {
             }
             Entry::OverRate => {
                 self.refuse(ticket, &message);
-                self.blame(Some(from), Some(author), Fault::OverRate);
+                self.blame(Some(from), Some(slot.author), Fault::OverRate);
             }
-            Entry::Full => self.refuse(ticket, &message),
+            // Not refused: others may have room for what they bring.
+            Entry::Full => drop(self.intake.finish(ticket)),
         }
     }
 
@@ -263,19 +299,22 @@ impl Core {
 
     /// The message is verified, valid and alone in its slot: relay it, vouch for it, and see who else does.
     fn hold(&mut self, ticket: Ticket, message: Verified<Publication>) {
-        let Some(pending) = self.intake.finish(ticket) else {
-            return;
-        };
-        let (id, topic, from) = (message.id(), message.header().slot.topic, pending.from);
+        if self.is_over(message.header()) {
+            return self.refuse(ticket, &message);
+        }
+        let Some(pending) = self.intake.finish(ticket) else { return };
+        let (id, slot, from) = (message.id(), message.header().slot, pending.from);
         let (mut cx, _, gossip, _) = self.lend();
-        let spread = gossip.spread(&message, Some(from), &mut cx);
-        let event =
-            Event::Relayed { id, from: Some(from), pushed: spread.pushed, vouched: spread.vouched };
+        let Spread { pushed, vouched } = gossip.spread(&message, Some(from), &mut cx);
+        let event = Event::Relayed { id, from: Some(from), pushed, vouched };
         self.effects.push_back(Effect::Event(event));
-        self.tell_acceptance(acceptance::Event::Held { message, from });
+        // What this node said in an earlier life is news to others, not to its own application.
+        if slot.author != self.me {
+            self.tell_acceptance(acceptance::Event::Held { message, from });
+        }
         // Whoever sends a message stands behind it.
-        self.count_vouches(from, topic, vec![id]);
-        pending.also.into_iter().for_each(|also| self.repeated(id, topic, also));
+        self.count_vouches(from, slot.topic, vec![id]);
+        pending.also.into_iter().for_each(|also| self.repeated(id, slot.topic, also));
     }
 }
 

@@ -9,6 +9,8 @@ use crate::{message::MessageId, snapshot::Bound, verify::Ticket};
 /// Bytes of one peer's frames that wait. Two of the largest frames; a faster peer than our verification
 /// loses what it sends beyond that, and others bring it later.
 const BYTES_PER_PEER_MAX: usize = 4 << 20;
+/// Bytes of all frames that wait, those of peers that have left included.
+const BYTES_MAX: usize = 256 << 20;
 /// What a waiting frame weighs beyond its bytes; bounds the count as well.
 const OVERHEAD_BYTES: usize = 512;
 /// Other peers kept that sent the same frame while it waited.
@@ -19,7 +21,9 @@ const ALSO_MAX: usize = 64;
 pub(super) struct Intake {
     tickets: BTreeMap<Ticket, Pending>,
     by_digest: BTreeMap<Digest, Ticket>,
+    messages: BTreeMap<MessageId, usize>,
     bytes: BTreeMap<NodeId, usize>,
+    bytes_total: usize,
     next: u64,
 }
 
@@ -69,10 +73,16 @@ impl Intake {
         }
         let weight = bytes.saturating_add(OVERHEAD_BYTES);
         let held = self.bytes.entry(from).or_default();
-        if held.saturating_add(weight) > BYTES_PER_PEER_MAX {
+        let total = self.bytes_total.saturating_add(weight);
+        if held.saturating_add(weight) > BYTES_PER_PEER_MAX || total > BYTES_MAX {
             return Admission::Full;
         }
         *held = held.saturating_add(weight);
+        self.bytes_total = total;
+        if let Some(message) = message {
+            let frames = self.messages.entry(message).or_default();
+            *frames = frames.saturating_add(1);
+        }
         let ticket = Ticket(self.next);
         self.next = self.next.saturating_add(1);
         self.by_digest.insert(digest, ticket);
@@ -89,6 +99,15 @@ impl Intake {
     pub(super) fn finish(&mut self, ticket: Ticket) -> Option<Pending> {
         let pending = self.tickets.remove(&ticket)?;
         self.by_digest.remove(&pending.digest);
+        self.bytes_total = self.bytes_total.saturating_sub(pending.weight);
+        if let Some(message) = pending.message
+            && let Some(frames) = self.messages.get_mut(&message)
+        {
+            *frames = frames.saturating_sub(1);
+            if *frames == 0 {
+                self.messages.remove(&message);
+            }
+        }
         if let Some(held) = self.bytes.get_mut(&pending.from) {
             *held = held.saturating_sub(pending.weight);
             if *held == 0 {
@@ -98,11 +117,14 @@ impl Intake {
         Some(pending)
     }
 
-    /// How full it is, with this many links.
-    pub(super) fn bound(&self, links: usize) -> Bound {
-        let used = self.bytes.values().sum();
-        let max = self.bytes.len().max(links).max(1).saturating_mul(BYTES_PER_PEER_MAX);
-        Bound { name: "core.intake_bytes", used, max }
+    /// Whether a frame that claims to be this message waits.
+    pub(super) fn holds(&self, message: &MessageId) -> bool {
+        self.messages.contains_key(message)
+    }
+
+    /// How full it is.
+    pub(super) const fn bound(&self) -> Bound {
+        Bound { name: "core.intake_bytes", used: self.bytes_total, max: BYTES_MAX }
     }
 }
 
@@ -131,7 +153,7 @@ mod tests {
         let pending = intake.finish(ticket).expect("it waits");
         assert_eq!((pending.from, pending.also), (peer(1), vec![peer(2)]));
         assert!(intake.finish(ticket).is_none());
-        assert_eq!(intake.bound(0).used, 0);
+        assert_eq!(intake.bound().used, 0);
     }
 
     #[test]
@@ -147,6 +169,6 @@ mod tests {
             .count();
         assert_eq!(admitted, BYTES_PER_PEER_MAX / 612);
         assert!(matches!(intake.admit(peer(2), None, digest(b"honest"), 100), Admission::Check(_)));
-        assert!(intake.bound(2).used <= intake.bound(2).max);
+        assert!(intake.bound().used <= intake.bound().max);
     }
 }

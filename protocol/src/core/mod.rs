@@ -13,9 +13,9 @@ use std::{
     sync::Arc,
 };
 
-use forsooth_crypto::{Keypair, NodeId, Verified};
+use forsooth_crypto::{Keypair, NodeId, Untrusted, Verified, verify};
 use rand_chacha::ChaCha8Rng;
-use rand_core::SeedableRng as _;
+use rand_core::{Rng as _, SeedableRng as _};
 
 pub use self::config::{Config, Validator};
 use self::{egress::Outlet, intake::Intake};
@@ -183,13 +183,7 @@ impl Core {
     fn react(&mut self, input: Input) {
         match input {
             Input::WallClock(wall) => self.wall = (wall, self.now),
-            Input::Known(candidates) => {
-                let wall = self.wall();
-                let welcome =
-                    |candidate: &crate::Candidate| !self.peers.banned(&candidate.peer, wall);
-                let candidates = candidates.into_iter().filter(welcome).collect();
-                self.tell_links(links::Event::Known(candidates));
-            }
+            Input::Known(candidates) => self.known(candidates),
             Input::Connected { peer, connection } => self.connected(peer, connection),
             Input::Disconnected { peer } => self.disconnected(peer),
             Input::DialFailed { peer } => self.tell_links(links::Event::DialFailed { peer }),
@@ -212,11 +206,30 @@ impl Core {
             Input::Pardon { peer } => {
                 if self.peers.pardon(&peer) {
                     self.effects.push_back(Effect::Store(Record::Pardon { peer }));
+                    self.tell_links(links::Event::Pardoned { peer });
                 }
             }
             Input::Loaded(records) => records.into_iter().for_each(|record| self.loaded(record)),
             Input::Tick => {}
         }
+    }
+
+    fn known(&mut self, candidates: Vec<crate::Candidate>) {
+        let not_before = |peer: &NodeId| match self.peers.banned_until(peer, self.wall()) {
+            Some(None) => None,
+            // Learned, and left alone until its ban is over.
+            Some(until) => self.on_our_clock(until),
+            None => Some(self.now),
+        };
+        let welcome = candidates.into_iter();
+        let welcome = welcome.filter_map(|one| not_before(&one.peer).map(|time| (one, time)));
+        let welcome = welcome.collect();
+        self.tell_links(links::Event::Known(welcome));
+    }
+
+    /// A moment of the wall clock on our own; none for the end of time.
+    fn on_our_clock(&self, at: Option<Timestamp>) -> Option<Time> {
+        at.map(|at| self.now + at.since(self.wall()))
     }
 
     fn connected(&mut self, peer: NodeId, connection: crate::Connection) {
@@ -244,8 +257,10 @@ impl Core {
             Record::Pardon { peer } => drop(self.peers.pardon(&peer)),
             // Believed no more than if a peer had sent it; a disk is not a witness.
             Record::Proof { frame, .. } => {
-                if let Ok(Frame::Proof(proof)) = Frame::decode(&frame, &self.network) {
-                    self.check_proof(self.me, proof, &frame);
+                if let Ok(Frame::Proof(proof)) = Frame::decode(&frame, &self.network)
+                    && let Ok(proof) = verify(Untrusted::new(proof))
+                {
+                    self.expose(&proof, None);
                 }
             }
         }
@@ -258,7 +273,11 @@ impl Core {
                 Signal::Fault { from, fault } => self.accuse(from, fault),
                 Signal::Joined { peer, role } => {
                     self.effects.push_back(Effect::Event(Event::LinkUp { peer, role }));
-                    let proofs = self.ledger.proofs().take(PROOFS_AT_JOIN_MAX);
+                    // From a random one on: the first by key would be those that liars ground for it.
+                    let mut start = [0; 32];
+                    self.rng.fill_bytes(&mut start);
+                    let proofs = self.ledger.proofs(NodeId::from_bytes(start));
+                    let proofs = proofs.take(PROOFS_AT_JOIN_MAX);
                     let frames: Vec<_> =
                         proofs.map(|proof| Frame::Proof((**proof).clone()).encode()).collect();
                     let send = |frame| Effect::Send { to: peer, class: Class::Evidence, frame };
@@ -268,6 +287,7 @@ impl Core {
                 Signal::Left { peer } => {
                     self.effects.push_back(Effect::Event(Event::LinkDown { peer }));
                     self.tell_gossip(gossip::Event::Left { peer });
+                    self.tell_acceptance(acceptance::Event::Withdrawn { peer });
                 }
             }
         }
@@ -300,8 +320,9 @@ impl Core {
             Consequence::Ban { until } => {
                 self.effects.push_back(Effect::Store(Record::Ban { peer: blamed, fault, until }));
                 self.effects.push_back(Effect::Event(Event::Banned { peer: blamed, fault, until }));
-                self.tell_acceptance(acceptance::Event::Distrusted { peer: blamed });
-                self.tell_links(links::Event::Banned { peer: blamed });
+                self.tell_acceptance(acceptance::Event::Withdrawn { peer: blamed });
+                let until = self.on_our_clock(until);
+                self.tell_links(links::Event::Banned { peer: blamed, until });
                 self.close(blamed, fault, true);
             }
         }
@@ -317,7 +338,7 @@ impl Core {
         if !self.defences.has(Safeguard::Proofs) {
             return;
         }
-        if !self.ledger.expose(proof.clone()) {
+        if self.peers.disgraced(&proof.author()) || !self.ledger.expose(proof.clone(), from) {
             return;
         }
         let author = proof.author();
@@ -363,7 +384,7 @@ impl Core {
         let pair = |name, (used, max)| Bound { name, used, max };
         let [slots, authors, proofs] = self.ledger.usage();
         let rest = [
-            self.intake.bound(links),
+            self.intake.bound(),
             pair("ledger.slots", slots),
             pair("ledger.authors", authors),
             pair("ledger.proofs", proofs),
@@ -413,7 +434,7 @@ impl Participant for Core {
             candidates: self.links.usage().0,
             topics: self.acceptance.topics(witnesses),
             bans: self.peers.bans(self.wall()),
-            exposed: self.ledger.proofs().len(),
+            exposed: self.ledger.usage()[2].0,
             faults: self.faults.clone(),
             bounds: self.bounds(links.len()),
             links,

@@ -1,18 +1,22 @@
 //! Messages that others vouch for and we lack, whom we asked, and who broke the promise to serve.
 //!
-//! A vouch starts a timer; the payload usually overtakes it. If not, a random voucher is asked, then
-//! another. Whoever was asked and has not served within [`PROMISE`] has broken a promise, unless the
-//! payload came from elsewhere first, after which nobody can tell.
+//! A vouch starts a timer; the payload usually overtakes it. If not, a random voucher is asked, witnesses
+//! first, then another. Whoever was asked and has not served within [`PROMISE`] has broken a promise, unless
+//! the payload came from elsewhere first, after which nobody can tell. What one peer is asked for at a time is
+//! bounded, so that a newcomer who lacks everything does not overrun the queues of those who serve it.
 
 use core::time::Duration;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use forsooth_crypto::NodeId;
 use rand_chacha::ChaCha8Rng;
 use rand_core::Rng as _;
 
 use super::patience::Patience;
-use crate::{bounded::FairMap, message::MessageId, network::TopicId, snapshot::Bound, time::Time};
+use crate::{
+    bounded::FairMap, links::Role, message::MessageId, network::TopicId, snapshot::Bound,
+    time::Time,
+};
 
 /// Patience with a voucher before the next is asked. A guess: longer than most round trips.
 const NEXT_ASK: Duration = Duration::from_millis(300);
@@ -20,36 +24,54 @@ const NEXT_ASK: Duration = Duration::from_millis(300);
 const PROMISE: Duration = Duration::from_secs(8);
 /// Patience with a payload that is here and being checked, before others are asked for a better one.
 const CHECKING: Duration = Duration::from_secs(2);
-/// Messages missing, each charged to its first voucher.
-const MISSING_MAX: usize = 65_536;
-/// Vouchers kept for one missing message.
+/// Patience when all who have it are asked for as much as they may be. With [`MISSING_MAX`] it bounds what a
+/// flood of vouches for nothing costs in time.
+const ALL_BUSY: Duration = Duration::from_secs(1);
+/// Messages missing, each charged to one of its vouchers.
+const MISSING_MAX: usize = 16_384;
+/// Vouchers kept for one missing message; witnesses have room beyond it, so that those who came to us cannot
+/// shut out those whom we chose.
 const VOUCHERS_MAX: usize = 16;
+/// Vouchers kept for one missing message when the rest are witnesses.
+const VOUCHERS_AND_WITNESSES_MAX: usize = 64;
+/// Messages that one peer is asked for and has not served. A few frames of the largest size.
+const ASKED_MAX: usize = 128;
 
 /// What we lack.
 #[derive(Debug)]
 pub(super) struct Missing {
     messages: FairMap<MessageId, NodeId, Wanted>,
     timers: BTreeSet<(Time, MessageId)>,
+    /// How many messages each peer is asked for.
+    asked: BTreeMap<NodeId, usize>,
     patience: Patience,
 }
 
 #[derive(Debug)]
 struct Wanted {
-    topic: TopicId,
     /// When the first voucher spoke.
     since: Time,
     /// Who says to have it and was not asked yet.
-    vouchers: Vec<NodeId>,
+    vouchers: Vec<Voucher>,
     /// Who was asked, and by when it must have served.
     asked: Vec<(NodeId, Time)>,
     timer: Time,
 }
 
+/// Somebody who says to have a message, and on which topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Voucher {
+    pub(super) peer: NodeId,
+    pub(super) role: Role,
+    /// As this voucher says; the others may say otherwise.
+    pub(super) topic: TopicId,
+}
+
 /// What time brings.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Ask this peer.
-    Ask { peer: NodeId, topic: TopicId, id: MessageId },
+    /// Ask this voucher.
+    Ask { voucher: Voucher, id: MessageId },
     /// This peer was asked and did not serve.
     Broken { peer: NodeId },
 }
@@ -59,6 +81,7 @@ impl Default for Missing {
         Self {
             messages: FairMap::new(MISSING_MAX),
             timers: BTreeSet::new(),
+            asked: BTreeMap::new(),
             patience: Patience::default(),
         }
     }
@@ -66,60 +89,82 @@ impl Default for Missing {
 
 impl Missing {
     /// A peer says that it has a message that we lack.
-    pub(super) fn vouched(&mut self, id: MessageId, topic: TopicId, from: NodeId, now: Time) {
-        if let Some(wanted) = self.messages.get_mut(&id) {
-            if wanted.concerns(&from) || wanted.vouchers.len() >= VOUCHERS_MAX {
-                return;
-            }
-            // Everybody was asked, and the timer waits for nothing but promises: bring it forward.
-            if wanted.vouchers.is_empty() {
-                self.timers.remove(&(wanted.timer, id));
-                wanted.timer = wanted.timer.min(now + NEXT_ASK);
-                self.timers.insert((wanted.timer, id));
-            }
-            wanted.vouchers.push(from);
+    pub(super) fn vouched(&mut self, id: MessageId, voucher: Voucher, now: Time) {
+        let Some(wanted) = self.messages.get_mut(&id) else {
+            let timer = now + self.patience.wait();
+            let (vouchers, asked) = (vec![voucher], Vec::new());
+            return self.insert(id, Wanted { since: now, vouchers, asked, timer });
+        };
+        if wanted.concerns(&voucher.peer) || !wanted.has_room(voucher.role) {
             return;
         }
-        let timer = now + self.patience.wait();
-        let wanted = Wanted { topic, since: now, vouchers: vec![from], asked: Vec::new(), timer };
-        self.timers.insert((timer, id));
-        for (evicted, wanted) in self.messages.insert(id, from, 1, wanted) {
-            self.timers.remove(&(wanted.timer, evicted));
+        // Everybody was asked, and the timer waits for nothing but promises: bring it forward.
+        let timer = if wanted.vouchers.is_empty() {
+            wanted.timer.min(now + NEXT_ASK)
+        } else {
+            wanted.timer
+        };
+        wanted.vouchers.push(voucher);
+        self.set_timer(&id, timer);
+    }
+
+    /// Inserts at the expense of the first voucher. Whoever has too much missing loses its oldest, but what
+    /// others vouch for too is theirs from then on.
+    fn insert(&mut self, id: MessageId, wanted: Wanted) {
+        let mut pending = vec![(id, wanted)];
+        while let Some((id, wanted)) = pending.pop() {
+            let Some(owner) = wanted.vouchers.first().map(|voucher| voucher.peer) else {
+                self.owe_nothing(&wanted);
+                continue;
+            };
+            self.timers.insert((wanted.timer, id));
+            for (evicted, mut wanted) in self.messages.insert(id, owner, 1, wanted) {
+                self.timers.remove(&(wanted.timer, evicted));
+                if !wanted.vouchers.is_empty() {
+                    wanted.vouchers.remove(0);
+                }
+                pending.push((evicted, wanted));
+            }
         }
     }
 
-    /// The message is here. Returns who said to have it.
+    /// The message is here, or will never be wanted. Returns who said to have it.
     pub(super) fn arrived(&mut self, id: &MessageId) -> Vec<NodeId> {
-        let Some(wanted) = self.messages.remove(id) else {
-            return Vec::new();
-        };
+        let Some(wanted) = self.messages.remove(id) else { return Vec::new() };
         self.timers.remove(&(wanted.timer, *id));
-        let Wanted { mut vouchers, asked, .. } = wanted;
-        vouchers.extend(asked.into_iter().map(|(peer, _)| peer));
-        vouchers
+        self.owe_nothing(&wanted);
+        let vouchers = wanted.vouchers.into_iter().map(|voucher| voucher.peer);
+        vouchers.chain(wanted.asked.into_iter().map(|(peer, _)| peer)).collect()
     }
 
-    /// A peer has sent it, whether or not it verifies: a promise is kept, and while the payload is being
-    /// checked nobody else is asked for it.
-    pub(super) fn seen(&mut self, id: &MessageId, from: &NodeId, now: Time) {
+    /// A peer has sent it, whatever it is worth: its promise is kept.
+    pub(super) fn kept(&mut self, id: &MessageId, from: &NodeId, now: Time) {
         let Some(wanted) = self.messages.get_mut(id) else { return };
-        if wanted.asked.iter().any(|(peer, _)| peer == from) {
-            wanted.asked.retain(|(peer, _)| peer != from);
+        wanted.vouchers.retain(|voucher| voucher.peer != *from);
+        let before = wanted.asked.len();
+        wanted.asked.retain(|(peer, _)| peer != from);
+        if wanted.asked.len() < before {
+            release(&mut self.asked, from);
         } else {
             self.patience.learn(now.since(wanted.since));
         }
-        wanted.vouchers.retain(|peer| peer != from);
-        self.timers.remove(&(wanted.timer, *id));
-        wanted.timer = now + CHECKING;
-        self.timers.insert((wanted.timer, *id));
     }
 
-    /// What was seen does not verify: ask somebody else, at once.
+    /// A payload is here and being checked: nobody else is asked for now.
+    pub(super) fn checking(&mut self, id: &MessageId, now: Time) {
+        self.set_timer(id, now + CHECKING);
+    }
+
+    /// What was checked does not verify: ask somebody else, at once.
     pub(super) fn spoiled(&mut self, id: &MessageId, now: Time) {
+        self.set_timer(id, now);
+    }
+
+    fn set_timer(&mut self, id: &MessageId, timer: Time) {
         let Some(wanted) = self.messages.get_mut(id) else { return };
         self.timers.remove(&(wanted.timer, *id));
-        wanted.timer = now;
-        self.timers.insert((wanted.timer, *id));
+        wanted.timer = timer;
+        self.timers.insert((timer, *id));
     }
 
     /// A peer is gone: it cannot be asked, and owes nothing.
@@ -128,10 +173,15 @@ impl Missing {
             self.messages.iter().filter(|(_, w)| w.concerns(peer)).map(|(id, _)| *id).collect();
         for id in concerned {
             if let Some(wanted) = self.messages.get_mut(&id) {
-                wanted.vouchers.retain(|voucher| voucher != peer);
+                wanted.vouchers.retain(|voucher| voucher.peer != *peer);
                 wanted.asked.retain(|(asked, _)| asked != peer);
             }
         }
+        self.asked.remove(peer);
+    }
+
+    fn owe_nothing(&mut self, wanted: &Wanted) {
+        wanted.asked.iter().for_each(|(peer, _)| release(&mut self.asked, peer));
     }
 
     pub(super) fn deadline(&self) -> Option<Time> {
@@ -144,10 +194,8 @@ impl Missing {
             && timer <= now
         {
             self.timers.pop_first();
-            let Some(wanted) = self.messages.get_mut(&id) else {
-                continue;
-            };
-            let step = wanted.step(id, now, rng);
+            let Some(wanted) = self.messages.get_mut(&id) else { continue };
+            let step = wanted.step(id, now, &mut self.asked, rng);
             match wanted.next_timer(now, step.as_ref()) {
                 Some(next) => {
                     wanted.timer = next;
@@ -164,31 +212,67 @@ impl Missing {
     }
 
     pub(super) fn bound(&self) -> Bound {
-        Bound {
-            name: "gossip.missing",
-            used: self.messages.weight(),
-            max: self.messages.weight_max(),
+        let (used, max) = (self.messages.weight(), self.messages.weight_max());
+        Bound { name: "gossip.missing", used, max }
+    }
+}
+
+fn release(asked: &mut BTreeMap<NodeId, usize>, peer: &NodeId) {
+    if let Some(count) = asked.get_mut(peer) {
+        *count = count.saturating_sub(1);
+        if *count == 0 {
+            asked.remove(peer);
         }
     }
 }
 
 impl Wanted {
     fn concerns(&self, peer: &NodeId) -> bool {
-        self.vouchers.contains(peer) || self.asked.iter().any(|(asked, _)| asked == peer)
+        self.vouchers.iter().any(|voucher| voucher.peer == *peer)
+            || self.asked.iter().any(|(asked, _)| asked == peer)
     }
 
-    fn step(&mut self, id: MessageId, now: Time, rng: &mut ChaCha8Rng) -> Option<Step> {
+    fn has_room(&self, role: Role) -> bool {
+        let max = match role {
+            Role::Witness => VOUCHERS_AND_WITNESSES_MAX,
+            Role::Inbound => VOUCHERS_MAX,
+        };
+        self.vouchers.len() < max
+    }
+
+    fn step(
+        &mut self,
+        id: MessageId,
+        now: Time,
+        asked: &mut BTreeMap<NodeId, usize>,
+        rng: &mut ChaCha8Rng,
+    ) -> Option<Step> {
         if let Some(broken) = self.asked.iter().position(|(_, due)| *due <= now) {
             let (peer, _) = self.asked.swap_remove(broken);
+            release(asked, &peer);
             return Some(Step::Broken { peer });
         }
-        if self.vouchers.is_empty() {
-            return None;
+        let index = self.choose(asked, rng)?;
+        let voucher = self.vouchers.remove(index);
+        let count = asked.entry(voucher.peer).or_default();
+        *count = count.saturating_add(1);
+        self.asked.push((voucher.peer, now + PROMISE));
+        Some(Step::Ask { voucher, id })
+    }
+
+    /// A random voucher that is not asked for too much already, a witness if there is one.
+    fn choose(&self, asked: &BTreeMap<NodeId, usize>, rng: &mut ChaCha8Rng) -> Option<usize> {
+        let idle = |voucher: &Voucher| asked.get(&voucher.peer).copied().unwrap_or(0) < ASKED_MAX;
+        let among = |role: Role| -> Vec<usize> {
+            let vouchers = self.vouchers.iter().enumerate();
+            vouchers.filter(|(_, v)| v.role == role && idle(v)).map(|(index, _)| index).collect()
+        };
+        let mut eligible = among(Role::Witness);
+        if eligible.is_empty() {
+            eligible = among(Role::Inbound);
         }
-        let index = usize::try_from(rng.next_u32()).unwrap_or(0) % self.vouchers.len();
-        let peer = self.vouchers.swap_remove(index);
-        self.asked.push((peer, now + PROMISE));
-        Some(Step::Ask { peer, topic: self.topic, id })
+        let random = usize::try_from(rng.next_u32()).unwrap_or(0);
+        eligible.get(random.checked_rem(eligible.len())?).copied()
     }
 
     /// When to look at it again; `None` if there is nothing left to do.
@@ -197,7 +281,7 @@ impl Wanted {
             return Some(now);
         }
         if !self.vouchers.is_empty() {
-            return Some(now + NEXT_ASK);
+            return Some(now + if step.is_some() { NEXT_ASK } else { ALL_BUSY });
         }
         self.asked.iter().map(|(_, due)| *due).min()
     }

@@ -21,6 +21,7 @@ use forsooth_crypto::{NodeId, Verified};
 use crate::{
     Class, Effect, Fault,
     defences::{Defences, Safeguard},
+    links::Role,
     machine::{Cx, Machine},
     message::{MessageId, Publication},
     network::TopicId,
@@ -28,7 +29,7 @@ use crate::{
     time::Time,
     wire::{Frame, IDS_MAX},
 };
-use missing::{Missing, Step};
+use missing::{Missing, Step, Voucher};
 use store::{Serve, Store};
 use tree::Trees;
 
@@ -51,16 +52,20 @@ pub(crate) enum Event {
     Joined { peer: NodeId },
     /// A peer is gone.
     Left { peer: NodeId },
-    /// A payload is here, not verified yet. `id` is the digest of its header, not a claim.
+    /// A payload is here, whatever it is worth. `id` is the digest of its header, not a claim.
     Seen { id: MessageId, from: NodeId },
-    /// What was seen was no message: it is missing still.
+    /// The payload is being checked.
+    Checking { id: MessageId },
+    /// What was checked was no message: it is missing still.
     Spoiled { id: MessageId },
+    /// It cannot be used now, and maybe later: nobody owes it to us.
+    Unusable { id: MessageId },
     /// A payload came that we had.
     Duplicate { topic: TopicId, from: NodeId },
     /// A verified message will not be passed on, whoever has it: do not ask for it again.
     Refused { id: MessageId, from: NodeId },
     /// A peer says that it holds these; we lack them.
-    Vouched { from: NodeId, topic: TopicId, ids: Vec<MessageId> },
+    Vouched { from: NodeId, role: Role, topic: TopicId, ids: Vec<MessageId> },
     /// A peer asks for these, and to be eager.
     Grafted { from: NodeId, topic: TopicId, ids: Vec<MessageId> },
     /// A peer asks to be lazy.
@@ -154,7 +159,7 @@ impl Gossip {
         for frame in self.store.take_unsent() {
             cx.order(Effect::Send { to: peer, class: Class::Payload, frame });
         }
-        for (topic, ids) in self.store.recent() {
+        for (topic, ids) in self.store.recent(cx.now) {
             self.outbox.entry((peer, topic)).or_default().extend(ids);
         }
     }
@@ -195,7 +200,9 @@ impl Machine for Gossip {
                 self.trees.leave(&peer);
                 self.missing.leave(&peer);
             }
-            Event::Seen { id, from } => self.missing.seen(&id, &from, cx.now),
+            Event::Seen { id, from } => self.missing.kept(&id, &from, cx.now),
+            Event::Checking { id } => self.missing.checking(&id, cx.now),
+            Event::Unusable { id } => drop(self.missing.arrived(&id)),
             Event::Spoiled { id } => self.missing.spoiled(&id, cx.now),
             Event::Duplicate { topic, from } => {
                 if self.trees.prune(from, topic, cx.now) {
@@ -207,10 +214,11 @@ impl Machine for Gossip {
                 self.missing.arrived(&id);
                 self.store.refuse(id, from);
             }
-            Event::Vouched { from, topic, ids } => {
+            Event::Vouched { from, role, topic, ids } => {
                 if self.trees.knows(&from) && self.defences.has(Safeguard::Repair) {
                     let lacking = ids.into_iter().filter(|id| !self.store.refused(id));
-                    lacking.for_each(|id| self.missing.vouched(id, topic, from, cx.now));
+                    let voucher = Voucher { peer: from, role, topic };
+                    lacking.for_each(|id| self.missing.vouched(id, voucher, cx.now));
                 }
             }
             Event::Grafted { from, topic, ids } => self.serve(from, topic, &ids, cx),
@@ -228,7 +236,7 @@ impl Machine for Gossip {
         self.store.expire(cx.now);
         while let Some(step) = self.missing.step(cx.now, cx.rng) {
             match step {
-                Step::Ask { peer, topic, id } => self.ask(peer, topic, id, cx),
+                Step::Ask { voucher, id } => self.ask(voucher.peer, voucher.topic, id, cx),
                 Step::Broken { peer } if self.defences.has(Safeguard::Promises) => {
                     cx.fault(peer, Fault::BrokenPromise);
                 }

@@ -28,6 +28,10 @@ const GRACE: Duration = Duration::from_secs(10);
 const SERVES_MAX: u8 = 2;
 /// Ids of verified messages that were refused, each charged to the link that brought it.
 const REFUSED_MAX: usize = 65_536;
+/// Askers remembered for one message; more than there are links.
+const ASKERS_MAX: usize = 256;
+/// Messages looked at when a newcomer is told what is here.
+const RECENT_MAX: usize = 8192;
 /// Expired entries are swept this often.
 const SWEEP: Duration = Duration::from_secs(1);
 
@@ -45,6 +49,7 @@ struct Stored {
     frame: Bytes,
     topic: TopicId,
     unsent: bool,
+    /// When it may be forgotten, after its grace.
     expires: Time,
     served: BTreeMap<NodeId, u8>,
 }
@@ -92,6 +97,9 @@ impl Store {
         let Some(stored) = self.messages.get_mut(id) else {
             return Serve::Unknown;
         };
+        if stored.served.len() >= ASKERS_MAX && !stored.served.contains_key(&to) {
+            stored.served.pop_first();
+        }
         let served = stored.served.entry(to).or_default();
         if *served >= SERVES_MAX {
             return Serve::Greedy(stored.frame.clone());
@@ -112,13 +120,12 @@ impl Store {
         unsent.into_iter().filter_map(take).collect()
     }
 
-    /// What is here, by topic: the newest to expire, at most one vouch frame for each topic.
-    pub(super) fn recent(&self) -> BTreeMap<TopicId, Vec<MessageId>> {
+    /// What is here and alive, by topic: the last to expire, at most one vouch frame for each topic.
+    pub(super) fn recent(&self, now: Time) -> BTreeMap<TopicId, Vec<MessageId>> {
         let mut recent: BTreeMap<TopicId, Vec<MessageId>> = BTreeMap::new();
-        for (_, id) in self.expiry.iter().rev() {
-            let Some(stored) = self.messages.get(id) else {
-                continue;
-            };
+        let alive = self.expiry.iter().rev().take(RECENT_MAX);
+        for (_, id) in alive.take_while(|(expires, _)| *expires > now + GRACE) {
+            let Some(stored) = self.messages.get(id) else { continue };
             let ids = recent.entry(stored.topic).or_default();
             if ids.len() < IDS_MAX {
                 ids.push(*id);

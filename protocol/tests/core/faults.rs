@@ -170,12 +170,18 @@ fn a_flood_is_over_quota_and_only_its_sender_pays() {
     // The hello was one of twenty.
     (0..19).for_each(|_| drop(rig.send(flooder, &prune)));
     assert!(rig.faults().is_empty(), "a burst within the quota is nobody's fault");
-    (0..199).for_each(|_| drop(rig.send(flooder, &prune)));
-    assert!(rig.banned().is_empty());
-    rig.send(flooder, &prune);
-    assert_eq!(rig.banned(), [flooder]);
-    assert!(rig.linked(&honest));
-    assert!(rig.faults().iter().all(|fault| *fault == Fault::OverQuota));
+    let message = rig.message(9, rig.open(), 0, "hi");
+    let vouch = Frame::Vouch { topic: rig.open(), ids: vec![message.id()] };
+    (0..5000).for_each(|_| drop(rig.send(flooder, &vouch)));
+    assert_eq!(rig.faults(), [Fault::OverQuota; 5000]);
+    let missing = |rig: &Rig| {
+        rig.snapshot().bounds.iter().find(|bound| bound.name == "gossip.missing").unwrap().used
+    };
+    assert_eq!(missing(&rig), 0, "what is over quota is not even decoded");
+    rig.send(honest, &vouch);
+    assert_eq!(missing(&rig), 1);
+    assert!(rig.banned().is_empty(), "overload makes honest nodes do it too");
+    assert!(rig.snapshot().links.iter().all(|link| (link.peer == flooder) == (link.score < -50.0)));
 }
 
 #[test]

@@ -89,9 +89,18 @@ fn it_does_not_dial_itself_nor_the_banned() {
     assert_eq!(rig.banned(), [peer]);
     let effects = rig.input(Input::Known(vec![candidate(1), candidate(200)]));
     assert!(dialled(&effects).is_empty());
-    assert_eq!(rig.snapshot().candidates, 0);
-    rig.input(Input::Pardon { peer });
-    assert_eq!(dialled(&rig.input(Input::Known(vec![candidate(1)]))), [peer]);
+    assert_eq!(rig.snapshot().candidates, 1, "the ban will be over, the candidate is kept");
+    assert_eq!(dialled(&rig.input(Input::Pardon { peer })), [peer]);
+}
+
+#[test]
+fn a_candidate_is_chosen_again_when_its_ban_is_over() {
+    let mut rig = Rig::new();
+    let peer = rig.inbound(1);
+    rig.send_bytes(peer, forsooth_protocol::Lane::Control, vec![0xff; 4].into());
+    rig.input(Input::Known(vec![candidate(1)]));
+    assert!(dialled(&rig.wait(Duration::from_secs(3599))).is_empty());
+    assert_eq!(dialled(&rig.wait(Duration::from_secs(2))), [peer]);
 }
 
 #[test]

@@ -11,5 +11,6 @@ mod codec;
 mod equivocation;
 mod faults;
 mod gossip;
+mod harm;
 mod links;
 mod rig;

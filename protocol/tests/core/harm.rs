@@ -1,0 +1,233 @@
+//! What a review found that liars could do with honest nodes as their tools. None of it works any more.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use forsooth_protocol::{
+    Effect, Event, Fault, Input, Lane, Participant as _, Publication, Slot, check_all, wire::Frame,
+};
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
+
+use crate::rig::{GENERATION, Rig, START, delivered, key, pushed_to, sent, vouched_to};
+
+fn relay(rig: &mut Rig, tag: u8, message: &Publication) -> Vec<Effect> {
+    rig.send(key(tag).id(), &Frame::Publication(message.clone()))
+}
+
+fn score(rig: &Rig, tag: u8) -> f64 {
+    rig.snapshot().links.iter().find(|link| link.peer == key(tag).id()).unwrap().score
+}
+
+fn short_lived(rig: &Rig, seq: u64, lifetime: Duration) -> Publication {
+    let slot = Slot { author: key(9).id(), topic: rig.open(), generation: GENERATION, seq };
+    rig.sign(9, slot, rig.wall(), lifetime, "brief")
+}
+
+#[test]
+fn serving_what_has_expired_on_the_way_keeps_the_promise() {
+    let mut rig = Rig::new();
+    rig.inbound(1);
+    let messages: Vec<_> =
+        (0..60).map(|seq| short_lived(&rig, seq, Duration::from_millis(100))).collect();
+    messages.iter().for_each(|message| drop(rig.vouch(key(1).id(), message)));
+    rig.wait(Duration::from_secs(1));
+    messages.iter().for_each(|message| drop(relay(&mut rig, 1, message)));
+    rig.wait(Duration::from_secs(20));
+    assert!(rig.faults().iter().all(|fault| *fault == Fault::Expired));
+    assert!(score(&rig, 1).abs() < 0.01);
+}
+
+#[test]
+fn a_newcomer_is_not_told_of_what_is_over() {
+    let mut rig = Rig::new();
+    rig.inbound(1);
+    let message = short_lived(&rig, 0, Duration::from_secs(1));
+    relay(&mut rig, 1, &message);
+    rig.wait(Duration::from_secs(2));
+    rig.log.clear();
+    let newcomer = rig.inbound(2);
+    assert!(vouched_to(&rig, &rig.log.clone(), newcomer).is_empty());
+}
+
+#[test]
+fn a_peer_is_asked_for_a_bounded_number_at_a_time_and_in_the_end_for_all() {
+    let mut rig = Rig::new();
+    let peer = rig.inbound(1);
+    let messages: Vec<_> = (0..300).map(|seq| rig.message(30, rig.open(), seq, "old")).collect();
+    let ids: Vec<_> = messages.iter().map(Publication::id).collect();
+    rig.send(peer, &Frame::Vouch { topic: rig.open(), ids });
+    let mut asked = 0;
+    for round in 0..20 {
+        let effects = rig.wait(Duration::from_secs(1));
+        for frame in sent(&rig, &effects, peer) {
+            let Frame::Graft { ids, .. } = frame else { continue };
+            asked += ids.len();
+            for message in messages.iter().filter(|message| ids.contains(&message.id())) {
+                relay(&mut rig, 1, message);
+            }
+        }
+        assert!(round > 0 || asked <= 128, "{asked} at once");
+    }
+    assert_eq!(asked, 300);
+    assert!(rig.faults().iter().all(|fault| *fault == Fault::OverRate), "{:?}", rig.faults());
+}
+
+#[test]
+fn votes_of_witnesses_that_left_are_gone_with_them() {
+    let mut rig = Rig::new();
+    let lie = rig.message(9, rig.news(), 0, "a lie");
+    for liar in 10..30 {
+        let liar = rig.witness(liar);
+        rig.vouch(liar, &lie);
+        rig.input(Input::Disconnected { peer: liar });
+    }
+    let last = rig.witness(30);
+    let effects = rig.send(last, &Frame::Publication(lie));
+    assert!(delivered(&effects).is_empty());
+    let vouches =
+        rig.snapshot().bounds.iter().find(|b| b.name == "acceptance.vouches").unwrap().used;
+    assert_eq!(vouches, 1);
+}
+
+#[test]
+fn a_short_lifetime_buys_no_second_message_for_a_slot() {
+    let mut rig = Rig::new();
+    rig.inbound(1);
+    let first = short_lived(&rig, 0, Duration::from_millis(300));
+    assert_eq!(delivered(&relay(&mut rig, 1, &first)).len(), 1);
+    rig.wait(Duration::from_secs(5));
+    let slot = first.header().slot;
+    let second = rig.sign(9, slot, rig.wall(), Duration::from_secs(60), "another");
+    assert!(delivered(&relay(&mut rig, 1, &second)).is_empty());
+    assert_eq!(rig.banned(), [key(9).id()], "it is an equivocation like any other");
+}
+
+#[test]
+fn what_expires_while_it_is_checked_is_not_delivered_nor_relayed() {
+    let mut rig = Rig::new();
+    let (from, other) = (rig.inbound(1), rig.inbound(2));
+    let message = short_lived(&rig, 0, Duration::from_millis(100));
+    let frame = message.frame().clone();
+    let mut checks = Vec::new();
+    for effect in rig.core.handle(rig.now, Input::Received { from, lane: Lane::Data, frame }) {
+        if let Effect::Verify { ticket, check } = effect {
+            checks.push((ticket, check));
+        }
+    }
+    rig.wait(Duration::from_secs(1));
+    let verdicts = check_all(checks, &mut ChaCha8Rng::from_seed([0; 32]));
+    let effects = rig.input(Input::Verdicts(verdicts));
+    assert!(delivered(&effects).is_empty());
+    assert!(pushed_to(&rig, &effects, other).is_empty());
+}
+
+#[test]
+fn an_honest_author_may_restart_with_a_backlog_and_is_not_over_its_rate() {
+    let mut rig = Rig::new();
+    rig.inbound(1);
+    let topic = rig.network.topic(rig.open()).clone();
+    let burst = u64::from(topic.rate_per_minute / 6 + topic.burst);
+    for generation in [GENERATION, GENERATION + 1] {
+        for seq in 0..burst {
+            let slot = Slot { author: key(9).id(), topic: rig.open(), generation, seq };
+            let message = rig.sign(9, slot, rig.wall(), Duration::from_secs(60), "backlog");
+            assert_eq!(delivered(&relay(&mut rig, 1, &message)).len(), 1);
+        }
+    }
+    assert!(rig.faults().is_empty());
+}
+
+#[test]
+fn a_clock_that_jumps_ahead_and_back_does_not_make_everything_old() {
+    let mut rig = Rig::new();
+    rig.inbound(1);
+    let before = rig.message(9, rig.open(), 0, "before");
+    relay(&mut rig, 1, &before);
+    let year = Duration::from_secs(365 * 86_400);
+    rig.input(Input::WallClock(START.saturating_add(year)));
+    rig.wait(Duration::from_secs(1));
+    rig.input(Input::WallClock(START.saturating_add(Duration::from_secs(1))));
+    rig.wait(Duration::from_secs(130));
+    let after = rig.message(9, rig.open(), 1, "after");
+    assert_eq!(delivered(&relay(&mut rig, 1, &after)).len(), 1);
+}
+
+#[test]
+fn those_who_came_to_us_cannot_shut_out_a_witness() {
+    let mut rig = Rig::new();
+    let message = rig.message(9, rig.open(), 0, "hi");
+    for liar in 10..40 {
+        let liar = rig.inbound(liar);
+        rig.vouch(liar, &message);
+    }
+    let witness = rig.witness(1);
+    rig.vouch(witness, &message);
+    let effects = rig.wait(Duration::from_millis(300));
+    let frames = sent(&rig, &effects, witness);
+    assert!(matches!(frames.as_slice(), [Frame::Graft { .. }]), "and it is asked first");
+}
+
+#[test]
+fn a_liar_cannot_evict_what_honest_peers_vouch_for_by_vouching_first() {
+    let mut rig = Rig::new();
+    let (liar, honest) = (rig.inbound(1), rig.inbound(2));
+    let truth = rig.message(9, rig.open(), 0, "true");
+    rig.vouch(liar, &truth);
+    rig.vouch(honest, &truth);
+    for batch in 0u64..20 {
+        let ids = (0u64..1024).map(|n| {
+            let mut id = [0; 32];
+            id[..8].copy_from_slice(&(batch * 1024 + n).to_be_bytes());
+            forsooth_protocol::MessageId::from_bytes(id)
+        });
+        let frame = Frame::Vouch { topic: rig.open(), ids: ids.collect() };
+        rig.send(liar, &frame);
+    }
+    let effects = rig.wait(Duration::from_secs(1));
+    assert!(!sent(&rig, &effects, honest).is_empty());
+}
+
+#[test]
+fn what_a_banned_author_says_is_not_asked_for_again() {
+    let mut rig = Rig::new();
+    let (one, two) = (rig.inbound(1), rig.inbound(2));
+    for text in ["yes", "no"] {
+        let message = rig.message(9, rig.open(), 0, text);
+        rig.send(one, &Frame::Publication(message));
+    }
+    let later = rig.message(9, rig.open(), 1, "later");
+    rig.vouch(two, &later);
+    relay(&mut rig, 1, &later);
+    assert!(rig.wait(Duration::from_secs(20)).iter().all(|e| !matches!(e, Effect::Send { .. })));
+    assert!(score(&rig, 2).abs() < 0.01);
+}
+
+#[test]
+fn a_forged_twin_alarms_nobody() {
+    let mut rig = Rig::new();
+    let liar = rig.inbound(1);
+    let slot =
+        Slot { author: key(200).id(), topic: rig.open(), generation: GENERATION + 1, seq: 0 };
+    let forged = rig.sign(8, slot, rig.wall(), Duration::from_secs(60), "not ours");
+    relay(&mut rig, 1, &forged);
+    assert!(!rig.log.iter().any(|effect| matches!(effect, Effect::Event(Event::Twin { .. }))));
+    assert_eq!(rig.banned(), [liar]);
+}
+
+#[test]
+fn junk_around_a_message_is_let_go_of() {
+    let rig = Rig::new();
+    let message = rig.message(9, rig.open(), 0, "x");
+    let mut junk = message.frame().to_vec();
+    junk.extend_from_slice(&[0xc2, 0x3e, 0x80, 0x80, 0x04]);
+    junk.extend(std::iter::repeat_n(7, 1 << 16));
+    let received = Bytes::from(junk);
+    let Ok(Frame::Publication(decoded)) = Frame::decode(&received, &rig.network) else {
+        panic!("junk is ignored")
+    };
+    assert_eq!(decoded.frame(), message.frame());
+    let frame = decoded.frame().as_ptr_range();
+    for part in [decoded.payload(), decoded.signed().encoded()] {
+        assert!(frame.contains(&part.as_ptr()), "a slice of the clean frame, not of the junk");
+    }
+}
