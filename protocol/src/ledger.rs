@@ -202,6 +202,11 @@ impl Ledger {
         news
     }
 
+    /// Whether an author has said anything that is remembered.
+    pub(crate) fn hears(&self, author: &NodeId) -> bool {
+        self.authors.contains_key(author)
+    }
+
     /// Whether an author is exposed.
     pub(crate) fn exposed(&self, author: &NodeId) -> bool {
         self.proofs.contains(author)

@@ -24,6 +24,10 @@ use governor::{
 
 use crate::{lane::Lane, network::Defence, time::Time};
 
+/// Proofs a second that one peer may bring against authors of whom this node has never heard, and at once.
+/// Throwaway keys cost nothing; authors whom we hear are always worth a proof.
+const STRANGE_PROOFS_PER_SECOND: u32 = 10;
+const STRANGE_PROOFS_BURST: u32 = 256;
 /// Quotas of peers that are gone are kept until they are full again, for at most this many peers.
 const ABSENT_MAX: usize = 1024;
 
@@ -95,6 +99,7 @@ pub(crate) struct Quotas {
 struct Allowance {
     control: LaneAllowance,
     data: LaneAllowance,
+    strange_proofs: Rate,
 }
 
 #[derive(Debug)]
@@ -146,6 +151,11 @@ impl Quotas {
         allowance.frames.take(1).is_ok() && allowance.bytes.take(bytes).is_ok()
     }
 
+    /// Whether a linked peer may bring another proof against an author that nobody here has heard.
+    pub(crate) fn admit_strange_proof(&self, peer: &NodeId) -> bool {
+        self.linked.get(peer).is_some_and(|allowance| allowance.strange_proofs.take(1).is_ok())
+    }
+
     /// Peers whose quotas are kept, and the most there may be beside those linked.
     pub(crate) fn usage(&self) -> (usize, usize) {
         (self.linked.len() + self.absent.len(), self.linked.len() + ABSENT_MAX)
@@ -164,6 +174,12 @@ impl Allowance {
         Self {
             control: lane(defence.control_frames_per_second, defence.control_bytes_per_second),
             data: lane(defence.data_frames_per_second, defence.data_bytes_per_second),
+            strange_proofs: Rate::new(
+                STRANGE_PROOFS_PER_SECOND,
+                Duration::from_secs(1),
+                STRANGE_PROOFS_BURST,
+                clock,
+            ),
         }
     }
 }

@@ -172,9 +172,18 @@ impl Core {
         self.tell_acceptance(Vouched { witness, ids });
     }
 
-    /// A proof came, from a peer or from our own disk.
-    pub(super) fn check_proof(&mut self, from: NodeId, proof: Proof, frame: &Bytes) {
+    /// A proof came.
+    fn check_proof(&mut self, from: NodeId, proof: Proof, frame: &Bytes) {
         if self.ledger.exposed(&proof.author()) || self.peers.disgraced(&proof.author()) {
+            return;
+        }
+        // Dropped and nobody's fault: whoever relays a flood of true proofs is as honest as we are.
+        let matters =
+            self.ledger.hears(&proof.author()) || self.links.get(&proof.author()).is_some();
+        if !matters
+            && self.defences.has(Safeguard::Quota)
+            && !self.quotas.admit_strange_proof(&from)
+        {
             return;
         }
         let received = Digest::of(Domain::Received, frame);

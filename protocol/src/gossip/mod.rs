@@ -183,10 +183,13 @@ impl Gossip {
         }
     }
 
-    fn ask(&mut self, peer: NodeId, topic: TopicId, id: MessageId, cx: &mut Cx<'_>) {
-        self.trees.graft(peer, topic);
-        let frame = Frame::Graft { topic, ids: vec![id] }.encode();
-        cx.order(Effect::Send { to: peer, class: Class::Tree, frame });
+    /// Asks each peer in one frame for all that it is asked for.
+    fn ask(&mut self, wanted: BTreeMap<(NodeId, TopicId), Vec<MessageId>>, cx: &mut Cx<'_>) {
+        for ((peer, topic), ids) in wanted {
+            self.trees.graft(peer, topic);
+            let frame = Frame::Graft { topic, ids }.encode();
+            cx.order(Effect::Send { to: peer, class: Class::Tree, frame });
+        }
     }
 }
 
@@ -234,14 +237,18 @@ impl Machine for Gossip {
 
     fn tick(&mut self, cx: &mut Cx<'_>) {
         self.store.expire(cx.now);
+        let mut wanted: BTreeMap<_, Vec<MessageId>> = BTreeMap::new();
         while let Some(step) = self.missing.step(cx.now, cx.rng) {
             match step {
-                Step::Ask { voucher, id } => self.ask(voucher.peer, voucher.topic, id, cx),
+                Step::Ask { voucher, id } => {
+                    wanted.entry((voucher.peer, voucher.topic)).or_default().push(id);
+                }
                 Step::Broken { peer } if self.defences.has(Safeguard::Promises) => {
                     cx.fault(peer, Fault::BrokenPromise);
                 }
                 Step::Broken { .. } => {}
             }
         }
+        self.ask(wanted, cx);
     }
 }

@@ -231,3 +231,35 @@ fn junk_around_a_message_is_let_go_of() {
         assert!(frame.contains(&part.as_ptr()), "a slice of the clean frame, not of the junk");
     }
 }
+
+#[test]
+fn a_flood_of_true_proofs_against_throwaway_keys_is_not_spread_for_free() {
+    let mut rig = Rig::new();
+    let (flooder, other) = (rig.inbound(1), rig.inbound(2));
+    let proof = |rig: &Rig, n: u16| {
+        let mut seed = [3; 32];
+        seed[..2].copy_from_slice(&n.to_be_bytes());
+        let keypair = forsooth_crypto::Keypair::from_seed(seed);
+        let slot = Slot { author: keypair.id(), topic: rig.open(), generation: 1, seq: 0 };
+        let sign = |text: &'static [u8]| {
+            let payload = Bytes::from_static(text);
+            let life = Duration::from_secs(9);
+            Publication::sign(slot, rig.wall(), life, payload, &keypair, &rig.network)
+        };
+        let (one, two) = (sign(b"a"), sign(b"b"));
+        forsooth_protocol::Proof::new(one.signed().clone(), two.signed().clone()).unwrap()
+    };
+    for n in 0..600 {
+        let frame = Frame::Proof(proof(&rig, n));
+        rig.send(flooder, &frame);
+    }
+    assert_eq!(rig.snapshot().exposed, 256);
+    assert_eq!(sent(&rig, &rig.log.clone(), other).len(), 1 + 256, "a hello and what is allowed");
+    // An author that we hear is exposed all the same.
+    let heard = rig.message(9, rig.open(), 0, "heard");
+    relay(&mut rig, 2, &heard);
+    let (one, two) = (rig.message(9, rig.open(), 1, "a"), rig.message(9, rig.open(), 1, "b"));
+    let proof = forsooth_protocol::Proof::new(one.signed().clone(), two.signed().clone()).unwrap();
+    rig.send(flooder, &Frame::Proof(proof));
+    assert_eq!(rig.snapshot().exposed, 257);
+}
