@@ -25,20 +25,12 @@ pub(crate) type Item = batch::Item;
 
 /// Prepares a claim.
 pub(crate) fn item(claim: &Claim) -> Item {
-    item_of_bytes(
-        claim.signer.as_bytes(),
-        claim.signature.as_bytes(),
-        claim.preimage.as_bytes(),
-    )
+    item_of_bytes(claim.signer.as_bytes(), claim.signature.as_bytes(), claim.preimage.as_bytes())
 }
 
 /// Prepares a signature over any bytes.
 pub(crate) fn item_of_bytes(signer: &[u8; 32], signature: &[u8; 64], signed: &[u8]) -> Item {
-    Item::from((
-        VerificationKeyBytes::from(*signer),
-        Signature::from_bytes(signature),
-        signed,
-    ))
+    Item::from((VerificationKeyBytes::from(*signer), Signature::from_bytes(signature), signed))
 }
 
 /// Checks one signature.

@@ -17,19 +17,11 @@ fn unhex(text: &str) -> Vec<u8> {
 fn vectors(text: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
     text.lines()
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        .map(|line| {
-            line.split(' ')
-                .map(|field| if field == "-" { "" } else { field })
-                .collect()
-        })
+        .map(|line| line.split(' ').map(|field| if field == "-" { "" } else { field }).collect())
 }
 
 fn item(signer: &[u8], signature: &[u8], signed: &[u8]) -> Item {
-    batch::item_of_bytes(
-        signer.try_into().unwrap(),
-        signature.try_into().unwrap(),
-        signed,
-    )
+    batch::item_of_bytes(signer.try_into().unwrap(), signature.try_into().unwrap(), signed)
 }
 
 /// What a batch says about each, as one queue.
@@ -41,10 +33,7 @@ fn in_batch(items: &[Item], seed: u64) -> Vec<bool> {
 
 /// What single checks say about each.
 fn one_by_one(items: &[Item]) -> Vec<bool> {
-    items
-        .iter()
-        .map(|item| batch::holds(item.clone()))
-        .collect()
+    items.iter().map(|item| batch::holds(item.clone())).collect()
 }
 
 /// Some valid signatures by different keys over different bytes.
@@ -52,11 +41,7 @@ fn honest(count: u32) -> Vec<Item> {
     let signed = |i: u32| {
         let keypair = Keypair::generate(&mut ChaCha20Rng::seed_from_u64(i.into()));
         let signature = keypair.sign_bytes(&i.to_le_bytes());
-        item(
-            keypair.id().as_bytes(),
-            signature.as_bytes(),
-            &i.to_le_bytes(),
-        )
+        item(keypair.id().as_bytes(), signature.as_bytes(), &i.to_le_bytes())
     };
     (0..count).map(signed).collect()
 }
@@ -66,16 +51,11 @@ fn honest(count: u32) -> Vec<Item> {
 fn the_rfcs_seeds_give_its_keys_and_signatures_and_these_hold() {
     let mut items = Vec::new();
     for vector in vectors(include_str!("conformance/rfc8032.txt")) {
-        let [seed, key, message, signature] = vector[..] else {
-            panic!("{vector:?}")
-        };
+        let [seed, key, message, signature] = vector[..] else { panic!("{vector:?}") };
         let (message, signature) = (unhex(message), unhex(signature));
         let keypair = Keypair::from_seed(unhex(seed).try_into().unwrap());
         assert_eq!(keypair.id().to_string(), key);
-        assert_eq!(
-            keypair.sign_bytes(&message),
-            Signature::try_from(&signature[..]).unwrap()
-        );
+        assert_eq!(keypair.sign_bytes(&message), Signature::try_from(&signature[..]).unwrap());
         items.push(item(keypair.id().as_bytes(), &signature, &message));
     }
     assert_eq!(items.len(), 5);
@@ -88,9 +68,7 @@ fn the_rfcs_seeds_give_its_keys_and_signatures_and_these_hold() {
 fn the_twelve_edge_cases_are_judged_by_zip_215_alone_and_among_honest_ones() {
     let (mut items, mut expected) = (Vec::new(), Vec::new());
     for vector in vectors(include_str!("conformance/taming.txt")) {
-        let [verdict, message, key, signature] = vector[..] else {
-            panic!("{vector:?}")
-        };
+        let [verdict, message, key, signature] = vector[..] else { panic!("{vector:?}") };
         items.push(item(&unhex(key), &unhex(signature), &unhex(message)));
         expected.push(verdict == "valid");
     }
@@ -150,10 +128,8 @@ fn a_small_order_key_does_not_make_a_non_zero_s_hold() {
     let encodings = small_order_encodings();
     let mut s = [0; 32];
     s[0] = 1;
-    let items: Vec<Item> = encodings
-        .iter()
-        .map(|point| item(point, &[*point, s].concat(), b"Zcash"))
-        .collect();
+    let items: Vec<Item> =
+        encodings.iter().map(|point| item(point, &[*point, s].concat(), b"Zcash")).collect();
     assert_eq!(one_by_one(&items), [false; 14]);
     assert_eq!(in_batch(&items, 5), [false; 14]);
 }
@@ -181,12 +157,8 @@ fn adding_the_groups_order_to_s_breaks_a_signature() {
 fn flipping_any_byte_breaks_a_signature_alone_and_in_a_batch() {
     let keypair = Keypair::from_seed([4; 32]);
     let signed = [9; 96];
-    let whole = [
-        &keypair.id().as_bytes()[..],
-        keypair.sign_bytes(&signed).as_bytes(),
-        &signed,
-    ]
-    .concat();
+    let whole =
+        [&keypair.id().as_bytes()[..], keypair.sign_bytes(&signed).as_bytes(), &signed].concat();
     let parse = |bytes: &[u8]| item(&bytes[..32], &bytes[32..96], &bytes[96..]);
     let mut items = vec![parse(&whole)];
     for place in 0..whole.len() {
@@ -208,11 +180,7 @@ fn errors_that_cancel_out_do_not_pass_a_batch() {
         let mut signature = *keypair.sign_bytes(message).as_bytes();
         // S has room: the lowest byte is moved by one, without a carry.
         let low = &mut signature[32];
-        *low = if up {
-            low.checked_add(1).unwrap()
-        } else {
-            low.checked_sub(1).unwrap()
-        };
+        *low = if up { low.checked_add(1).unwrap() } else { low.checked_sub(1).unwrap() };
         item(keypair.id().as_bytes(), &signature, message)
     };
     let pair = [shifted(b"plus", true), shifted(b"minus", false)];

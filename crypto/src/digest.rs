@@ -129,8 +129,7 @@ impl Domain {
     fn key(self) -> &'static ContextKey {
         static KEYS: LazyLock<[ContextKey; Domain::ALL.len()]> =
             LazyLock::new(|| Domain::ALL.map(|domain| hash_derive_key_context(domain.context())));
-        KEYS.get(self as usize)
-            .expect("ALL lists every domain at its own place")
+        KEYS.get(self as usize).expect("ALL lists every domain at its own place")
     }
 }
 
@@ -144,11 +143,7 @@ mod tests {
             for length in [0, 1, 64, 65, 5000] {
                 let bytes = vec![7; length];
                 let expected = blake3::derive_key(domain.context(), &bytes);
-                assert_eq!(
-                    Digest::of(domain, &bytes).as_bytes(),
-                    &expected,
-                    "{domain:?}"
-                );
+                assert_eq!(Digest::of(domain, &bytes).as_bytes(), &expected, "{domain:?}");
             }
         }
     }
@@ -177,19 +172,13 @@ mod tests {
         let mut hasher = Hasher::new(Domain::Payload);
         let first = hasher.update(b"for").finish();
         assert_eq!(first, Digest::of(Domain::Payload, b"for"));
-        assert_eq!(
-            hasher.update(b"sooth").finish(),
-            Digest::of(Domain::Payload, b"forsooth")
-        );
+        assert_eq!(hasher.update(b"sooth").finish(), Digest::of(Domain::Payload, b"forsooth"));
     }
 
     #[test]
     fn a_digest_is_printed_and_read_back_as_hex() {
         let digest = Digest::of(Domain::Trace, b"");
         assert_eq!(digest.to_string().parse(), Ok(digest));
-        assert_eq!(
-            format!("{digest:?}"),
-            format!("Digest({}…)", digest.short())
-        );
+        assert_eq!(format!("{digest:?}"), format!("Digest({}…)", digest.short()));
     }
 }

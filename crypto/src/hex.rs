@@ -40,21 +40,11 @@ pub enum ParseHexError {
 pub(crate) fn parse(text: &str) -> Result<[u8; 32], ParseHexError> {
     let is_digit = |c: &char| c.is_ascii_hexdigit();
     if let Some((index, found)) = text.chars().enumerate().find(|(_, c)| !is_digit(c)) {
-        return Err(ParseHexError::Digit {
-            position: index + 1,
-            found,
-        });
+        return Err(ParseHexError::Digit { position: index + 1, found });
     }
     let mut bytes = [0; 32];
-    let wrong_length = ParseHexError::Length {
-        expected: 64,
-        found: text.len(),
-    };
-    if text.len() != 64
-        || HEXLOWER_PERMISSIVE
-            .decode_mut(text.as_bytes(), &mut bytes)
-            .is_err()
-    {
+    let wrong_length = ParseHexError::Length { expected: 64, found: text.len() };
+    if text.len() != 64 || HEXLOWER_PERMISSIVE.decode_mut(text.as_bytes(), &mut bytes).is_err() {
         return Err(wrong_length);
     }
     Ok(bytes)
@@ -62,10 +52,7 @@ pub(crate) fn parse(text: &str) -> Result<[u8; 32], ParseHexError> {
 
 /// Takes a slice as an array.
 pub(crate) fn array<const N: usize>(bytes: &[u8]) -> Result<[u8; N], InvalidLength> {
-    bytes.try_into().map_err(|_| InvalidLength {
-        expected: N,
-        found: bytes.len(),
-    })
+    bytes.try_into().map_err(|_| InvalidLength { expected: N, found: bytes.len() })
 }
 
 /// The first four bytes in hexadecimal: enough to tell values apart in a log, never to compare them.

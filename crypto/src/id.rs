@@ -45,35 +45,21 @@ mod tests {
         let json = serde_json::to_string(&id()).unwrap();
         assert_eq!(json, format!("\"{TEXT}\""));
         assert_eq!(serde_json::from_str::<NodeId>(&json).unwrap(), id());
-        let error = serde_json::from_str::<NodeId>("\"00\"")
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.starts_with("expected 64 hexadecimal digits"),
-            "{error}"
-        );
+        let error = serde_json::from_str::<NodeId>("\"00\"").unwrap_err().to_string();
+        assert!(error.starts_with("expected 64 hexadecimal digits"), "{error}");
     }
 
     #[test]
     fn a_wrong_text_is_refused_with_the_place_of_the_error() {
         let short = &TEXT[..63];
-        assert_eq!(
-            short.parse::<NodeId>(),
-            Err(ParseHexError::Length {
-                expected: 64,
-                found: 63
-            })
-        );
+        assert_eq!(short.parse::<NodeId>(), Err(ParseHexError::Length { expected: 64, found: 63 }));
         for (position, found) in [(1, 'g'), (64, '☃'), (7, ' ')] {
             let text: String = TEXT
                 .chars()
                 .enumerate()
                 .map(|(i, c)| if i + 1 == position { found } else { c })
                 .collect();
-            assert_eq!(
-                text.parse::<NodeId>(),
-                Err(ParseHexError::Digit { position, found })
-            );
+            assert_eq!(text.parse::<NodeId>(), Err(ParseHexError::Digit { position, found }));
         }
     }
 
@@ -81,13 +67,7 @@ mod tests {
     fn bytes_of_another_length_are_not_an_id() {
         for found in [0, 31, 33, 64] {
             let bytes = vec![0; found];
-            assert_eq!(
-                NodeId::try_from(&bytes[..]),
-                Err(InvalidLength {
-                    expected: 32,
-                    found
-                })
-            );
+            assert_eq!(NodeId::try_from(&bytes[..]), Err(InvalidLength { expected: 32, found }));
         }
         assert_eq!(NodeId::try_from(&id().as_bytes()[..]), Ok(id()));
     }

@@ -45,10 +45,7 @@ pub fn create(path: &Path, keypair: &Keypair, passphrase: Option<&str>) -> Resul
     }
     let pem = pem::encode(keypair, passphrase)?;
     let folder = folder_of(path);
-    make_folder(folder).map_err(|source| CreateError::Folder {
-        path: folder.into(),
-        source,
-    })?;
+    make_folder(folder).map_err(|source| CreateError::Folder { path: folder.into(), source })?;
     write_new(folder, path, pem.as_bytes()).map_err(|source| {
         let path = path.into();
         if source.kind() == io::ErrorKind::AlreadyExists {
@@ -89,15 +86,9 @@ fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, LoadError> {
 
     // All at once, so that growing leaves no copy of the secret behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(BYTES_MAX + 1));
-    let length = file
-        .take(BYTES_MAX as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
+    let length = file.take(BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
     if length > BYTES_MAX {
-        return Err(LoadError::TooLarge {
-            path: path.into(),
-            bytes_max: BYTES_MAX,
-        });
+        return Err(LoadError::TooLarge { path: path.into(), bytes_max: BYTES_MAX });
     }
     Ok(bytes)
 }
@@ -108,10 +99,7 @@ fn refuse_exposed(path: &Path, metadata: &fs::Metadata) -> Result<(), LoadError>
     use std::os::unix::fs::PermissionsExt;
     let mode = metadata.permissions().mode() & 0o7777;
     if mode & 0o077 != 0 {
-        return Err(LoadError::Exposed {
-            path: path.into(),
-            mode,
-        });
+        return Err(LoadError::Exposed { path: path.into(), mode });
     }
     Ok(())
 }
@@ -137,9 +125,7 @@ fn make_folder(folder: &Path) -> io::Result<()> {
 
 fn write_new(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     // Made with O_EXCL and mode 0600, and removed if we fail before it has its name.
-    let mut file = tempfile::Builder::new()
-        .prefix(".key-")
-        .tempfile_in(folder)?;
+    let mut file = tempfile::Builder::new().prefix(".key-").tempfile_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist_noclobber(path)?;

@@ -109,27 +109,15 @@ mod tests {
         let purpose = blake3::derive_key("forsooth/1 purpose", b"message");
         let expected = [purpose, *network.as_bytes(), *object.as_bytes()].concat();
         assert_eq!(preimage.as_bytes()[..], expected);
-        assert_eq!(
-            format!("{preimage:?}"),
-            format!("Preimage(of {}…)", object.short())
-        );
+        assert_eq!(format!("{preimage:?}"), format!("Preimage(of {}…)", object.short()));
     }
 
     #[test]
     fn bytes_of_another_length_are_not_a_signature() {
         for found in [0, 63, 65] {
             let bytes = vec![0; found];
-            assert_eq!(
-                Signature::try_from(&bytes[..]),
-                Err(InvalidLength {
-                    expected: 64,
-                    found
-                })
-            );
+            assert_eq!(Signature::try_from(&bytes[..]), Err(InvalidLength { expected: 64, found }));
         }
-        assert_eq!(
-            Signature::try_from(&[9; 64][..]),
-            Ok(Signature::from_bytes([9; 64]))
-        );
+        assert_eq!(Signature::try_from(&[9; 64][..]), Ok(Signature::from_bytes([9; 64])));
     }
 }

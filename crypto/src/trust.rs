@@ -174,11 +174,7 @@ pub fn verify_all<T: Verifiable>(
             (held != count).then_some(Rejection::Signature)
         }
     };
-    items
-        .into_iter()
-        .zip(counts)
-        .map(|(item, count)| conclude(item, verdict(count)))
-        .collect()
+    items.into_iter().zip(counts).map(|(item, count)| conclude(item, verdict(count))).collect()
 }
 
 fn conclude<T>(item: Untrusted<T>, reason: Option<Rejection>) -> Result<Verified<T>, Rejected<T>> {
@@ -216,26 +212,16 @@ mod tests {
     fn claim(author: u8, is_good: bool) -> Claim {
         let keypair = Keypair::from_seed([author; 32]);
         let network = Digest::of(Domain::Network, b"test");
-        let preimage = Preimage::new(
-            Purpose::Message,
-            &network,
-            &Digest::of(Domain::Header, &[author]),
-        );
+        let preimage =
+            Preimage::new(Purpose::Message, &network, &Digest::of(Domain::Header, &[author]));
         let mut signature = *keypair.sign(&preimage).as_bytes();
         signature[40] ^= u8::from(!is_good);
-        Claim {
-            signer: keypair.id(),
-            preimage,
-            signature: Signature::from_bytes(signature),
-        }
+        Claim { signer: keypair.id(), preimage, signature: Signature::from_bytes(signature) }
     }
 
     /// A note with one signature for each entry of `claims`, good or bad.
     fn note(claims: &[bool], intact: bool) -> Untrusted<Note> {
-        let claims = (1..)
-            .zip(claims)
-            .map(|(author, good)| claim(author, *good))
-            .collect();
+        let claims = (1..).zip(claims).map(|(author, good)| claim(author, *good)).collect();
         Untrusted::new(Note { claims, intact })
     }
 
@@ -258,13 +244,7 @@ mod tests {
     #[test]
     fn a_rejected_value_is_given_back() {
         let item = note(&[false], true);
-        assert_eq!(
-            verify(item.clone()),
-            Err(Rejected {
-                item,
-                reason: Rejection::Signature
-            })
-        );
+        assert_eq!(verify(item.clone()), Err(Rejected { item, reason: Rejection::Signature }));
     }
 
     #[test]
@@ -282,14 +262,8 @@ mod tests {
     #[test]
     fn every_signature_of_a_value_must_hold() {
         assert_eq!(reason(note(&[true, true], true)), None);
-        assert_eq!(
-            reason(note(&[true, false], true)),
-            Some(Rejection::Signature)
-        );
-        assert_eq!(
-            reason(note(&[false, true], true)),
-            Some(Rejection::Signature)
-        );
+        assert_eq!(reason(note(&[true, false], true)), Some(Rejection::Signature));
+        assert_eq!(reason(note(&[false, true], true)), Some(Rejection::Signature));
     }
 
     #[test]
@@ -297,10 +271,7 @@ mod tests {
         let mut claim = claim(1, true);
         let other = Digest::of(Domain::Network, b"other");
         claim.preimage = Preimage::new(Purpose::Message, &other, &Digest::of(Domain::Header, &[1]));
-        let item = Untrusted::new(Note {
-            claims: vec![claim],
-            intact: true,
-        });
+        let item = Untrusted::new(Note { claims: vec![claim], intact: true });
         assert_eq!(reason(item), Some(Rejection::Signature));
     }
 

@@ -1,10 +1,7 @@
 //! Key files as an operator meets them: made, read, guarded, damaged.
 
 #![cfg(unix)]
-#![expect(
-    clippy::unwrap_used,
-    reason = "the helpers of tests may panic as tests do"
-)]
+#![expect(clippy::unwrap_used, reason = "the helpers of tests may panic as tests do")]
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -63,11 +60,7 @@ fn loads_the_same(path: &Path, passphrase: Option<&str>) -> bool {
 #[test]
 fn a_plain_key_file_is_read_back() {
     let (_folder, path) = made(None);
-    assert!(
-        fs::read_to_string(&path)
-            .unwrap()
-            .contains("\n-----BEGIN PRIVATE KEY-----\n")
-    );
+    assert!(fs::read_to_string(&path).unwrap().contains("\n-----BEGIN PRIVATE KEY-----\n"));
     assert!(loads_the_same(&path, None));
 }
 
@@ -77,12 +70,7 @@ fn an_encrypted_key_file_is_read_back_and_shows_nothing_of_the_key() {
     let text = fs::read_to_string(&path).unwrap();
     assert!(text.contains("\n-----BEGIN ENCRYPTED PRIVATE KEY-----\n"));
     let (_, document) = SecretDocument::from_pem(&text).unwrap();
-    assert!(
-        !document
-            .as_bytes()
-            .windows(8)
-            .any(|window| window == [42; 8])
-    );
+    assert!(!document.as_bytes().windows(8).any(|window| window == [42; 8]));
     assert!(loads_the_same(&path, Some(PASSPHRASE)));
 }
 
@@ -119,19 +107,13 @@ fn nothing_is_ever_overwritten() {
     let (folder, path) = made(None);
     let before = fs::read(&path).unwrap();
     let again = create(&path, &Keypair::from_seed([1; 32]), None);
-    assert!(
-        matches!(again, Err(CreateError::AlreadyExists { .. })),
-        "{again:?}"
-    );
+    assert!(matches!(again, Err(CreateError::AlreadyExists { .. })), "{again:?}");
     assert_eq!(fs::read(&path).unwrap(), before);
 
     let dangling = folder.path().join("link");
     std::os::unix::fs::symlink("nowhere", &dangling).unwrap();
     let through = create(&dangling, &keypair(), None);
-    assert!(
-        matches!(through, Err(CreateError::AlreadyExists { .. })),
-        "{through:?}"
-    );
+    assert!(matches!(through, Err(CreateError::AlreadyExists { .. })), "{through:?}");
     assert!(!folder.path().join("nowhere").exists());
 }
 
@@ -139,10 +121,7 @@ fn nothing_is_ever_overwritten() {
 fn an_empty_passphrase_is_refused() {
     let (_folder, path) = temporary();
     let made = create(&path, &keypair(), Some(""));
-    assert!(
-        matches!(made, Err(CreateError::EmptyPassphrase)),
-        "{made:?}"
-    );
+    assert!(matches!(made, Err(CreateError::EmptyPassphrase)), "{made:?}");
     assert!(!path.exists());
 }
 
@@ -157,25 +136,12 @@ fn a_folder_that_cannot_be_made_is_named() {
 #[test]
 fn a_file_that_others_may_touch_is_refused_with_the_command_that_mends_it() {
     let (_folder, path) = made(None);
-    for open in [
-        0o644, 0o640, 0o620, 0o610, 0o604, 0o602, 0o601, 0o660, 0o777, 0o440,
-    ] {
+    for open in [0o644, 0o640, 0o620, 0o610, 0o604, 0o602, 0o601, 0o660, 0o777, 0o440] {
         set_mode(&path, open);
         let error = load(&path, None).unwrap_err();
-        assert!(
-            matches!(error, LoadError::Exposed { mode, .. } if mode == open),
-            "{error}"
-        );
-        assert!(
-            error.to_string().contains(&format!("(mode {open:04o})")),
-            "{error}"
-        );
-        assert!(
-            error
-                .to_string()
-                .contains(&format!("chmod 600 {}", path.display())),
-            "{error}"
-        );
+        assert!(matches!(error, LoadError::Exposed { mode, .. } if mode == open), "{error}");
+        assert!(error.to_string().contains(&format!("(mode {open:04o})")), "{error}");
+        assert!(error.to_string().contains(&format!("chmod 600 {}", path.display())), "{error}");
     }
     for closed in [0o600, 0o400, 0o700] {
         set_mode(&path, closed);
@@ -187,14 +153,8 @@ fn a_file_that_others_may_touch_is_refused_with_the_command_that_mends_it() {
 fn what_is_not_a_file_is_told_apart() {
     let (folder, path) = temporary();
     assert!(matches!(load(&path, None), Err(LoadError::Missing { .. })));
-    assert!(matches!(
-        load(folder.path(), None),
-        Err(LoadError::NotAFile { .. })
-    ));
-    assert!(matches!(
-        load(Path::new("/dev/null"), None),
-        Err(LoadError::NotAFile { .. })
-    ));
+    assert!(matches!(load(folder.path(), None), Err(LoadError::NotAFile { .. })));
+    assert!(matches!(load(Path::new("/dev/null"), None), Err(LoadError::NotAFile { .. })));
 }
 
 #[test]
@@ -202,10 +162,7 @@ fn a_large_file_is_not_read() {
     let (_folder, path) = made(None);
     let key = fs::read_to_string(&path).unwrap();
     rewrite(&path, key.clone() + &"\n".repeat(16 * 1024 - key.len()));
-    assert!(
-        !matches!(load(&path, None), Err(LoadError::TooLarge { .. })),
-        "just fits"
-    );
+    assert!(!matches!(load(&path, None), Err(LoadError::TooLarge { .. })), "just fits");
     rewrite(&path, key.clone() + &"\n".repeat(16 * 1024 + 1 - key.len()));
     assert!(matches!(load(&path, None), Err(LoadError::TooLarge { .. })));
 }
@@ -214,19 +171,10 @@ fn a_large_file_is_not_read() {
 fn passphrases_missing_unused_and_wrong_are_told_apart() {
     let (_one, plain) = made(None);
     let (_two, sealed) = made(Some(PASSPHRASE));
-    assert!(matches!(
-        load(&plain, Some("x")),
-        Err(LoadError::PassphraseUnused { .. })
-    ));
-    assert!(matches!(
-        load(&sealed, None),
-        Err(LoadError::PassphraseNeeded { .. })
-    ));
+    assert!(matches!(load(&plain, Some("x")), Err(LoadError::PassphraseUnused { .. })));
+    assert!(matches!(load(&sealed, None), Err(LoadError::PassphraseNeeded { .. })));
     for wrong in ["", "x", "señor 🗝 with space"] {
-        assert!(matches!(
-            load(&sealed, Some(wrong)),
-            Err(LoadError::WrongPassphrase { .. })
-        ));
+        assert!(matches!(load(&sealed, Some(wrong)), Err(LoadError::WrongPassphrase { .. })));
     }
 }
 
@@ -239,10 +187,7 @@ fn a_file_cut_anywhere_is_corrupt() {
         for length in 0..whole.len() - 1 {
             rewrite(&path, &whole[..length]);
             let error = load(&path, passphrase).unwrap_err();
-            assert!(
-                matches!(error, LoadError::Corrupt { .. }),
-                "{length}: {error}"
-            );
+            assert!(matches!(error, LoadError::Corrupt { .. }), "{length}: {error}");
         }
     }
 }
@@ -276,10 +221,7 @@ fn no_flipped_byte_turns_an_encrypted_key_into_another() {
         let Ok(broken) = SecretDocument::try_from(broken) else {
             continue;
         };
-        rewrite(
-            &path,
-            with_id(&broken, EncryptedPrivateKeyInfoRef::PEM_LABEL),
-        );
+        rewrite(&path, with_id(&broken, EncryptedPrivateKeyInfoRef::PEM_LABEL));
         assert!(load(&path, Some(PASSPHRASE)).is_err(), "byte {place}");
     }
 }
@@ -287,16 +229,9 @@ fn no_flipped_byte_turns_an_encrypted_key_into_another() {
 #[test]
 fn other_content_is_corrupt() {
     let (_folder, path) = made(None);
-    let mislabelled = fs::read_to_string(&path)
-        .unwrap()
-        .replace("PRIVATE KEY", "PUBLIC KEY");
-    let contents: [&[u8]; 5] = [
-        b"",
-        b"\xff\xfe",
-        b"ssh-ed25519 AAAA",
-        mislabelled.as_bytes(),
-        &[b'-'; 4000],
-    ];
+    let mislabelled = fs::read_to_string(&path).unwrap().replace("PRIVATE KEY", "PUBLIC KEY");
+    let contents: [&[u8]; 5] =
+        [b"", b"\xff\xfe", b"ssh-ed25519 AAAA", mislabelled.as_bytes(), &[b'-'; 4000]];
     for content in contents {
         rewrite(&path, content);
         assert!(matches!(load(&path, None), Err(LoadError::Corrupt { .. })));
@@ -314,10 +249,7 @@ fn a_key_without_an_id_is_refused_and_with_its_id_is_read() {
     rewrite(&path, BARE);
     let error = load(&path, None).unwrap_err();
     assert!(matches!(error, LoadError::NoId { .. }), "{error}");
-    rewrite(
-        &path,
-        format!("Bag Attributes\nForsooth-Id: {}\n{BARE}", keypair().id()),
-    );
+    rewrite(&path, format!("Bag Attributes\nForsooth-Id: {}\n{BARE}", keypair().id()));
     assert!(loads_the_same(&path, None));
     let other = Keypair::from_seed([43; 32]).id();
     for id in [other.to_string(), "12".to_owned()] {
@@ -333,32 +265,20 @@ fn write_sealed(path: &Path, parameters: Parameters) {
         encrypted_data: pkcs8::der::asn1::OctetStringRef::new(&[7; 96]).unwrap(),
     };
     let document = SecretDocument::try_from(&sealed).unwrap();
-    rewrite(
-        path,
-        with_id(&document, EncryptedPrivateKeyInfoRef::PEM_LABEL),
-    );
+    rewrite(path, with_id(&document, EncryptedPrivateKeyInfoRef::PEM_LABEL));
 }
 
 #[test]
 fn a_file_cannot_make_us_spend_gigabytes_or_hours() {
     let (_folder, path) = made(None);
-    for (log_n, r, p) in [
-        (18, 8, 1),
-        (40, 8, 1),
-        (14, 1000, 1),
-        (17, 8, 9),
-        (10, 8, 60_000),
-    ] {
+    for (log_n, r, p) in [(18, 8, 1), (40, 8, 1), (14, 1000, 1), (17, 8, 9), (10, 8, 60_000)] {
         let cost = scrypt::Params::new(log_n, r, p).unwrap();
         write_sealed(
             &path,
             Parameters::generate_scrypt_aes256cbc(cost, &[0; 16], [0; 16]).unwrap(),
         );
         let error = load(&path, Some("x")).unwrap_err();
-        assert!(
-            matches!(error, LoadError::CostlyDerivation { .. }),
-            "{log_n} {r} {p}: {error}"
-        );
+        assert!(matches!(error, LoadError::CostlyDerivation { .. }), "{log_n} {r} {p}: {error}");
     }
     let mut parameters =
         Parameters::generate_pbkdf2_sha256_aes256cbc(1, &[0; 16], [0; 16]).unwrap();
@@ -366,10 +286,7 @@ fn a_file_cannot_make_us_spend_gigabytes_or_hours() {
         pbkdf2.iteration_count = u32::MAX;
     }
     write_sealed(&path, parameters);
-    assert!(matches!(
-        load(&path, Some("x")),
-        Err(LoadError::CostlyDerivation { .. })
-    ));
+    assert!(matches!(load(&path, Some("x")), Err(LoadError::CostlyDerivation { .. })));
 }
 
 #[test]
@@ -380,11 +297,7 @@ fn a_derivation_without_any_cost_does_not_panic() {
         let mut parameters =
             Parameters::generate_scrypt_aes256cbc(cost, &[0; 16], [0; 16]).unwrap();
         if let Kdf::Scrypt(scrypt) = &mut parameters.kdf {
-            (
-                scrypt.cost_parameter,
-                scrypt.block_size,
-                scrypt.parallelization,
-            ) = (n, r, p);
+            (scrypt.cost_parameter, scrypt.block_size, scrypt.parallelization) = (n, r, p);
         }
         write_sealed(&path, parameters);
         assert!(load(&path, Some("x")).is_err(), "{n} {r} {p}");

@@ -41,38 +41,25 @@ pub(super) fn encode(
     keypair: &Keypair,
     passphrase: Option<&str>,
 ) -> Result<Zeroizing<String>, CreateError> {
-    let failed = |error: pkcs8::Error| CreateError::Encrypt {
-        reason: error.to_string(),
-    };
-    let bytes = KeypairBytes {
-        secret_key: *keypair.seed(),
-        public_key: None,
-    };
+    let failed = |error: pkcs8::Error| CreateError::Encrypt { reason: error.to_string() };
+    let bytes = KeypairBytes { secret_key: *keypair.seed(), public_key: None };
     let plain = bytes.to_pkcs8_der().map_err(failed)?;
     let (label, document) = match passphrase {
         None => (PrivateKeyInfoRef::PEM_LABEL, plain),
         Some("") => return Err(CreateError::EmptyPassphrase),
         Some(passphrase) => {
             let info = PrivateKeyInfoRef::try_from(plain.as_bytes()).map_err(failed)?;
-            let sealed = info
-                .encrypt_with_params(new_parameters()?, passphrase)
-                .map_err(failed)?;
+            let sealed = info.encrypt_with_params(new_parameters()?, passphrase).map_err(failed)?;
             (EncryptedPrivateKeyInfoRef::PEM_LABEL, sealed)
         }
     };
-    let block = document
-        .to_pem(label, LineEnding::LF)
-        .map_err(|e| failed(e.into()))?;
+    let block = document.to_pem(label, LineEnding::LF).map_err(|e| failed(e.into()))?;
     // `format!` may grow its buffer and leave a copy of the secret behind; `concat` never does.
-    Ok(Zeroizing::new(
-        [ID, &keypair.id().to_string(), "\n", &block].concat(),
-    ))
+    Ok(Zeroizing::new([ID, &keypair.id().to_string(), "\n", &block].concat()))
 }
 
 fn new_parameters() -> Result<Parameters, CreateError> {
-    let failed = |reason: &dyn ToString| CreateError::Encrypt {
-        reason: reason.to_string(),
-    };
+    let failed = |reason: &dyn ToString| CreateError::Encrypt { reason: reason.to_string() };
     let (mut salt, mut iv) = ([0; 16], [0; 16]);
     SysRng.try_fill_bytes(&mut salt).map_err(|e| failed(&e))?;
     SysRng.try_fill_bytes(&mut iv).map_err(|e| failed(&e))?;
@@ -100,11 +87,7 @@ pub(super) fn decode(
         (EncryptedPrivateKeyInfoRef::PEM_LABEL, Some(passphrase)) => {
             let sealed =
                 EncryptedPrivateKeyInfoRef::try_from(document.as_bytes()).map_err(|_| corrupt())?;
-            if !sealed
-                .encryption_algorithm
-                .pbes2()
-                .is_some_and(is_affordable)
-            {
+            if !sealed.encryption_algorithm.pbes2().is_some_and(is_affordable) {
                 return Err(LoadError::CostlyDerivation { path: path.into() });
             }
             let wrong = || LoadError::WrongPassphrase { path: path.into() };
@@ -117,14 +100,8 @@ pub(super) fn decode(
 
 /// The id that stands above the PEM block, if any.
 fn id_of(text: &str) -> Result<Option<NodeId>, ParseHexError> {
-    let above = text
-        .lines()
-        .take_while(|line| !line.starts_with("-----BEGIN"));
-    above
-        .filter_map(|line| line.strip_prefix(ID))
-        .next()
-        .map(str::parse)
-        .transpose()
+    let above = text.lines().take_while(|line| !line.starts_with("-----BEGIN"));
+    above.filter_map(|line| line.strip_prefix(ID)).next().map(str::parse).transpose()
 }
 
 fn keypair(
@@ -135,9 +112,7 @@ fn keypair(
 ) -> Result<Keypair, LoadError> {
     let bytes = KeypairBytes::from_pkcs8_der(document.as_bytes()).map_err(|_| unfit())?;
     // Compares with the public key inside, which files of other programs may have.
-    let keypair = SigningKey::try_from(&bytes)
-        .map(Keypair::from)
-        .map_err(|_| unfit())?;
+    let keypair = SigningKey::try_from(&bytes).map(Keypair::from).map_err(|_| unfit())?;
     match id {
         Some(id) if id != keypair.id() => Err(unfit()),
         None if bytes.public_key.is_none() => Err(LoadError::NoId { path: path.into() }),
@@ -149,10 +124,7 @@ fn keypair(
 fn is_affordable(parameters: &Parameters) -> bool {
     match &parameters.kdf {
         Kdf::Scrypt(scrypt) => {
-            let (r, p) = (
-                u64::from(scrypt.block_size),
-                u64::from(scrypt.parallelization),
-            );
+            let (r, p) = (u64::from(scrypt.block_size), u64::from(scrypt.parallelization));
             let blocks = scrypt.cost_parameter.saturating_mul(r);
             scrypt.cost_parameter.is_power_of_two()
                 && blocks <= SCRYPT_BLOCKS_MAX
