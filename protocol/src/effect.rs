@@ -110,6 +110,11 @@ pub enum Refusal {
         /// When there is room again.
         retry_after: Duration,
     },
+    /// Another machine has published with this node's key, in the slot that is next here.
+    #[error(
+        "another machine publishes with this node's key: stop one of the two, and restart the other"
+    )]
+    Twin,
     /// This node's own key has been caught signing two messages for one slot: some other machine uses it.
     #[error(
         "this key is exposed as an equivocator: another machine signs with it. \

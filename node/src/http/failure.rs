@@ -129,6 +129,7 @@ impl From<Refusal> for Failure {
             Refusal::OverRate { retry_after } => Self::over_rate(retry_after),
             Refusal::Lifetime { .. } => Self::new(StatusCode::BAD_REQUEST, "bad_lifetime", message),
             Refusal::Exposed => Self::new(StatusCode::CONFLICT, "exposed", message),
+            Refusal::Twin => Self::new(StatusCode::CONFLICT, "twin", message),
         }
     }
 }
@@ -178,6 +179,7 @@ mod tests {
                 Some("3"),
             ),
             (Refusal::Exposed, 409, "exposed", None),
+            (Refusal::Twin, 409, "twin", None),
         ];
         for (refusal, status, code, retry_after) in cases {
             let failure = Failure::from(refusal);

@@ -59,8 +59,13 @@ impl Core {
         match self.ledger.record(&message, None) {
             Entry::New => {}
             // The wall clock was set back into windows that are full.
-            Entry::OverRate | Entry::Full | Entry::Known | Entry::Conflict(_) => {
+            Entry::OverRate | Entry::Full => {
                 return Err(Refusal::OverRate { retry_after: RATE_WINDOW });
+            }
+            // The slot is taken, and not by us: to publish now would be to say two things.
+            Entry::Known | Entry::Conflict(_) => {
+                self.twin(self.generation);
+                return Err(Refusal::Twin);
             }
         }
         if let Some(channel) = self.outlet.topics.get_mut(&topic) {

@@ -139,7 +139,7 @@ impl Core {
     }
 
     /// Somebody signs with our key.
-    fn twin(&mut self, generation: u64) {
+    pub(super) fn twin(&mut self, generation: u64) {
         if !self.twin_reported {
             self.twin_reported = true;
             self.effects.push_back(Effect::Event(Event::Twin { generation }));

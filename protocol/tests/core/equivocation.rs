@@ -206,3 +206,21 @@ fn a_key_used_elsewhere_is_noticed_and_stops_publishing_once_exposed() {
     assert!(rig.banned().is_empty());
     assert_eq!(VERSION, 1);
 }
+
+#[test]
+fn a_twin_that_was_first_keeps_us_from_saying_two_things() {
+    let mut rig = Rig::new();
+    let peer = rig.inbound(1);
+    let topic = rig.open();
+    let theirs = rig.message(200, topic, 0, "the other machine's");
+    rig.send(peer, &publication(&theirs));
+    let publish = Input::Publish { request: 1, topic, payload: "mine".into(), lifetime: None };
+    let effects = rig.input(publish);
+    assert!(
+        effects.iter().any(|effect| {
+            matches!(effect, Effect::Published { outcome: Err(Refusal::Twin), .. })
+        })
+    );
+    assert!(sent(&rig, &effects, peer).is_empty());
+    assert_eq!(rig.snapshot().exposed, 0);
+}
