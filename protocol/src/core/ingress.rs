@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use bytes::Bytes;
-use forsooth_crypto::{Digest, Domain, NodeId, Untrusted, Verified, verify};
+use forsooth_crypto::{NodeId, Untrusted, Verified, verify};
 
 use super::{Core, Validator, intake::Admission};
 use crate::{
@@ -47,7 +47,7 @@ impl Core {
         }
         match decoded {
             Frame::Hello(hello) => self.tell_links(links::Event::Greeted { from, hello }),
-            Frame::Publication(message) => self.arrived(from, message, frame),
+            Frame::Publication(message) => self.arrived(from, message),
             Frame::Vouch { topic, ids } => self.vouched(from, topic, ids),
             Frame::Graft { topic, ids } => {
                 self.tell_gossip(gossip::Event::Grafted { from, topic, ids })
@@ -58,7 +58,7 @@ impl Core {
     }
 
     /// A message arrived, with a payload.
-    fn arrived(&mut self, from: NodeId, message: Publication, frame: &Bytes) {
+    fn arrived(&mut self, from: NodeId, message: Publication) {
         let (id, header) = (message.id(), *message.header());
         // First of all: whoever was asked and sends it has kept its promise, whatever has become of it since.
         self.tell_gossip(gossip::Event::Seen { id, from });
@@ -82,8 +82,7 @@ impl Core {
             // The id binds the author, so it need not be verified to know that nobody should be asked for it.
             return self.tell_gossip(gossip::Event::Refused { id, from });
         }
-        let received = Digest::of(Domain::Received, frame);
-        match self.intake.admit(from, Some(id), received, frame.len()) {
+        match self.intake.admit(from, id, message.frame()) {
             Admission::Check(ticket) => {
                 self.tell_gossip(gossip::Event::Checking { id });
                 let check = Check::Publication(Untrusted::new(message));
@@ -186,8 +185,8 @@ impl Core {
         {
             return;
         }
-        let received = Digest::of(Domain::Received, frame);
-        if let Admission::Check(ticket) = self.intake.admit(from, None, received, frame.len()) {
+        let (first, _) = proof.headers();
+        if let Admission::Check(ticket) = self.intake.admit(from, first.id(), frame) {
             let check = Check::Proof(Untrusted::new(proof));
             self.effects.push_back(Effect::Verify { ticket, check });
         }
@@ -211,9 +210,7 @@ impl Core {
                     Subject::Publication => Fault::Forged,
                     Subject::Proof => Fault::FalseProof,
                 };
-                if let Some(id) = pending.message {
-                    self.tell_gossip(gossip::Event::Spoiled { id });
-                }
+                self.tell_gossip(gossip::Event::Spoiled { id: pending.message });
                 self.accuse(pending.from, fault);
                 pending.also.into_iter().for_each(|also| self.accuse(also, fault));
             }

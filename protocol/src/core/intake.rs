@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use forsooth_crypto::{Digest, NodeId};
+use bytes::Bytes;
+use forsooth_crypto::NodeId;
 
 use crate::{message::MessageId, snapshot::Bound, verify::Ticket};
 
@@ -15,13 +16,16 @@ const BYTES_MAX: usize = 256 << 20;
 const OVERHEAD_BYTES: usize = 512;
 /// Other peers kept that sent the same frame while it waited.
 const ALSO_MAX: usize = 64;
+/// Frames of one message that a new one is compared with. An honest message has one; a liar's variants beyond
+/// it are each checked, at its own expense.
+const VARIANTS_MAX: usize = 8;
 
 /// Frames that wait for verdicts.
 #[derive(Debug, Default)]
 pub(super) struct Intake {
     tickets: BTreeMap<Ticket, Pending>,
-    by_digest: BTreeMap<Digest, Ticket>,
-    messages: BTreeMap<MessageId, usize>,
+    /// The frames that wait for each message. Its id is a digest that we computed.
+    messages: BTreeMap<MessageId, Vec<Ticket>>,
     bytes: BTreeMap<NodeId, usize>,
     bytes_total: usize,
     next: u64,
@@ -34,9 +38,9 @@ pub(super) struct Pending {
     pub(super) from: NodeId,
     /// Who else sent the very same frame.
     pub(super) also: Vec<NodeId>,
-    /// The message that it claims to be; `None` for a proof.
-    pub(super) message: Option<MessageId>,
-    digest: Digest,
+    /// The message that it claims to be; of a proof, its first.
+    pub(super) message: MessageId,
+    frame: Bytes,
     weight: usize,
 }
 
@@ -52,26 +56,18 @@ pub(super) enum Admission {
 }
 
 impl Intake {
-    /// Admits a frame of `bytes` with this digest of what was received.
-    pub(super) fn admit(
-        &mut self,
-        from: NodeId,
-        message: Option<MessageId>,
-        digest: Digest,
-        bytes: usize,
-    ) -> Admission {
-        if let Some(pending) =
-            self.by_digest.get(&digest).and_then(|ticket| self.tickets.get_mut(ticket))
-        {
-            if pending.from != from
-                && !pending.also.contains(&from)
-                && pending.also.len() < ALSO_MAX
-            {
-                pending.also.push(from);
-            }
+    /// Admits a frame with this message, or with a proof whose first message this is.
+    pub(super) fn admit(&mut self, from: NodeId, message: MessageId, frame: &Bytes) -> Admission {
+        let variants = self.messages.get(&message).into_iter().flatten().take(VARIANTS_MAX);
+        let same = variants.copied().find(|ticket| {
+            // Compared byte by byte: a message that claims to be another must not pass for it.
+            self.tickets.get(ticket).is_some_and(|pending| pending.frame == *frame)
+        });
+        if let Some(pending) = same.and_then(|ticket| self.tickets.get_mut(&ticket)) {
+            pending.join(from);
             return Admission::Waiting;
         }
-        let weight = bytes.saturating_add(OVERHEAD_BYTES);
+        let weight = frame.len().saturating_add(OVERHEAD_BYTES);
         let held = self.bytes.entry(from).or_default();
         let total = self.bytes_total.saturating_add(weight);
         if held.saturating_add(weight) > BYTES_PER_PEER_MAX || total > BYTES_MAX {
@@ -79,14 +75,11 @@ impl Intake {
         }
         *held = held.saturating_add(weight);
         self.bytes_total = total;
-        if let Some(message) = message {
-            let frames = self.messages.entry(message).or_default();
-            *frames = frames.saturating_add(1);
-        }
         let ticket = Ticket(self.next);
         self.next = self.next.saturating_add(1);
-        self.by_digest.insert(digest, ticket);
-        self.tickets.insert(ticket, Pending { from, also: Vec::new(), message, digest, weight });
+        self.messages.entry(message).or_default().push(ticket);
+        let pending = Pending { from, also: Vec::new(), message, frame: frame.clone(), weight };
+        self.tickets.insert(ticket, pending);
         Admission::Check(ticket)
     }
 
@@ -98,14 +91,11 @@ impl Intake {
     /// The frame is dealt with.
     pub(super) fn finish(&mut self, ticket: Ticket) -> Option<Pending> {
         let pending = self.tickets.remove(&ticket)?;
-        self.by_digest.remove(&pending.digest);
         self.bytes_total = self.bytes_total.saturating_sub(pending.weight);
-        if let Some(message) = pending.message
-            && let Some(frames) = self.messages.get_mut(&message)
-        {
-            *frames = frames.saturating_sub(1);
-            if *frames == 0 {
-                self.messages.remove(&message);
+        if let Some(variants) = self.messages.get_mut(&pending.message) {
+            variants.retain(|variant| *variant != ticket);
+            if variants.is_empty() {
+                self.messages.remove(&pending.message);
             }
         }
         if let Some(held) = self.bytes.get_mut(&pending.from) {
@@ -128,47 +118,61 @@ impl Intake {
     }
 }
 
+impl Pending {
+    fn join(&mut self, from: NodeId) {
+        if self.from != from && !self.also.contains(&from) && self.also.len() < ALSO_MAX {
+            self.also.push(from);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use forsooth_crypto::Domain;
-
     use super::*;
 
     fn peer(tag: u8) -> NodeId {
         NodeId::from_bytes([tag; 32])
     }
 
-    fn digest(frame: &[u8]) -> Digest {
-        Digest::of(Domain::Received, frame)
+    fn message(n: u32) -> MessageId {
+        let mut id = [0; 32];
+        id[..4].copy_from_slice(&n.to_be_bytes());
+        MessageId::from_bytes(id)
     }
 
     #[test]
     fn the_same_frame_is_checked_once_and_both_senders_are_known() {
         let mut intake = Intake::default();
-        let Admission::Check(ticket) = intake.admit(peer(1), None, digest(b"x"), 10) else {
+        let frame = Bytes::from_static(b"frame");
+        let Admission::Check(ticket) = intake.admit(peer(1), message(1), &frame) else {
             panic!("not admitted")
         };
-        assert_eq!(intake.admit(peer(2), None, digest(b"x"), 10), Admission::Waiting);
-        assert_eq!(intake.admit(peer(2), None, digest(b"x"), 10), Admission::Waiting);
+        assert_eq!(intake.admit(peer(2), message(1), &frame), Admission::Waiting);
+        assert_eq!(intake.admit(peer(2), message(1), &frame), Admission::Waiting);
         let pending = intake.finish(ticket).expect("it waits");
         assert_eq!((pending.from, pending.also), (peer(1), vec![peer(2)]));
         assert!(intake.finish(ticket).is_none());
+        assert!(!intake.holds(&message(1)));
         assert_eq!(intake.bound().used, 0);
+    }
+
+    #[test]
+    fn a_frame_that_claims_to_be_another_does_not_pass_for_it() {
+        let mut intake = Intake::default();
+        let (liar, honest) = (Bytes::from_static(b"lie"), Bytes::from_static(b"truth"));
+        assert!(matches!(intake.admit(peer(1), message(1), &liar), Admission::Check(_)));
+        assert!(matches!(intake.admit(peer(2), message(1), &honest), Admission::Check(_)));
     }
 
     #[test]
     fn a_flood_fills_only_the_flooders_room() {
         let mut intake = Intake::default();
-        let admitted = (0u32..100_000)
-            .filter(|n| {
-                matches!(
-                    intake.admit(peer(1), None, digest(&n.to_be_bytes()), 100),
-                    Admission::Check(_)
-                )
-            })
+        let frame = Bytes::from(vec![0; 100]);
+        let admitted = (0..100_000)
+            .filter(|n| matches!(intake.admit(peer(1), message(*n), &frame), Admission::Check(_)))
             .count();
         assert_eq!(admitted, BYTES_PER_PEER_MAX / 612);
-        assert!(matches!(intake.admit(peer(2), None, digest(b"honest"), 100), Admission::Check(_)));
+        assert!(matches!(intake.admit(peer(2), message(100_000), &frame), Admission::Check(_)));
         assert!(intake.bound().used <= intake.bound().max);
     }
 }
