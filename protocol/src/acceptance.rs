@@ -13,6 +13,7 @@ use forsooth_crypto::{NodeId, Verified};
 
 use crate::{
     Effect,
+    agenda::Agenda,
     bounded::FairMap,
     defences::{Defences, Safeguard},
     links::{Group, Witness},
@@ -38,7 +39,7 @@ pub(crate) struct Acceptance {
     defences: Defences,
     tally: Tally<MessageId, NodeId, Group>,
     waiting: FairMap<MessageId, Option<NodeId>, Waiting>,
-    expiry: BTreeSet<(Time, MessageId)>,
+    expiry: Agenda<Time, MessageId>,
     subscribed: BTreeSet<TopicId>,
     counts: BTreeMap<TopicId, TopicState>,
 }
@@ -76,7 +77,7 @@ impl Acceptance {
             defences,
             tally: Tally::new(VOUCHES_PER_WITNESS_MAX),
             waiting: FairMap::new(WAITING_BYTES_MAX),
-            expiry: BTreeSet::new(),
+            expiry: Agenda::new(),
             subscribed: BTreeSet::new(),
             counts: BTreeMap::new(),
         }

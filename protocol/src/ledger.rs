@@ -15,6 +15,7 @@ use std::{
 use forsooth_crypto::{NodeId, Verified};
 
 use crate::{
+    agenda::Agenda,
     bounded::FairMap,
     defences::{Defences, Safeguard},
     message::{Header, MessageId, Proof, Publication, SignedHeader, Slot},
@@ -39,7 +40,7 @@ pub(crate) struct Ledger {
     defences: Defences,
     slots: BTreeMap<Slot, Record>,
     ids: BTreeSet<MessageId>,
-    expiry: BTreeSet<(Timestamp, Slot)>,
+    expiry: Agenda<Timestamp, Slot>,
     authors: BTreeMap<NodeId, Author>,
     introduced: BTreeMap<Option<NodeId>, usize>,
     brought: BTreeMap<Option<NodeId>, usize>,
@@ -85,7 +86,7 @@ impl Ledger {
             defences,
             slots: BTreeMap::new(),
             ids: BTreeSet::new(),
-            expiry: BTreeSet::new(),
+            expiry: Agenda::new(),
             authors: BTreeMap::new(),
             introduced: BTreeMap::new(),
             brought: BTreeMap::new(),

@@ -10,6 +10,7 @@
 //! A panic here is a bug of ours. No bytes of a peer may cause one.
 
 mod acceptance;
+mod agenda;
 mod bounded;
 mod core;
 mod defences;
@@ -23,6 +24,7 @@ mod links;
 mod machine;
 mod message;
 pub mod network;
+mod peer_map;
 mod peers;
 mod quota;
 pub mod snapshot;

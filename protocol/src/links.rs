@@ -17,6 +17,7 @@ use crate::{
     input::{Address, Candidate, Connection, Direction},
     machine::{Cx, Machine, Signal},
     network::Grouping,
+    peer_map::PeerMap,
     time::Time,
     wire::{Frame, Hello, VERSION},
 };
@@ -110,7 +111,7 @@ pub(crate) struct Links {
     config: Config,
     candidates: BTreeMap<NodeId, Prospect>,
     dialing: BTreeMap<NodeId, Time>,
-    links: BTreeMap<NodeId, Link>,
+    links: PeerMap<Link>,
     /// Computed after each change, because the core asks after every input.
     wake: Option<Time>,
 }
@@ -171,7 +172,7 @@ impl Links {
             config,
             candidates: BTreeMap::new(),
             dialing: BTreeMap::new(),
-            links: BTreeMap::new(),
+            links: PeerMap::new(),
             wake: None,
         }
     }
@@ -337,7 +338,7 @@ impl Links {
     fn next_wake(&self) -> Option<Time> {
         let waiting = self.wants_more().then(|| {
             let idle = self.candidates.iter().filter(|(peer, _)| {
-                let chosen = self.links.get(*peer).is_some_and(|link| link.role == Role::Witness);
+                let chosen = self.links.get(peer).is_some_and(|link| link.role == Role::Witness);
                 !chosen && !self.dialing.contains_key(*peer)
             });
             idle.map(|(_, prospect)| prospect.next_try).min()

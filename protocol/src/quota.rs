@@ -22,7 +22,7 @@ use governor::{
     state::{InMemoryState, NotKeyed},
 };
 
-use crate::{lane::Lane, network::Defence, time::Time};
+use crate::{lane::Lane, network::Defence, peer_map::PeerMap, time::Time};
 
 /// Proofs a second that one peer may bring against authors of whom this node has never heard, and at once.
 /// Throwaway keys cost nothing; authors whom we hear are always worth a proof.
@@ -90,7 +90,7 @@ impl Rate {
 pub(crate) struct Quotas {
     clock: CoreClock,
     defence: Defence,
-    linked: BTreeMap<NodeId, Allowance>,
+    linked: PeerMap<Allowance>,
     /// Peers that left, with when their quotas are full again.
     absent: BTreeMap<NodeId, (Time, Allowance)>,
 }
@@ -111,7 +111,7 @@ struct LaneAllowance {
 impl Quotas {
     /// Quotas as the network's manifest says.
     pub(crate) const fn new(defence: Defence, clock: CoreClock) -> Self {
-        Self { clock, defence, linked: BTreeMap::new(), absent: BTreeMap::new() }
+        Self { clock, defence, linked: PeerMap::new(), absent: BTreeMap::new() }
     }
 
     /// A peer is linked.

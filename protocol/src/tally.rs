@@ -4,12 +4,13 @@
 //! Each supporter may hold a bounded number of open claims; beyond it, its own oldest support is dropped.
 //! What a claim means, and whether a supporter may vote at all, is the caller's business.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Open claims and who supports them. `C` names a claim, `S` a supporter, `G` its group.
 #[derive(Debug)]
 pub(crate) struct Tally<C, S, G> {
-    claims: BTreeMap<C, BTreeMap<S, Support<G>>>,
+    /// Each claim's supporters, by their ids. A few dozen at most: those who may vote.
+    claims: BTreeMap<C, Vec<Support<S, G>>>,
     /// What each supporter supports, oldest first.
     supporters: BTreeMap<S, BTreeMap<u64, C>>,
     supports_max: usize,
@@ -17,7 +18,8 @@ pub(crate) struct Tally<C, S, G> {
 }
 
 #[derive(Debug)]
-struct Support<G> {
+struct Support<S, G> {
+    supporter: S,
     group: G,
     order: u64,
 }
@@ -31,12 +33,13 @@ impl<C: Ord + Copy, S: Ord + Copy, G: Ord + Copy> Tally<C, S, G> {
     /// Records that `supporter`, of `group`, supports `claim`. Saying it twice changes nothing.
     pub(crate) fn support(&mut self, claim: C, supporter: S, group: G) {
         let supports = self.claims.entry(claim).or_default();
-        if supports.contains_key(&supporter) {
+        let Err(place) = supports.binary_search_by_key(&supporter, |support| support.supporter)
+        else {
             return;
-        }
+        };
         let order = self.next_order;
         self.next_order = self.next_order.saturating_add(1);
-        supports.insert(supporter, Support { group, order });
+        supports.insert(place, Support { supporter, group, order });
         let own = self.supporters.entry(supporter).or_default();
         own.insert(order, claim);
         if own.len() > self.supports_max
@@ -48,29 +51,30 @@ impl<C: Ord + Copy, S: Ord + Copy, G: Ord + Copy> Tally<C, S, G> {
 
     /// Supporters of a claim, one for each group; in the order of their ids.
     pub(crate) fn independent(&self, claim: &C) -> Vec<S> {
-        let mut groups = BTreeSet::new();
-        let supports = self.claims.get(claim).into_iter().flatten();
-        supports
-            .filter(|(_, support)| groups.insert(support.group))
-            .map(|(supporter, _)| *supporter)
-            .collect()
+        self.voters(claim).map(|support| support.supporter).collect()
     }
 
     /// How many independent supporters a claim has.
     pub(crate) fn count(&self, claim: &C) -> usize {
-        let Some(supports) = self.claims.get(claim) else {
-            return 0;
+        self.voters(claim).count()
+    }
+
+    /// The first supporter of each group.
+    fn voters(&self, claim: &C) -> impl Iterator<Item = &Support<S, G>> {
+        let supports = self.claims.get(claim).map_or(&[][..], Vec::as_slice);
+        let is_first = |(place, support): &(usize, &Support<S, G>)| {
+            supports.iter().take(*place).all(|earlier| earlier.group != support.group)
         };
-        supports.values().map(|support| support.group).collect::<BTreeSet<_>>().len()
+        supports.iter().enumerate().filter(is_first).map(|(_, support)| support)
     }
 
     /// The claim is decided or over.
     pub(crate) fn close(&mut self, claim: &C) {
-        for (supporter, support) in self.claims.remove(claim).into_iter().flatten() {
-            if let Some(own) = self.supporters.get_mut(&supporter) {
+        for support in self.claims.remove(claim).into_iter().flatten() {
+            if let Some(own) = self.supporters.get_mut(&support.supporter) {
                 own.remove(&support.order);
                 if own.is_empty() {
-                    self.supporters.remove(&supporter);
+                    self.supporters.remove(&support.supporter);
                 }
             }
         }
@@ -85,7 +89,7 @@ impl<C: Ord + Copy, S: Ord + Copy, G: Ord + Copy> Tally<C, S, G> {
 
     fn forget(&mut self, claim: &C, supporter: &S) {
         if let Some(supports) = self.claims.get_mut(claim) {
-            supports.remove(supporter);
+            supports.retain(|support| support.supporter != *supporter);
             if supports.is_empty() {
                 self.claims.remove(claim);
             }
@@ -157,7 +161,7 @@ mod tests {
                     1 => tally.withdraw(&supporter),
                     _ => tally.support(claim, supporter, group),
                 }
-                let by_claim: usize = tally.claims.values().map(BTreeMap::len).sum();
+                let by_claim: usize = tally.claims.values().map(Vec::len).sum();
                 prop_assert_eq!(by_claim, tally.len());
                 prop_assert!(tally.supporters.values().all(|own| !own.is_empty() && own.len() <= 4));
                 prop_assert!(tally.claims.values().all(|supports| !supports.is_empty()));

@@ -6,7 +6,7 @@
 //! bounded, so that a newcomer who lacks everything does not overrun the queues of those who serve it.
 
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use forsooth_crypto::NodeId;
 use rand_chacha::ChaCha8Rng;
@@ -14,8 +14,8 @@ use rand_core::Rng as _;
 
 use super::patience::Patience;
 use crate::{
-    bounded::FairMap, links::Role, message::MessageId, network::TopicId, snapshot::Bound,
-    time::Time,
+    agenda::Agenda, bounded::FairMap, links::Role, message::MessageId, network::TopicId,
+    snapshot::Bound, time::Time,
 };
 
 /// Patience with a voucher before the next is asked. A guess: longer than most round trips.
@@ -41,7 +41,7 @@ const ASKED_MAX: usize = 128;
 #[derive(Debug)]
 pub(super) struct Missing {
     messages: FairMap<MessageId, NodeId, Wanted>,
-    timers: BTreeSet<(Time, MessageId)>,
+    timers: Agenda<Time, MessageId>,
     /// How many messages each peer is asked for.
     asked: BTreeMap<NodeId, usize>,
     patience: Patience,
@@ -80,7 +80,7 @@ impl Default for Missing {
     fn default() -> Self {
         Self {
             messages: FairMap::new(MISSING_MAX),
-            timers: BTreeSet::new(),
+            timers: Agenda::new(),
             asked: BTreeMap::new(),
             patience: Patience::default(),
         }

@@ -16,6 +16,7 @@ mod tree;
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use forsooth_crypto::{NodeId, Verified};
 
 use crate::{
@@ -126,9 +127,17 @@ impl Gossip {
 
     /// Sends the vouches that the input at hand gave rise to.
     pub(crate) fn flush(&mut self, cx: &mut Cx<'_>) {
+        // Most peers are sent the same ids: one frame serves them all.
+        let mut last: Option<(Frame, Bytes)> = None;
         while let Some(((peer, topic), ids)) = self.outbox.pop_first() {
             for ids in ids.chunks(IDS_MAX) {
-                let frame = Frame::Vouch { topic, ids: ids.to_vec() }.encode();
+                let vouch = Frame::Vouch { topic, ids: ids.to_vec() };
+                let same = last.take().filter(|(frame, _)| *frame == vouch);
+                let (vouch, frame) = same.unwrap_or_else(|| {
+                    let encoded = vouch.encode();
+                    (vouch, encoded)
+                });
+                last = Some((vouch, frame.clone()));
                 cx.order(Effect::Send { to: peer, class: Class::Vouch, frame });
             }
         }

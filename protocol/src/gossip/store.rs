@@ -1,14 +1,12 @@
 //! Messages that a peer may still ask for, and ids that are not worth asking for.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use forsooth_crypto::NodeId;
 
 use crate::{
+    agenda::Agenda,
     bounded::FairMap,
     message::{MessageId, Publication},
     network::TopicId,
@@ -41,7 +39,7 @@ pub(super) struct Store {
     messages: FairMap<MessageId, Option<NodeId>, Stored>,
     refused: FairMap<MessageId, NodeId, ()>,
     /// Stored messages by the end of their grace.
-    expiry: BTreeSet<(Time, MessageId)>,
+    expiry: Agenda<Time, MessageId>,
 }
 
 #[derive(Debug)]
@@ -70,7 +68,7 @@ impl Default for Store {
         Self {
             messages: FairMap::new(STORE_BYTES_MAX),
             refused: FairMap::new(REFUSED_MAX),
-            expiry: BTreeSet::new(),
+            expiry: Agenda::new(),
         }
     }
 }

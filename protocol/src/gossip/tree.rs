@@ -1,11 +1,10 @@
 //! One tree for each topic: which neighbours get payloads at once, and which get ids.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
 
 use forsooth_crypto::NodeId;
 
-use crate::{network::TopicId, time::Time};
+use crate::{network::TopicId, peer_map::PeerMap, time::Time};
 
 /// A neighbour that still sends duplicates so long after it was told to be lazy is told again: our word and a
 /// graft of its own have crossed, and each side believes something else. Longer than most round trips.
@@ -15,12 +14,29 @@ const TELL_AGAIN: Duration = Duration::from_secs(1);
 /// everywhere; the first duplicate tells whether that was one link too many.
 #[derive(Debug, Default)]
 pub(super) struct Trees {
-    neighbours: BTreeMap<NodeId, BTreeMap<TopicId, Time>>,
+    neighbours: PeerMap<Lazy>,
+}
+
+/// The topics on which a neighbour is lazy, in order, with when it was last told: most networks have few.
+#[derive(Debug, Default)]
+struct Lazy(Vec<(TopicId, Time)>);
+
+impl Lazy {
+    fn on(&self, topic: TopicId) -> bool {
+        self.place(topic).is_ok()
+    }
+
+    /// Where a topic is, or where it would be.
+    fn place(&self, topic: TopicId) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&topic, |(topic, _)| *topic)
+    }
 }
 
 impl Trees {
     pub(super) fn join(&mut self, peer: NodeId) {
-        self.neighbours.entry(peer).or_default();
+        if !self.neighbours.contains_key(&peer) {
+            self.neighbours.insert(peer, Lazy::default());
+        }
     }
 
     pub(super) fn leave(&mut self, peer: &NodeId) {
@@ -33,27 +49,35 @@ impl Trees {
 
     /// Makes a neighbour eager.
     pub(super) fn graft(&mut self, peer: NodeId, topic: TopicId) {
-        if let Some(lazy) = self.neighbours.get_mut(&peer) {
-            lazy.remove(&topic);
+        if let Some(lazy) = self.neighbours.get_mut(&peer)
+            && let Ok(place) = lazy.place(topic)
+        {
+            lazy.0.remove(place);
         }
     }
 
     /// Makes a neighbour lazy because it sent a duplicate; whether it is to be told.
     pub(super) fn prune(&mut self, peer: NodeId, topic: TopicId, now: Time) -> bool {
         let Some(lazy) = self.neighbours.get_mut(&peer) else { return false };
-        if lazy.get(&topic).is_some_and(|told| now.since(*told) < TELL_AGAIN) {
-            return false;
+        match lazy.place(topic) {
+            Err(place) => lazy.0.insert(place, (topic, now)),
+            Ok(place) => {
+                let Some((_, told)) = lazy.0.get_mut(place) else { return false };
+                if now.since(*told) < TELL_AGAIN {
+                    return false;
+                }
+                *told = now;
+            }
         }
-        lazy.insert(topic, now);
         true
     }
 
     pub(super) fn eager(&self, peer: &NodeId, topic: TopicId) -> bool {
-        self.neighbours.get(peer).is_some_and(|lazy| !lazy.contains_key(&topic))
+        self.neighbours.get(peer).is_some_and(|lazy| !lazy.on(topic))
     }
 
     /// All neighbours, and whether each is eager on the topic.
     pub(super) fn neighbours(&self, topic: TopicId) -> impl Iterator<Item = (NodeId, bool)> {
-        self.neighbours.iter().map(move |(peer, lazy)| (*peer, !lazy.contains_key(&topic)))
+        self.neighbours.iter().map(move |(peer, lazy)| (*peer, !lazy.on(topic)))
     }
 }
