@@ -311,7 +311,9 @@ impl Core {
         let Some(blamed) = blamed.filter(|blamed| *blamed != self.me) else {
             return;
         };
-        if self.peers.banned(&blamed, self.wall()) && fault != Fault::Equivocation {
+        if !self.defences.has(Safeguard::Bans)
+            || (self.peers.banned(&blamed, self.wall()) && fault != Fault::Equivocation)
+        {
             return;
         }
         match self.peers.blame(blamed, fault, self.now, self.wall()) {
