@@ -1,17 +1,19 @@
 //! Who plays which part: puts a tap around each honest core and a strategy around each other, the same way
 //! in both engines.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use forsooth_crypto::NodeId;
 use forsooth_protocol::Participant;
 
 use crate::{
     clock::RunClock,
+    engine::timeline::places,
     gate::Gate,
-    plan::{Plan, Purpose},
+    plan::{Band, Plan, Purpose},
     record::{Recorder, Seat},
-    strategy::{Adversary, Intensity, Standing},
+    scenario::Gang,
+    strategy::{Adversary, Brain, Brief, Standing},
     tap::Tap,
 };
 
@@ -22,9 +24,16 @@ pub struct Cast {
     pub plan: Arc<Plan>,
     /// What is seen of it.
     pub recorder: Arc<Recorder>,
-    /// When the attack is on.
-    pub gate: Gate,
+    /// What the adversaries of each gang share.
+    gangs: Arc<[Lair]>,
     clock: RunClock,
+}
+
+/// What the adversaries of a gang share.
+struct Lair {
+    gate: Gate,
+    targets: Arc<[NodeId]>,
+    mind: Option<Arc<Mutex<Brain>>>,
 }
 
 impl Cast {
@@ -33,25 +42,67 @@ impl Cast {
     pub fn new(plan: &Plan, clock: RunClock) -> Self {
         let ids: Vec<NodeId> = (0..plan.nodes()).map(|node| plan.keypair(node).id()).collect();
         let recorder = Arc::new(Recorder::new(plan.roster(&ids), Arc::clone(&plan.network)));
-        Self { plan: Arc::new(plan.clone()), recorder, gate: Gate::default(), clock }
+        let gangs = plan.gangs.iter().map(|gang| Lair::new(plan, &gang.of, &ids)).collect();
+        Self { plan: Arc::new(plan.clone()), recorder, gangs, clock }
+    }
+
+    /// When a gang's attack is on.
+    #[must_use]
+    pub fn gate(&self, gang: usize) -> Option<&Gate> {
+        self.gangs.get(gang).map(|lair| &lair.gate)
     }
 
     /// A node of the run around its honest core.
     #[must_use]
     pub fn participant(&self, node: usize, core: Box<dyn Participant>) -> Box<dyn Participant> {
-        let (plan, recorder) = (&self.plan, Arc::clone(&self.recorder));
-        let Some(kind) = plan.kind(node) else {
-            let seat = Seat(u32::try_from(node).unwrap_or(u32::MAX));
-            return Box::new(Tap::new(core, seat, recorder, self.clock));
-        };
+        let gang = self.plan.gang(node);
+        let lair = gang.and_then(|(number, _)| self.gangs.get(number));
+        match (gang, lair) {
+            (Some((_, gang)), Some(lair)) => Box::new(self.adversary(node, gang, lair, core)),
+            (Some(_) | None, _) => {
+                let seat = Seat(u32::try_from(node).unwrap_or(u32::MAX));
+                Box::new(Tap::new(core, seat, Arc::clone(&self.recorder), self.clock))
+            }
+        }
+    }
+
+    fn adversary(
+        &self,
+        node: usize,
+        gang: &Band<Gang>,
+        lair: &Lair,
+        core: Box<dyn Participant>,
+    ) -> Adversary {
+        let plan = &self.plan;
         let standing = Standing {
             keypair: plan.keypair(node),
             network: Arc::clone(&plan.network),
             topic: plan.topic,
             rng: plan.stream(Purpose::Strategy, node),
-            gate: self.gate.clone(),
-            recorder,
+            gate: lair.gate.clone(),
+            onset: gang.of.kind.onset,
+            targets: Arc::clone(&lair.targets),
+            recorder: Arc::clone(&self.recorder),
         };
-        Box::new(Adversary::new(core, (kind.build)(Intensity::USUAL), standing))
+        let brief = Brief {
+            intensity: gang.of.intensity,
+            targets: Arc::clone(&lair.targets),
+            brain: lair.mind.clone(),
+            seat: node - gang.places.start,
+        };
+        Adversary::new(core, (gang.of.kind.build)(&brief), standing)
+    }
+}
+
+impl Lair {
+    fn new(plan: &Plan, gang: &Gang, ids: &[NodeId]) -> Self {
+        let mut rng = plan.stream(Purpose::Faults, usize::MAX >> 32);
+        let targets =
+            gang.targets.as_ref().map_or_else(Vec::new, |who| places(who, plan, &mut rng));
+        Self {
+            gate: Gate::default(),
+            targets: targets.into_iter().filter_map(|place| ids.get(place)).copied().collect(),
+            mind: gang.collude.then(Arc::default),
+        }
     }
 }

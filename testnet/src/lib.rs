@@ -1,11 +1,13 @@
 //! Attack a Forsooth network and see whether the truth gets through.
 //!
-//! Two engines run the same participants. [`up`] starts real nodes on loopback through the node library,
-//! [`sim`] runs the same cores in a [`World`](world::World) of virtual time, from a seed. In both, an
+//! A [`Scenario`](scenario::Scenario) says who takes part, what happens to them and what must hold. Two
+//! [engines](engine) run it: the simulator runs cores in a [`World`](world::World) of virtual time, from a
+//! seed; the other starts real nodes on loopback through the node library. In both, an
 //! [`Adversary`](strategy::Adversary) is a [`Strategy`](strategy::Strategy) around an honest core, and a
-//! [`Tap`](tap::Tap) around each honest core reports to one [`Recorder`](record::Recorder) what came, what
-//! left and what was believed. What the recorder found becomes a [`Report`](report::Report) with a
-//! [verdict]: pass, fail, or inconclusive when the attack never happened.
+//! [`Tap`](tap::Tap) around each honest core tells one [`Recorder`](record::Recorder) what came, what left
+//! and what was believed. What the recorder found becomes an [`Outcome`](engine::Outcome) with a [verdict]:
+//! pass, fail, or inconclusive when the attack never happened. [`output`] writes it for people and programs,
+//! [`replay`] tells what one node or one message of it lived through.
 //!
 //! All malicious behaviour of the workspace lives here. This crate deliberately knows no protocol rule: it
 //! checks what the core promises with its own eyes, signatures included.
@@ -13,13 +15,15 @@
 pub mod cast;
 pub mod cli;
 pub mod clock;
+pub mod engine;
 pub mod gate;
+pub mod output;
 pub mod plan;
 pub mod record;
+pub mod replay;
 pub mod report;
-pub mod sim;
+pub mod scenario;
 pub mod strategy;
 pub mod tap;
-pub mod up;
 pub mod verdict;
 pub mod world;

@@ -3,11 +3,11 @@
 //! Everything random comes from the run's seed, in a stream of its own for each purpose, so that drawing
 //! more for one leaves the others as they were.
 
-use std::{fmt, str::FromStr, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fmt, ops::Range, str::FromStr, sync::Arc};
 
 use forsooth_crypto::{Keypair, NodeId};
 use forsooth_protocol::{
-    Network, TopicId,
+    Defences, Network, TopicId,
     network::{self, Defence, Policy, Topic},
 };
 use rand::{Rng as _, SeedableRng as _};
@@ -15,13 +15,16 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::{
     record::Roster,
+    scenario::{Gang, Group, Scenario},
     strategy::{self, Kind},
 };
 
-/// The one topic of these networks.
-pub const TOPIC: &str = "news";
+/// The name of the honest nodes where there is only one group.
+pub const HONEST: &str = "honest";
 /// Witnesses that a node keeps where there are enough peers.
-const WITNESSES: usize = 8;
+const WITNESSES: usize = 24;
+/// Links that a node chooses at least.
+const LINKS_MIN: usize = 8;
 /// The most honest nodes and adversaries that a run may have: the ids of ports and addresses end there.
 pub const NODES_MAX: usize = 60_000;
 
@@ -40,6 +43,8 @@ pub enum Purpose {
     Load,
     /// The adversaries' own randomness.
     Strategy,
+    /// Whom faults befall.
+    Faults,
 }
 
 /// A run's stream of randomness for a purpose of one node.
@@ -89,8 +94,23 @@ pub struct Plan {
     pub adversaries: Vec<&'static Kind>,
     /// What all agree on.
     pub network: Arc<Network>,
-    /// The topic that honest nodes publish on.
+    /// The topic that is attacked: the first that honest nodes publish on.
     pub topic: TopicId,
+    /// Honest nodes that are alike.
+    pub groups: Vec<Band<Group>>,
+    /// Adversaries that do the same together.
+    pub gangs: Vec<Band<Gang>>,
+    /// Which safeguards the honest nodes have.
+    pub defences: Defences,
+}
+
+/// Nodes in a row that have something in common.
+#[derive(Clone, Debug)]
+pub struct Band<T> {
+    /// Their places among all nodes.
+    pub places: Range<usize>,
+    /// What it is.
+    pub of: T,
 }
 
 /// What is asked of a network.
@@ -117,7 +137,7 @@ pub enum Impossible {
 }
 
 impl Plan {
-    /// Plans a run.
+    /// Plans a run of one group and adversaries of the usual intensity.
     ///
     /// # Errors
     /// Says why there can be no such run.
@@ -127,21 +147,47 @@ impl Plan {
         adversaries: &[Adversaries],
         load: Load,
     ) -> Result<Self, Impossible> {
-        let each =
-            |group: &Adversaries| std::iter::repeat_n(group.kind, group.count.min(NODES_MAX + 1));
-        let adversaries: Vec<_> = adversaries.iter().flat_map(each).take(NODES_MAX + 1).collect();
-        let nodes = honest.saturating_add(adversaries.len());
+        let group = Group {
+            rate: load.rate,
+            payload_bytes: load.payload_bytes,
+            ..Group::of(HONEST, honest)
+        };
+        let gang = |each: &Adversaries| Gang::of(each.kind, each.count.min(NODES_MAX + 1));
+        let adversaries = adversaries.iter().map(gang).collect();
+        Self::of(&Scenario { seed, adversaries, ..Scenario::of("plan", vec![group]) })
+    }
+
+    /// Plans a scenario's run.
+    ///
+    /// # Errors
+    /// Says why there can be no such run.
+    pub fn of(scenario: &Scenario) -> Result<Self, Impossible> {
+        let honest = scenario.honest();
+        let nodes = honest.saturating_add(scenario.hostile());
         if honest < 2 {
             return Err(Impossible::TooFew(honest));
         }
         if nodes > NODES_MAX {
             return Err(Impossible::TooMany(nodes));
         }
-        let topic = topic(policy(honest, adversaries.len()), load);
-        let kind = network::Kind::Local;
-        let network = Network::new("testnet", kind, vec![topic], Defence::recommended(kind))?;
-        let (topic, _) = network.topics().next().expect("the network was made with one topic");
-        Ok(Self { seed, honest, adversaries, network: Arc::new(network), topic })
+        let network = network(scenario)?;
+        let attacked = scenario.groups.iter().find_map(|group| group.topics.first());
+        let topic = attacked
+            .and_then(|name| network.topic_id(name))
+            .expect("the network was made with the topics of all groups");
+        let gangs = bands(honest, &scenario.adversaries, |gang| gang.nodes);
+        let kinds =
+            gangs.iter().flat_map(|gang| std::iter::repeat_n(gang.of.kind, gang.places.len()));
+        Ok(Self {
+            seed: scenario.seed,
+            honest,
+            adversaries: kinds.collect(),
+            network: Arc::new(network),
+            topic,
+            groups: bands(0, &scenario.groups, |group| group.nodes),
+            gangs,
+            defences: Defences::ALL,
+        })
     }
 
     /// Honest nodes and adversaries.
@@ -154,6 +200,18 @@ impl Plan {
     #[must_use]
     pub fn kind(&self, node: usize) -> Option<&'static Kind> {
         self.adversaries.get(node.checked_sub(self.honest)?).copied()
+    }
+
+    /// The gang that an adversary belongs to, and its number; `None` for an honest node.
+    #[must_use]
+    pub fn gang(&self, node: usize) -> Option<(usize, &Band<Gang>)> {
+        self.gangs.iter().enumerate().find(|(_, gang)| gang.places.contains(&node))
+    }
+
+    /// The group that an honest node belongs to, and its number; `None` for an adversary.
+    #[must_use]
+    pub fn group(&self, node: usize) -> Option<(usize, &Band<Group>)> {
+        self.groups.iter().enumerate().find(|(_, group)| group.places.contains(&node))
     }
 
     /// A node's key.
@@ -184,10 +242,13 @@ impl Plan {
         )
     }
 
-    /// Links that a node chooses: the witnesses that the policy asks for, and a few to spare.
+    /// Links that a node chooses: what its group says, or the witnesses that the policy asks for; a few where it
+    /// asks for none.
     #[must_use]
-    pub fn outbound_target(&self) -> usize {
-        usize::from(self.network.witnesses_max()).max(WITNESSES).min(self.nodes() - 1)
+    pub fn outbound_target(&self, node: usize) -> usize {
+        let witnesses = usize::from(self.network.witnesses_max());
+        let wanted = self.group(node).and_then(|(_, group)| group.of.outbound);
+        wanted.unwrap_or(LINKS_MIN).max(witnesses).min(self.nodes() - 1)
     }
 
     fn seed32(&self, purpose: Purpose, node: usize) -> [u8; 32] {
@@ -197,9 +258,48 @@ impl Plan {
     }
 }
 
-/// The rule for k and n: eight witnesses, or all others if there are fewer; a majority of them must vouch,
-/// or all other honest nodes if those are fewer. So the default of 12 honest nodes and 3 adversaries gives
-/// 5 of 8. Adversaries that are caught are replaced by honest witnesses, and those that are not caught vouch.
+/// Gives each of these so many places in a row, from the first.
+fn bands<T: Clone>(first: usize, of: &[T], nodes: impl Fn(&T) -> usize) -> Vec<Band<T>> {
+    let mut first = first;
+    let band = |of: &T| {
+        let places = first..first + nodes(of);
+        first = places.end;
+        Band { places, of: of.clone() }
+    };
+    of.iter().map(band).collect()
+}
+
+/// The network of a scenario: each topic that a group publishes on, with one policy.
+fn network(scenario: &Scenario) -> Result<Network, network::Error> {
+    let rules = &scenario.network;
+    let policy = rules.policy.unwrap_or_else(|| policy(scenario.honest(), scenario.hostile()));
+    let names: BTreeSet<&String> = scenario.groups.iter().flat_map(|group| &group.topics).collect();
+    let topics = names.into_iter().map(|name| topic(name, policy, scenario)).collect();
+    let mut defence = Defence::recommended(rules.kind);
+    let quota = rules.quota;
+    let said = |said: Option<u32>, usual: u32| said.unwrap_or(usual);
+    defence = Defence {
+        clock_skew_max: defence.clock_skew_max,
+        grouping: rules.grouping.unwrap_or(defence.grouping),
+        control_frames_per_second: said(
+            quota.control_frames_per_second,
+            defence.control_frames_per_second,
+        ),
+        control_bytes_per_second: said(
+            quota.control_bytes_per_second,
+            defence.control_bytes_per_second,
+        ),
+        data_frames_per_second: said(quota.data_frames_per_second, defence.data_frames_per_second),
+        data_bytes_per_second: said(quota.data_bytes_per_second, defence.data_bytes_per_second),
+        burst_seconds: said(quota.burst_seconds, defence.burst_seconds),
+    };
+    Network::new("testnet", rules.kind, topics, defence)
+}
+
+/// The rule for k and n: as many witnesses as a node chooses by default, or all others if there are fewer; a
+/// majority of them must vouch, or all other honest nodes if those are fewer. So the default of 12 honest nodes
+/// and 3 adversaries gives 8 of 14. With 5 of 8, a fifth of silent nodes leaves one node in twenty with four
+/// silent witnesses, which accepts nothing; with 13 of 24 it is one in a thousand. Adversaries that are caught are replaced by honest witnesses, and those that are not caught vouch.
 fn policy(honest: usize, adversaries: usize) -> Policy {
     let n = WITNESSES.min(honest + adversaries - 1);
     let k = (n / 2 + 1).min(honest - 1);
@@ -209,16 +309,20 @@ fn policy(honest: usize, adversaries: usize) -> Policy {
     }
 }
 
-/// A topic whose rate for one author is twice what is asked of it.
-fn topic(policy: Policy, load: Load) -> Topic {
+/// A topic whose rate for one author is twice what is asked of it, unless the scenario says another.
+fn topic(name: &str, policy: Policy, scenario: &Scenario) -> Topic {
+    let rules = &scenario.network;
+    let rate = scenario.groups.iter().map(|group| group.rate).fold(0.0, f64::max);
+    let payload = scenario.groups.iter().map(|group| group.payload_bytes).max().unwrap_or(0);
     #[expect(clippy::cast_possible_truncation, reason = "`as` saturates, and rates are checked")]
-    let rate_per_minute = (load.rate * 120.0).ceil().max(60.0) as u32;
+    let twice = (rate * 120.0).ceil().max(60.0) as u32;
+    let rate_per_minute = rules.rate_per_minute.unwrap_or(twice);
     Topic {
         rate_per_minute,
-        burst: (rate_per_minute / 30).max(10),
-        payload_bytes_max: load.payload_bytes.max(1024),
-        lifetime_max: Duration::from_secs(120),
-        ..Topic::new(TOPIC, policy)
+        burst: rules.burst.unwrap_or((rate_per_minute / 30).max(10)),
+        payload_bytes_max: payload.max(1024),
+        lifetime_max: rules.lifetime,
+        ..Topic::new(name, policy)
     }
 }
 
@@ -230,10 +334,10 @@ mod tests {
 
     #[test]
     fn the_threshold_is_a_majority_that_honest_nodes_can_reach() {
-        assert_eq!(policy(12, 3), Policy::Vouched { k: 5, n: 8 });
-        assert_eq!(policy(30, 8), Policy::Vouched { k: 5, n: 8 });
+        assert_eq!(policy(12, 3), Policy::Vouched { k: 8, n: 14 });
+        assert_eq!(policy(30, 8), Policy::Vouched { k: 13, n: 24 });
         assert_eq!(policy(6, 1), Policy::Vouched { k: 4, n: 6 });
-        assert_eq!(policy(3, 9), Policy::Vouched { k: 2, n: 8 });
+        assert_eq!(policy(3, 9), Policy::Vouched { k: 2, n: 11 });
         assert_eq!(policy(2, 0), Policy::Vouched { k: 1, n: 1 });
     }
 

@@ -1,12 +1,20 @@
 //! What is printed at the end of a run: a page for people and an object for programs.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+mod canvas;
+pub(crate) mod html;
+mod palette;
+mod plots;
+mod tree;
+mod words;
+
+use std::{collections::BTreeMap, fmt, path::Path, time::Duration};
 
 use serde::Serialize;
 
 use crate::{
+    output,
     record::Findings,
-    verdict::{self, Check, Verdict, plural},
+    verdict::{Check, Judgement, Verdict, plural},
 };
 
 /// The outcome of a run in either engine. Field names are what scripts rely on.
@@ -76,13 +84,12 @@ pub struct LatencyMs {
 impl Report {
     /// Judges what was found.
     #[must_use]
-    pub fn new(findings: &Findings, seed: u64, repeat: String) -> Self {
-        let checks = verdict::checks(findings);
-        let doubts = verdict::doubts(findings);
+    pub fn new(findings: &Findings, judged: Judgement, seed: u64, repeat: String) -> Self {
+        let Judgement { verdict, checks, doubts, asserts: _ } = judged;
         let ms = |duration: Duration| duration.as_secs_f64() * 1000.0;
         let latency = findings.latency;
         Self {
-            verdict: verdict::verdict(&checks, &doubts),
+            verdict,
             checks,
             doubts,
             violations: findings.violations.clone(),
@@ -166,6 +173,15 @@ impl fmt::Display for Report {
         };
         writeln!(f, "{sentence}\nrepeat it with: {}", self.repeat)
     }
+}
+
+/// Makes `report.html` of the run in a folder again, from its `run.json`.
+///
+/// # Errors
+/// When there is no run in it, or the page cannot be written.
+pub fn command(dir: &Path) -> anyhow::Result<()> {
+    let run = output::read(dir)?;
+    output::put(dir, output::REPORT, &html::render(&run))
 }
 
 /// `forge 3, spam 12`; `None` if there is nothing.

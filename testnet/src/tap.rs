@@ -46,7 +46,8 @@ impl Tap {
     fn look_at_input(&mut self, now: Time, input: &Input) {
         self.wall.observe(now, input);
         if let Input::Received { from, lane, frame } = input {
-            self.recorder.received(from, *lane, frame);
+            let at = self.clock.read(now);
+            self.recorder.received(self.seat, from, *lane, frame, at);
         } else if let Input::Publish { request, .. } = input {
             if self.requests.len() >= REQUESTS_MAX {
                 self.requests.pop_first();
@@ -65,13 +66,13 @@ impl Tap {
             Effect::Published { request, outcome } => {
                 let asked = self.requests.remove(request).unwrap_or(at);
                 if let Ok(receipt) = outcome {
-                    self.recorder.published(receipt.id, asked);
+                    self.recorder.published(self.seat, receipt.id, asked);
                 }
             }
             Effect::Event(event) => self.recorder.event(self.seat, event, at),
+            Effect::Verify { .. } => self.recorder.checks_a_signature(),
             Effect::Dial { .. }
             | Effect::Disconnect { .. }
-            | Effect::Verify { .. }
             | Effect::Validate { .. }
             | Effect::Store(_) => {}
         }

@@ -1,11 +1,15 @@
 //! What a run proves: that the network held, that it did not, or nothing.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::{record::Findings, strategy::EQUIVOCATE};
+use crate::{
+    record::Findings,
+    scenario::{Assertion, Baseline, Scenario, Seen},
+    strategy::EQUIVOCATE,
+};
 
 /// The outcome of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// The attack happened and everything held.
@@ -17,6 +21,19 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::Pass, Self::Fail, Self::Inconclusive];
+
+    /// `pass`, `fail` or `inconclusive`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
+
     /// The exit code of the command.
     #[must_use]
     pub const fn exit_code(self) -> u8 {
@@ -39,7 +56,124 @@ pub struct Check {
     pub seen: String,
 }
 
-/// All that must hold in a run, in the order in which a reader wants to know it.
+/// An assertion of a scenario and what was measured.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Asserted {
+    /// What is measured.
+    pub metric: &'static str,
+    /// The least that it may be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min: Option<f64>,
+    /// The most that it may be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<f64>,
+    /// What it was; `None` if there was nothing to measure.
+    pub seen: Option<f64>,
+    /// What it was in the run without the attack, where the measure is of one run alone and there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<f64>,
+    /// Whether it kept the bar. A measure with nothing to measure has not, but raises a doubt only.
+    pub held: bool,
+}
+
+/// What a run comes to.
+#[derive(Clone, Debug)]
+pub struct Judgement {
+    /// The outcome.
+    pub verdict: Verdict,
+    /// All that had to hold.
+    pub checks: Vec<Check>,
+    /// Why the run proves nothing, where it does not.
+    pub doubts: Vec<String>,
+    /// The scenario's own assertions.
+    pub asserts: Vec<Asserted>,
+}
+
+/// Judges a scenario's run: what must always hold, what the scenario asserts, and whether what it set out to
+/// do has happened.
+///
+/// Full delivery, full coverage of proofs and the absence of false bans are demanded of every run, unless the
+/// scenario sets a bar of its own for that very measure.
+#[must_use]
+pub fn judge(scenario: &Scenario, seen: &Seen<'_>) -> Judgement {
+    let asserts: Vec<Asserted> =
+        scenario.asserts.iter().map(|bar| Asserted::new(bar, seen)).collect();
+    let has_own_bar = |metric| asserts.iter().any(|it| it.metric == metric);
+    let standing = checks(seen.run).into_iter().filter(|check| match check.name {
+        DELIVERY => !has_own_bar("delivery_ratio"),
+        EQUIVOCATION => !has_own_bar("proof_coverage"),
+        BANS => !has_own_bar("false_bans"),
+        _ => true,
+    });
+    let own = asserts.iter().filter(|it| it.seen.is_some()).map(Asserted::check);
+    let checks: Vec<Check> = standing.chain(own).collect();
+    let mut doubts = doubts(seen.run);
+    doubts.extend(missing_faults(scenario, seen.run));
+    let empty = asserts.iter().filter(|it| it.seen.is_none());
+    doubts.extend(empty.map(|it| format!("there was nothing to measure {} of", it.metric)));
+    Judgement { verdict: verdict(&checks, &doubts), checks, doubts, asserts }
+}
+
+/// A doubt, if fewer faults befell the network than the scenario has.
+fn missing_faults(scenario: &Scenario, run: &Findings) -> Option<String> {
+    let planned = scenario.faults.len() as u64;
+    (run.faults_applied < planned)
+        .then(|| format!("{} of {planned} faults happened", run.faults_applied))
+}
+
+impl Asserted {
+    fn new(bar: &Assertion, seen: &Seen<'_>) -> Self {
+        let Assertion { metric, min, max } = *bar;
+        let measured = metric.measure(seen);
+        let held = measured.is_some_and(|measured| {
+            min.is_none_or(|min| measured >= min) && max.is_none_or(|max| measured <= max)
+        });
+        let alone = |run| metric.measure(&Seen { run, baseline: None });
+        let baseline = match metric.baseline {
+            Baseline::Needed => None,
+            Baseline::Unneeded => seen.baseline.and_then(alone),
+        };
+        Self { metric: metric.name, min, max, seen: measured, baseline, held }
+    }
+
+    /// `at least 0.99`, `at most 2`, `from 1 to 2`.
+    #[must_use]
+    pub fn bar(&self) -> String {
+        match (self.min, self.max) {
+            (Some(min), Some(max)) => format!("from {min} to {max}"),
+            (Some(min), None) => format!("at least {min}"),
+            (None, Some(max)) => format!("at most {max}"),
+            (None, None) => "anything".to_owned(),
+        }
+    }
+
+    fn check(&self) -> Check {
+        let seen = self.seen.map_or_else(|| "nothing".to_owned(), number);
+        let seen = format!("expected {}, seen {seen}", self.bar());
+        Check { name: self.metric, held: self.held, seen }
+    }
+}
+
+/// A number with as many digits as a reader wants.
+#[must_use]
+pub fn number(number: f64) -> String {
+    if number.fract() == 0.0 && number.abs() < 1e15 {
+        format!("{number:.0}")
+    } else if number.abs() >= 100.0 {
+        format!("{number:.1}")
+    } else {
+        format!("{number:.4}")
+    }
+}
+
+/// The name of the check that everything was delivered.
+const DELIVERY: &str = "delivery";
+/// The name of the check that every equivocator is exposed.
+const EQUIVOCATION: &str = "equivocation";
+/// The name of the check that no honest node is banned.
+const BANS: &str = "bans";
+
+/// What must hold in any run, in the order in which a reader wants to know it.
 #[must_use]
 pub fn checks(findings: &Findings) -> Vec<Check> {
     vec![
@@ -93,9 +227,14 @@ fn delivery(f: &Findings) -> Check {
     } else {
         "messages of honest authors are missing at honest nodes"
     };
-    let seen =
+    let mut seen =
         format!("{what}: {} messages, {} of {} acceptances", f.published, f.accepted, f.wanted);
-    Check { name: "delivery", held, seen }
+    if f.orphaned > 0 {
+        let lost =
+            format!("; {} more went down with their authors, who alone had them", f.orphaned);
+        seen.push_str(&lost);
+    }
+    Check { name: DELIVERY, held, seen }
 }
 
 fn forgeries(f: &Findings) -> Check {
@@ -114,7 +253,7 @@ fn equivocation(f: &Findings) -> Check {
             plural(f.equivocations, "slot"),
         )
     };
-    Check { name: "equivocation", held: held >= wanted && f.false_proofs == 0, seen }
+    Check { name: EQUIVOCATION, held: held >= wanted && f.false_proofs == 0, seen }
 }
 
 fn bans(f: &Findings) -> Check {
@@ -122,7 +261,7 @@ fn bans(f: &Findings) -> Check {
         "{} honest nodes were banned by honest nodes, {} bans in all",
         f.false_bans, f.bans
     );
-    Check { name: "bans", held: f.false_bans == 0, seen }
+    Check { name: BANS, held: f.false_bans == 0, seen }
 }
 
 fn safety(f: &Findings) -> Check {

@@ -3,22 +3,44 @@
 use std::time::Duration;
 
 use forsooth_testnet::{
-    plan::{Load, Plan},
-    up::{self, Options},
+    engine::{self, Engine, Options, Outcome},
+    scenario::{Fault, FaultKind, Gang, Group, Phases, Scenario, Who},
+    strategy,
     verdict::Verdict,
 };
 
+/// A few nodes that publish for some seconds.
+fn scenario(name: &str, duration: Duration) -> Scenario {
+    let group = Group { rate: 3.0, ..Group::of("honest", 6) };
+    let run =
+        Phases { warm_up: Duration::from_secs(60), duration, cool_down: Duration::from_secs(30) };
+    Scenario { seed: 11, run, ..Scenario::of(name, vec![group]) }
+}
+
+async fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
+    engine::run(scenario, Options::of(Engine::Local), String::new()).await
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn real_nodes_withstand_a_forger() {
-    let load = Load { rate: 3.0, payload_bytes: 256 };
-    let plan = Plan::new(11, 6, &["forge=1".parse().unwrap()], load).unwrap();
-    let options = Options {
-        duration: Duration::from_secs(4),
-        rate: load.rate,
-        payload_bytes: load.payload_bytes,
-    };
-    let report = up::run(&plan, options, String::new()).await.unwrap();
-    assert_eq!(report.verdict, Verdict::Pass, "{report}");
-    assert!(report.published > 20, "{report}");
-    assert!(report.faults.contains_key("forged"), "{report}");
+    let mut attacked = scenario("forge", Duration::from_secs(4));
+    attacked.adversaries = vec![Gang::of(strategy::find("forge").unwrap(), 1)];
+    let outcome = run(&attacked).await.unwrap();
+    assert_eq!(outcome.verdict(), Verdict::Pass, "{outcome}");
+    assert!(outcome.report.published > 20, "{outcome}");
+    assert!(outcome.report.faults.contains_key("forged"), "{outcome}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_node_comes_back_in_a_new_life_and_nobody_is_blamed() {
+    let mut killed = scenario("restart", Duration::from_secs(6));
+    killed.faults = vec![Fault {
+        kind: FaultKind::Restart,
+        at: Duration::from_secs(2),
+        lasts: Some(Duration::from_secs(1)),
+        who: Who::Nodes(vec![0]),
+    }];
+    let outcome = run(&killed).await.unwrap();
+    assert_eq!(outcome.verdict(), Verdict::Pass, "{outcome}");
+    assert_eq!((outcome.findings.faults_applied, outcome.report.bans), (1, 0), "{outcome}");
 }

@@ -1,38 +1,45 @@
 //! The command line: arguments in, verdict out.
 //!
 //! Exit codes: 0 pass, 1 fail, 2 inconclusive (the attack never happened, or nothing could be started),
-//! 3 bad arguments.
+//! 3 bad arguments or a bad file.
 
 mod args;
+mod compare;
+mod list;
+mod shorthand;
+mod sweep;
 mod values;
 
 use std::{
     ffi::OsString,
+    fmt,
     io::{self, Write as _},
     process::ExitCode,
 };
 
 use anyhow::Context as _;
 use clap::Parser as _;
+use forsooth_protocol::{Defences, Safeguard};
 use serde::Serialize;
 
-use self::args::{Cli, Command, SimArgs, UpArgs};
+use self::args::{CheckArgs, Cli, Command, FileArgs, OutputArgs, RunArgs, SimArgs, UpArgs};
 use crate::{
-    plan::{Adversaries, Impossible, Load, Plan},
-    sim,
-    strategy::KINDS,
-    up,
-    verdict::Verdict,
+    engine::{self, Engine, Options, Unfit, View},
+    output::{self, Run},
+    plan::Impossible,
+    replay, report,
+    scenario::{self, Scenario},
+    verdict::{Verdict, plural},
 };
 
-/// The exit code for arguments that make no sense.
+/// The exit code for arguments or files that make no sense.
 const BAD_ARGUMENTS: u8 = 3;
 
 /// Why there is no verdict.
 #[derive(Debug)]
 enum Failure {
-    /// The arguments do not fit together.
-    Impossible(Impossible),
+    /// The arguments or the file make no sense; says why.
+    Senseless(String),
     /// Something could not be started or printed.
     Broken(anyhow::Error),
 }
@@ -63,14 +70,24 @@ pub fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitC
     // A second call in one process, as in tests, keeps the first subscriber.
     drop(tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).try_init());
     let outcome = match cli.command {
-        Command::Up(args) => run_up(&args),
-        Command::Sim(args) => run_sim(&args),
-        Command::List => list().map(|()| Verdict::Pass),
+        Command::Up(args) => up(&args),
+        Command::Sim(args) => sim(&args),
+        Command::Run(args) => run_file(&args),
+        Command::Check(args) => check(&args),
+        Command::List(args) => list::list(args.json).map(|()| Verdict::Pass),
+        Command::Sweep(args) => sweep::sweep(&args),
+        Command::Compare(args) => compare::compare(&args),
+        Command::Replay(args) => {
+            replay::command(&args).map(|()| Verdict::Pass).map_err(Failure::Broken)
+        }
+        Command::Report(args) => {
+            report::command(&args.dir).map(|()| Verdict::Pass).map_err(Failure::Broken)
+        }
     };
     match outcome {
         Ok(verdict) => ExitCode::from(verdict.exit_code()),
-        Err(Failure::Impossible(error)) => {
-            complain(&format!("error: {error}"));
+        Err(Failure::Senseless(text)) => {
+            complain(&format!("error: {text}"));
             ExitCode::from(BAD_ARGUMENTS)
         }
         Err(Failure::Broken(error)) => {
@@ -80,49 +97,106 @@ pub fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitC
     }
 }
 
-fn run_up(args: &UpArgs) -> Result<Verdict, Failure> {
-    let load = Load { rate: args.rate, payload_bytes: args.payload };
-    let plan = Plan::new(args.seed, args.honest, &args.adversaries(), load)?;
-    let options =
-        up::Options { duration: args.duration, rate: args.rate, payload_bytes: args.payload };
+fn up(args: &UpArgs) -> Result<Verdict, Failure> {
+    let scenario = args.scenario();
+    engine::check(&scenario, Engine::Local)?;
+    if args.print {
+        return print_scenario(&scenario);
+    }
+    let options = Options { view: View::Shown, ..Options::of(Engine::Local) };
+    execute(&scenario, options, args.repeat(), &args.output)
+}
+
+fn sim(args: &SimArgs) -> Result<Verdict, Failure> {
+    let scenario = args.scenario()?;
+    engine::check(&scenario, Engine::Sim)?;
+    if args.print {
+        return print_scenario(&scenario);
+    }
+    execute(&scenario, Options::of(Engine::Sim), args.repeat(), &args.output)
+}
+
+fn run_file(args: &RunArgs) -> Result<Verdict, Failure> {
+    let scenario = load(&args.scenario, args.seed)?;
+    engine::check(&scenario, args.engine)?;
+    if args.engine == Engine::Local && !args.without.is_empty() {
+        let text = "real nodes always have all their defences; use --engine sim";
+        return Err(Failure::Senseless(text.to_owned()));
+    }
+    let defences = args.without.iter().copied().fold(Defences::ALL, Defences::without);
+    let options = Options { engine: args.engine, defences, view: View::Shown };
+    execute(&scenario, options, args.repeat(scenario.seed), &args.output)
+}
+
+/// Runs a scenario, writes and prints what came out.
+fn execute(
+    scenario: &Scenario,
+    options: Options,
+    repeat: String,
+    to: &OutputArgs,
+) -> Result<Verdict, Failure> {
     let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
-    let report = runtime.block_on(up::run(&plan, options, args.repeat()))?;
-    show(args.json, &report)?;
-    Ok(report.verdict)
+    let outcome = runtime.block_on(engine::run(scenario, options, repeat))?;
+    if let Some(dir) = &to.out {
+        output::write(dir, &Run::of(scenario, options.defences, &outcome))?;
+    }
+    show(to.json, &outcome)?;
+    Ok(outcome.verdict())
 }
 
-fn run_sim(args: &SimArgs) -> Result<Verdict, Failure> {
-    let count = |group: &Adversaries| group.count;
-    let hostile = args.adversary.iter().map(count).fold(0, usize::saturating_add);
-    let honest = args.nodes.saturating_sub(hostile);
-    let authors = honest.max(1) as f64;
-    let load = Load { rate: args.rate / authors, payload_bytes: args.payload };
-    let plan = Plan::new(args.seed, honest, &args.adversary, load)?;
-    let options = sim::Options {
-        messages: args.messages,
-        rate: args.rate,
-        payload_bytes: args.payload,
-        conditions: args.conditions(),
-    };
-    let simulated = sim::run(&plan, &options, args.repeat());
-    show(args.json, &simulated)?;
-    Ok(simulated.report.verdict)
+fn check(args: &CheckArgs) -> Result<Verdict, Failure> {
+    let scenario = load(&args.scenario, None)?;
+    let plan = engine::check(&scenario, args.engine)?;
+    let policy = plan.network.topic(plan.topic).policy;
+    let line = format!(
+        "{}: {} ({}, {}, {}, {}; messages are {policy})",
+        args.scenario.file.display(),
+        scenario.about,
+        plural(scenario.honest(), "honest node"),
+        adversaries(scenario.hostile()),
+        plural(scenario.faults.len(), "fault"),
+        plural(scenario.asserts.len(), "assertion"),
+    );
+    print(&line)?;
+    Ok(Verdict::Pass)
 }
 
-fn list() -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    let mut line = |text: String| writeln!(out, "{text}").context("printing");
-    KINDS.iter().try_for_each(|kind| line(format!("{:<12} {}", kind.name, kind.sentence)))?;
-    Ok(())
+fn adversaries(count: usize) -> String {
+    if count == 1 { "1 adversary".to_owned() } else { format!("{count} adversaries") }
+}
+
+fn print_scenario(scenario: &Scenario) -> Result<Verdict, Failure> {
+    print(&scenario.to_toml())?;
+    Ok(Verdict::Pass)
+}
+
+/// Reads a scenario's file.
+fn load(args: &FileArgs, seed: Option<u64>) -> Result<Scenario, Failure> {
+    let scenario = Scenario::load(&args.file, &args.sets)?;
+    Ok(Scenario { seed: seed.unwrap_or(scenario.seed), ..scenario })
+}
+
+/// The defences to switch off one at a time: those asked for, or those that the scenario names.
+fn to_compare(asked: &[Safeguard], scenario: &Scenario) -> Result<Vec<Safeguard>, Failure> {
+    let chosen = if asked.is_empty() { scenario.compare.clone() } else { asked.to_vec() };
+    if chosen.is_empty() {
+        let text = "there is nothing to compare: the scenario has no [compare] with \
+                    without = [...], and no --without was given";
+        return Err(Failure::Senseless(text.to_owned()));
+    }
+    Ok(chosen)
 }
 
 /// Prints a result: for people, or as the last line for programs.
-fn show(json: bool, result: &(impl Serialize + std::fmt::Display)) -> Result<(), Failure> {
-    let text = if json {
-        serde_json::to_string(result).context("encoding the result")?
+fn show(json: bool, result: &(impl Serialize + fmt::Display)) -> Result<(), Failure> {
+    if json {
+        print(&serde_json::to_string(result).context("encoding the result")?)
     } else {
-        result.to_string()
-    };
+        print(&result.to_string())
+    }
+}
+
+fn print(text: &str) -> Result<(), Failure> {
     writeln!(io::stdout().lock(), "{}", text.trim_end()).context("printing the result")?;
     Ok(())
 }
@@ -133,7 +207,19 @@ fn complain(text: &str) {
 
 impl From<Impossible> for Failure {
     fn from(error: Impossible) -> Self {
-        Self::Impossible(error)
+        Self::Senseless(error.to_string())
+    }
+}
+
+impl From<Unfit> for Failure {
+    fn from(error: Unfit) -> Self {
+        Self::Senseless(error.to_string())
+    }
+}
+
+impl From<scenario::Error> for Failure {
+    fn from(error: scenario::Error) -> Self {
+        Self::Senseless(error.to_string())
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use forsooth_crypto::{NodeId, Untrusted, verify};
 use forsooth_protocol::{Proof, SignedHeader, Slot};
 
-use super::Seat;
+use super::{Seat, seats::Seats};
 
 /// Slots of adversaries that are followed; beyond that the lowest is forgotten.
 const SLOTS_MAX: usize = 1 << 16;
@@ -17,14 +17,14 @@ pub(crate) struct Evidence {
     heard: BTreeMap<Slot, SignedHeader>,
     /// Slots for which two messages with good signatures arrived at honest nodes.
     equivocations: BTreeSet<Slot>,
+    /// Authors who really said two things.
+    equivocators: BTreeSet<NodeId>,
     /// Honest nodes that hold a proof against an author.
-    holders: BTreeMap<NodeId, BTreeSet<Seat>>,
+    holders: BTreeMap<NodeId, Seats>,
+    /// Honest nodes that banned an adversary, by the adversary's number in the run.
+    banned: BTreeMap<u32, Seats>,
     /// Bans by honest nodes, of anybody.
     pub(crate) bans: u64,
-    /// Bans of honest nodes by honest nodes.
-    pub(crate) false_bans: u64,
-    /// Proofs against honest nodes.
-    pub(crate) false_proofs: u64,
 }
 
 impl Evidence {
@@ -44,26 +44,42 @@ impl Evidence {
             && verify(Untrusted::new(proof)).is_ok()
         {
             self.equivocations.insert(slot);
+            self.equivocators.insert(slot.author);
         }
     }
 
     /// An honest node holds a proof.
     pub(crate) fn exposed(&mut self, author: NodeId, holder: Seat) {
-        self.holders.entry(author).or_default().insert(holder);
+        if self.holders.len() < SLOTS_MAX || self.holders.contains_key(&author) {
+            self.holders.entry(author).or_default().insert(holder);
+        }
+    }
+
+    /// An honest node banned an adversary.
+    pub(crate) fn banned(&mut self, adversary: u32, by: Seat) {
+        self.banned.entry(adversary).or_default().insert(by);
+    }
+
+    /// How many honest nodes banned each adversary that was banned.
+    pub(crate) fn bans_by_adversary(&self) -> BTreeMap<u32, usize> {
+        self.banned.iter().map(|(adversary, by)| (*adversary, by.len())).collect()
+    }
+
+    pub(crate) fn adversaries_banned(&self) -> usize {
+        self.banned.len()
     }
 
     pub(crate) fn equivocations(&self) -> usize {
         self.equivocations.len()
     }
 
-    /// Authors who really said two things.
-    pub(crate) fn equivocators(&self) -> BTreeSet<NodeId> {
-        self.equivocations.iter().map(|slot| slot.author).collect()
+    pub(crate) fn equivocators(&self) -> usize {
+        self.equivocators.len()
     }
 
     /// Pairs of an equivocator and an honest node that holds the proof.
     pub(crate) fn proofs_held(&self) -> usize {
-        let holders = |author| self.holders.get(&author).map_or(0, BTreeSet::len);
-        self.equivocators().into_iter().map(holders).sum()
+        let holders = |author| self.holders.get(author).map_or(0, Seats::len);
+        self.equivocators.iter().map(holders).sum()
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use forsooth_protocol::Fault;
 
-use super::{Recorder, State};
+use super::{Invariant, Recorder, Recovery, State, Violation};
 
 /// All that a verdict and a report are made from.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +47,8 @@ pub struct Findings {
     pub hostile: BTreeMap<&'static str, u64>,
     /// Payloads of honest authors that arrived at honest nodes.
     pub copies: u64,
+    /// Signatures that honest nodes had checked.
+    pub signature_checks: u64,
     /// Frames that honest nodes sent.
     pub frames_sent: u64,
     /// Bytes of those, by class.
@@ -59,11 +61,37 @@ pub struct Findings {
     pub violations: Vec<String>,
     /// Messages beyond what the recorder follows.
     pub untracked: u64,
+    /// Messages that nobody else had when their authors were killed; they are owed to nobody.
+    pub orphaned: u64,
+    /// How often each promise was broken.
+    pub invariants: Vec<(Invariant, u64)>,
+    /// The first time that one was.
+    pub first_violation: Option<Violation>,
+    /// Slots for which honest nodes accepted different messages. No policy promises that there are none.
+    pub slots_split: usize,
+    /// Latency of messages published while neither attack nor fault was on.
+    pub calm: Latency,
+    /// Latency of messages published while one was.
+    pub disturbed: Latency,
+    /// How long the network took to find its feet after the last attack or fault.
+    pub recovery: Recovery,
+    /// Adversaries that at least one honest node banned.
+    pub banned_adversaries: usize,
+    /// The collection that came closest to its bound, and which share of it that was.
+    pub fullest: Option<(&'static str, f64)>,
+    /// How often a node was looked at from inside.
+    pub samples: u64,
+    /// Attacks that began, as the engine marked them.
+    pub attacks_begun: u64,
+    /// Faults that were applied, as the engine marked them.
+    pub faults_applied: u64,
 }
 
 /// How long it took from publishing to acceptance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Latency {
+    /// How many acceptances were measured.
+    pub count: u64,
     /// Half of the acceptances took no longer.
     pub p50: Duration,
     /// 99 of 100 took no longer.
@@ -109,6 +137,57 @@ impl Findings {
         ratio(self.bytes_sent.values().sum(), self.accepted_bytes).unwrap_or(0.0)
     }
 
+    /// How often a promise was broken.
+    #[must_use]
+    pub fn broken(&self) -> u64 {
+        self.invariants.iter().map(|(_, count)| count).sum()
+    }
+
+    /// Every number that an assertion may be about, by name. What does not apply to a run is not there.
+    #[must_use]
+    pub fn metrics(&self) -> BTreeMap<&'static str, f64> {
+        let ms = |duration: Duration| duration.as_secs_f64() * 1000.0;
+        let mut metrics = BTreeMap::from([
+            ("published", self.published as f64),
+            ("accepted", self.accepted as f64),
+            ("delivery_ratio", self.delivery_ratio()),
+            ("latency_p50_ms", ms(self.latency.p50)),
+            ("latency_p99_ms", ms(self.latency.p99)),
+            ("latency_max_ms", ms(self.latency.max)),
+            ("forged_relayed", self.forged_relayed as f64),
+            ("violations", self.broken() as f64),
+            ("equivocations", self.equivocations as f64),
+            ("slots_split", self.slots_split as f64),
+            ("proof_coverage", self.proof_coverage()),
+            ("bans", self.bans as f64),
+            ("false_bans", self.false_bans as f64),
+            ("hostile_actions", self.hostile_actions() as f64),
+            ("faults_applied", self.faults_applied as f64),
+            ("redundancy", self.redundancy()),
+            ("bytes_per_delivered_byte", self.bytes_per_delivered_byte()),
+            ("upload_bytes", self.bytes_sent.values().sum::<u64>() as f64),
+            ("frames_sent", self.frames_sent as f64),
+        ]);
+        let hostile = self.adversaries.values().sum::<usize>();
+        let banned = ratio(self.banned_adversaries as u64, hostile as u64);
+        metrics.extend(banned.map(|share| ("banned_adversaries", share)));
+        metrics.extend(self.fullest.map(|(_, share)| ("memory_bound_share", share)));
+        for (latency, p50, p99) in [
+            (self.calm, "latency_calm_p50_ms", "latency_calm_p99_ms"),
+            (self.disturbed, "latency_disturbed_p50_ms", "latency_disturbed_p99_ms"),
+        ] {
+            if latency.count > 0 {
+                metrics.extend([(p50, ms(latency.p50)), (p99, ms(latency.p99))]);
+            }
+        }
+        match self.recovery {
+            Recovery::NotNeeded => {}
+            Recovery::Within(taken) => drop(metrics.insert("recovery_s", taken.as_secs_f64())),
+            Recovery::Never => drop(metrics.insert("recovery_s", f64::INFINITY)),
+        }
+        metrics
+    }
+
     /// Whether nothing is on its way any more: all is delivered and proven.
     #[must_use]
     pub fn is_settled(&self) -> bool {
@@ -129,38 +208,47 @@ impl Recorder {
     /// What was found so far.
     #[must_use]
     pub fn findings(&self) -> Findings {
-        let mut state = self.state();
-        let State { spread, traffic, evidence, .. } = &mut *state;
+        let state = self.state();
+        let State { spread, traffic, evidence, broken, samples, timeline, .. } = &*state;
         Findings {
             honest: self.roster().honest_count(),
             adversaries: self.roster().hostile_counts(),
             published: spread.published,
-            wanted: spread.wanted(),
+            wanted: spread.wanted,
             accepted: spread.accepted,
             accepted_bytes: spread.accepted_bytes,
-            latency: spread.latency(),
+            latency: spread.latencies.all(),
             equivocations: evidence.equivocations(),
-            equivocators: evidence.equivocators().len(),
+            equivocators: evidence.equivocators(),
             proofs_held: evidence.proofs_held(),
             bans: evidence.bans,
-            false_bans: evidence.false_bans,
-            false_proofs: evidence.false_proofs,
+            false_bans: broken.count(Invariant::FalseBan),
+            false_proofs: broken.count(Invariant::FalseProof),
             hostile: traffic.hostile.clone(),
             copies: traffic.copies,
-            frames_sent: traffic.frames_sent,
-            bytes_sent: traffic
-                .bytes_sent
-                .iter()
-                .map(|(class, bytes)| (class.name(), *bytes))
-                .collect(),
+            signature_checks: self.sent.checks(),
+            frames_sent: self.sent.frames(),
+            bytes_sent: self.sent.bytes(),
             faults: by_name(&traffic.faults),
             false_blame: by_name(&traffic.false_blame),
             untracked: spread.untracked,
-            forged_relayed: state.forged_relayed,
-            forged_delivered: state.forged_delivered,
-            expired_delivered: state.expired_delivered,
-            delivered_twice: state.delivered_twice,
-            violations: state.violations.clone(),
+            orphaned: spread.orphaned,
+            forged_relayed: broken.count(Invariant::UnverifiedRelayed),
+            forged_delivered: broken.count(Invariant::ForgedAccepted),
+            expired_delivered: broken.count(Invariant::ExpiredAccepted),
+            delivered_twice: broken.count(Invariant::DeliveredTwice),
+            violations: broken.in_words(),
+            invariants: Invariant::ALL.map(|it| (it, broken.count(it))).to_vec(),
+            first_violation: broken.first().cloned(),
+            slots_split: spread.slots_split(),
+            calm: spread.latencies.calm(),
+            disturbed: spread.latencies.disturbed(),
+            recovery: timeline.recovery(samples.ready_since()),
+            banned_adversaries: evidence.adversaries_banned(),
+            fullest: samples.fullest(),
+            samples: samples.taken,
+            attacks_begun: timeline.attacks,
+            faults_applied: timeline.faults,
         }
     }
 }

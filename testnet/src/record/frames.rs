@@ -3,25 +3,37 @@
 use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
-use forsooth_crypto::{Digest, Domain, Untrusted, verify};
+use forsooth_crypto::{Digest, Domain, NodeId, Untrusted, verify};
 use forsooth_protocol::{Network, wire::Frame};
 
-/// Verdicts that are remembered; when there are more, all are forgotten and found again.
-const VERDICTS_MAX: usize = 1 << 18;
+/// Frames that are remembered by their digest; when there are more, all are forgotten and looked at again.
+const FACTS_MAX: usize = 1 << 18;
 /// Hostile frames that are remembered. Later ones are not counted when they arrive.
 const HOSTILE_MAX: usize = 1 << 20;
+/// Frames that are known by their place in memory: the same bytes go to many peers, one after the other.
+const PLACES: usize = 512;
+/// Larger frames are not kept alive for their place.
+const PLACED_BYTES_MAX: usize = 32 << 10;
 /// First byte of a canonical frame with a publication: field 2 of `Frame`, length-delimited.
 const PUBLICATION: u8 = 0x12;
 /// First byte of a canonical frame with a proof: field 6.
 const PROOF: u8 = 0x32;
 
-/// Shared by all nodes of a run, so that each distinct frame is verified once.
+/// Shared by all nodes of a run, so that each distinct frame is looked at once.
 #[derive(Debug, Default)]
 pub(crate) struct Frames {
-    genuine: HashMap<Digest, bool>,
+    known: HashMap<Digest, Facts>,
     hostile: HashSet<Digest>,
-    /// The frame asked about last: a relay sends one frame to many, and those share their memory.
-    last: Option<(Bytes, bool)>,
+    places: Vec<Option<(Bytes, Facts)>>,
+}
+
+/// What is to know of a frame.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Facts {
+    /// Who signed the publication in it, if there is one.
+    pub(crate) author: Option<NodeId>,
+    /// Whether all signatures hold and the content is what was signed.
+    pub(crate) genuine: bool,
 }
 
 /// Whether an honest node answers for signatures in this frame, in whichever class it sends it.
@@ -40,33 +52,44 @@ impl Frames {
         !self.hostile.is_empty() && self.hostile.contains(&Digest::of(Domain::Received, frame))
     }
 
-    /// Whether all signatures in a frame hold and its content is what was signed.
-    pub(crate) fn is_genuine(&mut self, frame: &Bytes, network: &Network) -> bool {
-        if let Some((last, genuine)) = &self.last
-            && last.as_ptr() == frame.as_ptr()
-            && last.len() == frame.len()
+    /// What a frame is.
+    pub(crate) fn facts(&mut self, frame: &Bytes, network: &Network) -> Facts {
+        let place = frame.as_ptr() as usize / 16 % PLACES;
+        if let Some(Some((placed, facts))) = self.places.get(place)
+            && placed.as_ptr() == frame.as_ptr()
+            && placed.len() == frame.len()
         {
-            return *genuine;
+            return *facts;
+        }
+        if self.known.len() >= FACTS_MAX {
+            self.known.clear();
         }
         let digest = Digest::of(Domain::Received, frame);
-        if self.genuine.len() >= VERDICTS_MAX {
-            self.genuine.clear();
+        let facts = *self.known.entry(digest).or_insert_with(|| look(frame, network));
+        if frame.len() <= PLACED_BYTES_MAX {
+            self.places.resize(PLACES, None);
+            if let Some(old) = self.places.get_mut(place) {
+                // Holding the bytes keeps their place from being taken by others.
+                *old = Some((frame.clone(), facts));
+            }
         }
-        let genuine = *self.genuine.entry(digest).or_insert_with(|| holds(frame, network));
-        // Holding the bytes keeps their place from being taken by others.
-        self.last = Some((frame.clone(), genuine));
-        genuine
+        facts
     }
 }
 
-fn holds(frame: &Bytes, network: &Network) -> bool {
+fn look(frame: &Bytes, network: &Network) -> Facts {
     match Frame::decode(frame, network) {
-        Ok(Frame::Publication(message)) => verify(Untrusted::new(message)).is_ok(),
-        Ok(Frame::Proof(proof)) => verify(Untrusted::new(proof)).is_ok(),
+        Ok(Frame::Publication(message)) => {
+            let author = Some(message.header().slot.author);
+            Facts { author, genuine: verify(Untrusted::new(message)).is_ok() }
+        }
+        Ok(Frame::Proof(proof)) => {
+            Facts { author: None, genuine: verify(Untrusted::new(proof)).is_ok() }
+        }
         Ok(Frame::Hello(_) | Frame::Vouch { .. } | Frame::Graft { .. } | Frame::Prune { .. }) => {
-            true
+            Facts { author: None, genuine: true }
         }
         // What does not decode at all is not genuine either.
-        Err(_) => false,
+        Err(_) => Facts { author: None, genuine: false },
     }
 }

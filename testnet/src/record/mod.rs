@@ -6,30 +6,53 @@
 //!
 //! It deliberately does not ask any core for its opinion.
 
+mod buckets;
 mod evidence;
 mod findings;
 mod frames;
+pub mod history;
+mod invariants;
+mod latencies;
+mod log;
+mod mark;
+mod narrate;
 mod roster;
+mod samples;
+mod seats;
 mod spread;
+mod timeline;
 mod traffic;
+mod trees;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use forsooth_crypto::NodeId;
 use forsooth_protocol::{
-    Accepted, Class, Event, Header, Lane, MessageId, Network, Publication, Time, Timestamp,
-    wire::Frame,
+    Accepted, Class, Event, Header, Lane, MessageId, Network, Publication, Snapshot, Time,
+    Timestamp, wire::Frame,
 };
 
-use self::{evidence::Evidence, frames::Frames, spread::Spread, traffic::Traffic};
+use self::{
+    evidence::Evidence,
+    frames::Frames,
+    invariants::Broken,
+    log::{Happening, Log},
+    samples::Samples,
+    spread::{Acceptance, Published, Spread},
+    timeline::Timeline,
+    traffic::{Sent, Traffic},
+    trees::Trees,
+};
 pub use self::{
     findings::{Findings, Latency},
+    history::History,
+    invariants::{Invariant, Violation},
+    mark::{Mark, What},
     roster::{Roster, Seat},
+    timeline::Recovery,
 };
 
-/// Violations that are kept in words; the rest are only counted.
-const VIOLATIONS_KEPT: usize = 16;
 /// How long after its end a message may still be delivered before it counts: clocks are read at two moments.
 const EXPIRY_GRACE_MS: u64 = 50;
 
@@ -38,6 +61,7 @@ const EXPIRY_GRACE_MS: u64 = 50;
 pub struct Recorder {
     roster: Roster,
     network: Arc<Network>,
+    sent: Sent,
     state: Mutex<State>,
 }
 
@@ -47,11 +71,11 @@ struct State {
     traffic: Traffic,
     evidence: Evidence,
     frames: Frames,
-    violations: Vec<String>,
-    forged_relayed: u64,
-    forged_delivered: u64,
-    expired_delivered: u64,
-    delivered_twice: u64,
+    broken: Broken,
+    samples: Samples,
+    timeline: Timeline,
+    log: Log,
+    trees: Trees,
 }
 
 impl Recorder {
@@ -63,13 +87,13 @@ impl Recorder {
             traffic: Traffic::default(),
             evidence: Evidence::default(),
             frames: Frames::default(),
-            violations: Vec::new(),
-            forged_relayed: 0,
-            forged_delivered: 0,
-            expired_delivered: 0,
-            delivered_twice: 0,
+            broken: Broken::default(),
+            samples: Samples::default(),
+            timeline: Timeline::default(),
+            log: Log::default(),
+            trees: Trees::default(),
         };
-        Self { roster, network, state: Mutex::new(state) }
+        Self { roster, network, sent: Sent::default(), state: Mutex::new(state) }
     }
 
     /// Who is honest and who is not.
@@ -83,8 +107,51 @@ impl Recorder {
         self.state().frames.mark_hostile(frame);
     }
 
+    /// An adversary does not do for an honest node what an honest one would have done. Counts at once, since
+    /// nothing arrives.
+    pub fn withheld(&self, adversary: &NodeId) {
+        if let Some(kind) = self.roster.kind(adversary) {
+            self.state().traffic.hostile(kind.name);
+        }
+    }
+
+    /// Something begins or ends.
+    pub fn mark(&self, at: Time, mark: Mark) {
+        let mut state = self.state();
+        state.traffic.now(at, &self.sent);
+        state.timeline.mark(at, mark);
+    }
+
+    /// What an honest node looks like from inside; best about once a second.
+    pub fn sample(&self, at: Time, seat: Seat, snapshot: &Snapshot) {
+        let mut state = self.state();
+        let State { samples, broken, traffic, .. } = &mut *state;
+        traffic.now(at, &self.sent);
+        for bound in samples.take(at, seat, snapshot, &self.roster) {
+            broken.note(Invariant::OverBound, at, seat, None, || {
+                format!("holds {} in {}, of {} allowed", bound.used, bound.name, bound.max)
+            });
+        }
+    }
+
+    /// An honest node has left the network: crashed, stopped, or not there yet. Nothing that it has not
+    /// accepted is owed to it.
+    pub fn left(&self, at: Time, seat: Seat) {
+        let mut state = self.state();
+        state.spread.left(seat, at);
+        state.samples.forget(at, seat);
+        state.log.note(at, seat, Happening::Left, None, None);
+    }
+
+    /// An honest node has joined the network, or is back in another life.
+    pub fn joined(&self, at: Time, seat: Seat) {
+        let mut state = self.state();
+        state.spread.joined(seat);
+        state.log.note(at, seat, Happening::Joined, None, None);
+    }
+
     /// A frame has arrived at an honest node.
-    pub fn received(&self, from: &NodeId, lane: Lane, frame: &Bytes) {
+    pub fn received(&self, seat: Seat, from: &NodeId, lane: Lane, frame: &Bytes, at: Time) {
         let hostile = self.roster.kind(from);
         // Vouches are the bulk of all frames and concern nobody here.
         if lane == Lane::Control && hostile.is_none() {
@@ -95,11 +162,13 @@ impl Recorder {
             && state.frames.is_hostile(frame)
         {
             state.traffic.hostile(kind.name);
+            state.traffic.now(at, &self.sent).hostile += 1;
+            state.log.note(at, seat, Happening::Hostile, self.roster.index(from), None);
             return state.look_for_equivocation(&self.roster, &self.network, frame);
         }
         if lane == Lane::Data
-            && let Ok(Frame::Publication(copy)) = Frame::decode(frame, &self.network)
-            && self.roster.is_honest(&copy.header().slot.author)
+            && let Some(author) = state.frames.facts(frame, &self.network).author
+            && self.roster.is_honest(&author)
         {
             state.traffic.copies += 1;
         }
@@ -107,20 +176,33 @@ impl Recorder {
 
     /// An honest node has ordered a frame to be sent.
     pub fn sent(&self, seat: Seat, class: Class, frame: &Bytes, at: Time) {
-        let mut state = self.state();
-        state.traffic.sent(class, frame.len());
-        if !frames::carries_signatures(frame) || state.frames.is_genuine(frame, &self.network) {
+        self.sent.count(class, frame.len());
+        if !frames::carries_signatures(frame) {
             return;
         }
-        state.forged_relayed += 1;
-        state.violation(|| {
-            format!("{at}: honest node {seat} sent a forged frame as {}", class.name())
-        });
+        let mut state = self.state();
+        if !state.frames.facts(frame, &self.network).genuine {
+            state.broken.note(Invariant::UnverifiedRelayed, at, seat, None, || {
+                format!("sent a forged frame as {}", class.name())
+            });
+        }
+    }
+
+    /// An honest node has a signature checked, which is what a frame costs most.
+    pub fn checks_a_signature(&self) {
+        self.sent.check();
     }
 
     /// An honest node has published.
-    pub fn published(&self, id: MessageId, at: Time) {
-        self.state().spread.published(id, at);
+    pub fn published(&self, seat: Seat, id: MessageId, at: Time) {
+        let mut state = self.state();
+        let disturbed = state.timeline.is_disturbed();
+        state.traffic.now(at, &self.sent).published += 1;
+        let published = Published { at, author: seat, disturbed };
+        if let Some(number) = state.spread.published(id, published) {
+            state.log.note(at, seat, Happening::Published, None, Some(number));
+            state.trees.published(number, seat, at, disturbed);
+        }
     }
 
     /// An honest node has handed a message to its application.
@@ -132,62 +214,91 @@ impl Recorder {
     pub(crate) fn believed(&self, seat: Seat, message: &Publication, at: Time, wall: Timestamp) {
         let id = message.id();
         let Header { slot, .. } = *message.header();
-        let author = self.roster.seat(&slot.author);
         let mut state = self.state();
-        if !state.frames.is_genuine(message.frame(), &self.network) {
-            state.forged_delivered += 1;
-            state
-                .violation(|| format!("{at}: honest node {seat} delivered a forged message, {id}"));
+        let State { spread, traffic, frames, broken, timeline, log, trees, .. } = &mut *state;
+        if !frames.facts(message.frame(), &self.network).genuine {
+            broken.note(Invariant::ForgedAccepted, at, seat, Some(id), || {
+                format!("delivered a forged message, {id}")
+            });
         }
         if wall.as_millis() > message.header().expires().as_millis().saturating_add(EXPIRY_GRACE_MS)
         {
-            state.expired_delivered += 1;
-            state.violation(|| {
-                format!("{at}: honest node {seat} delivered an expired message, {id}")
+            broken.note(Invariant::ExpiredAccepted, at, seat, Some(id), || {
+                format!("delivered an expired message, {id}")
             });
         }
-        if !state.spread.accepted(seat, author, id, message.payload().len(), at) {
-            state.delivered_twice += 1;
-            state.violation(|| format!("{at}: honest node {seat} delivered twice: {id}"));
+        match spread.accepted(seat, id, slot, message.payload().len(), at) {
+            Acceptance::First(taken) => {
+                traffic.now(at, &self.sent).accepted += 1;
+                let author = self.roster.index(&slot.author);
+                log.note(at, seat, Happening::Accepted, author, Some(taken.number));
+                trees.accepted(taken.number, seat, at);
+                if let Some(published) = taken.published {
+                    timeline.accepted(published, at);
+                }
+            }
+            Acceptance::Again => {
+                broken.note(Invariant::DeliveredTwice, at, seat, Some(id), || {
+                    format!("delivered twice: {id}")
+                });
+            }
+            Acceptance::Untracked => {}
         }
     }
 
     /// An honest node reports something.
     pub fn event(&self, seat: Seat, event: &Event, at: Time) {
+        // The bulk of all reports, and known from the frames themselves.
+        if let Event::Duplicate { .. } = event {
+            return;
+        }
+        let index = |node: &NodeId| self.roster.index(node);
+        let mut state = self.state();
+        let State { spread, traffic, evidence, broken, log, trees, .. } = &mut *state;
+        let mut note = |what, peer, message| log.note(at, seat, what, peer, message);
         match event {
             Event::Banned { peer, fault, .. } => {
-                let mut state = self.state();
-                state.evidence.bans += 1;
+                note(Happening::Banned(*fault), index(peer), None);
+                evidence.bans += 1;
+                let moment = traffic.now(at, &self.sent);
                 if let Some(victim) = self.roster.seat(peer) {
-                    state.evidence.false_bans += 1;
-                    state.violation(|| {
-                        format!("{at}: honest node {seat} banned honest node {victim} for {fault}")
+                    moment.false_bans += 1;
+                    broken.note(Invariant::FalseBan, at, seat, None, || {
+                        format!("banned honest node {victim} for {fault}")
                     });
+                } else if let Some(adversary) = index(peer) {
+                    moment.bans += 1;
+                    evidence.banned(adversary, seat);
                 }
             }
             Event::Exposed { proof } => {
                 let author = proof.author();
-                let mut state = self.state();
-                state.evidence.exposed(author, seat);
+                note(Happening::Exposed, index(&author), None);
+                evidence.exposed(author, seat);
                 if let Some(victim) = self.roster.seat(&author) {
-                    state.evidence.false_proofs += 1;
-                    state.violation(|| {
-                        format!(
-                            "{at}: honest node {seat} holds a proof against honest node {victim}"
-                        )
+                    broken.note(Invariant::FalseProof, at, seat, None, || {
+                        format!("holds a proof against honest node {victim}")
                     });
                 }
             }
-            Event::Fault { fault, blamed, .. } => {
+            Event::Fault { fault, blamed, from, .. } => {
+                note(Happening::Fault(*fault), blamed.or(*from).as_ref().and_then(index), None);
                 let blames_honest = blamed.is_some_and(|blamed| self.roster.is_honest(&blamed));
-                self.state().traffic.fault(*fault, blames_honest);
+                traffic.fault(*fault, blames_honest);
+                traffic.now(at, &self.sent).faults += 1;
             }
-            Event::LinkUp { .. }
-            | Event::LinkDown { .. }
-            | Event::Relayed { .. }
-            | Event::Duplicate { .. }
-            | Event::Unaccepted { .. }
-            | Event::Twin { .. } => {}
+            Event::LinkUp { peer, role } => note(Happening::LinkUp(*role), index(peer), None),
+            Event::LinkDown { peer } => note(Happening::LinkDown, index(peer), None),
+            Event::Relayed { id, from, .. } => {
+                if let Some(number) = spread.find(id) {
+                    let from = from.as_ref().and_then(index);
+                    note(Happening::Relayed, from, Some(number));
+                    spread.relayed(seat, number);
+                    trees.relayed(number, seat, from, at);
+                }
+            }
+            Event::Unaccepted { id, .. } => note(Happening::Unaccepted, None, spread.find(id)),
+            Event::Duplicate { .. } | Event::Twin { .. } => {}
         }
     }
 
@@ -204,12 +315,6 @@ impl State {
             && roster.kind(&message.header().slot.author).is_some()
         {
             self.evidence.said(message.signed());
-        }
-    }
-
-    fn violation(&mut self, what: impl FnOnce() -> String) {
-        if self.violations.len() < VIOLATIONS_KEPT {
-            self.violations.push(what());
         }
     }
 }

@@ -12,7 +12,7 @@ use forsooth_protocol::{
 };
 use rand_chacha::ChaCha8Rng;
 
-use super::{Cx, Strategy};
+use super::{Cx, Onset, Strategy};
 use crate::{clock::WallClock, gate::Gate, record::Recorder};
 
 /// How often an adversary looks whether the attack has begun.
@@ -30,6 +30,10 @@ pub struct Standing {
     pub rng: ChaCha8Rng,
     /// When the attack is on.
     pub gate: Gate,
+    /// Whether it waits for that.
+    pub onset: Onset,
+    /// Whom it is after; everybody honest if empty.
+    pub targets: Arc<[NodeId]>,
     /// Where hostile frames are known, so that their arrival can be counted.
     pub recorder: Arc<Recorder>,
 }
@@ -39,9 +43,13 @@ pub struct Adversary {
     core: Box<dyn Participant>,
     strategy: Box<dyn Strategy>,
     standing: Standing,
+    /// The generation that its core publishes with.
+    generation: u64,
     wall: WallClock,
     peers: BTreeSet<NodeId>,
     wake: Wake,
+    /// Whether the attack has been on.
+    begun: bool,
     facts: VecDeque<Input>,
     orders: VecDeque<Effect>,
 }
@@ -66,14 +74,26 @@ impl Adversary {
         standing: Standing,
     ) -> Self {
         Self {
+            generation: core.snapshot().generation,
             core,
             strategy,
             standing,
             wall: WallClock::default(),
             peers: BTreeSet::new(),
             wake: Wake::Glance(Time::ZERO),
+            begun: false,
             facts: VecDeque::new(),
             orders: VecDeque::new(),
+        }
+    }
+
+    /// Whether the strategy is asked.
+    fn is_on(&mut self) -> bool {
+        let open = self.standing.gate.is_open();
+        self.begun |= open;
+        match self.standing.onset {
+            Onset::Attack => open,
+            Onset::Birth => open || !self.begun,
         }
     }
 
@@ -83,15 +103,17 @@ impl Adversary {
         now: Time,
         what: impl FnOnce(&mut dyn Strategy, &mut Cx<'_>) -> T,
     ) -> T {
-        let Standing { keypair, network, topic, rng, recorder, .. } = &mut self.standing;
+        let Standing { keypair, network, topic, rng, recorder, targets, .. } = &mut self.standing;
         let mut cx = Cx {
             now,
             wall: self.wall.read(now),
+            generation: self.generation,
             keypair,
             network,
             topic: *topic,
             peers: &self.peers,
             rng,
+            targets,
             recorder,
             orders: &mut self.orders,
             facts: &mut self.facts,
@@ -104,7 +126,7 @@ impl Adversary {
             Wake::Glance(at) | Wake::At(at) => at <= now,
             Wake::Never => false,
         };
-        if due && self.standing.gate.is_open() {
+        if due && self.is_on() {
             self.wake =
                 self.scheme(now, |strategy, cx| strategy.act(cx)).map_or(Wake::Never, Wake::At);
         } else if due {
@@ -117,7 +139,7 @@ impl Adversary {
         let effects: Vec<Effect> = self.core.handle(now, input).collect();
         for effect in effects {
             self.note_links(&effect);
-            let done = if self.standing.gate.is_open() {
+            let done = if self.is_on() {
                 self.scheme(now, |strategy, cx| strategy.on_effect(effect, cx))
             } else {
                 Some(effect)
@@ -138,7 +160,7 @@ impl Adversary {
 impl Participant for Adversary {
     fn handle(&mut self, now: Time, input: Input) -> Drain<'_> {
         self.wall.observe(now, &input);
-        let heard = if self.standing.gate.is_open() {
+        let heard = if self.is_on() {
             self.scheme(now, |strategy, cx| strategy.on_input(input, cx))
         } else {
             Some(input)

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use forsooth_protocol::{Class, Publication, Slot, Time};
 use rand::seq::SliceRandom as _;
 
-use super::{Cx, Intensity, Kind, Strategy};
+use super::{Cx, Intensity, Kind, Onset, Strategy, Wire};
 
 /// Usual time between two equivocations.
 const PACE: Duration = Duration::from_millis(500);
@@ -14,9 +14,12 @@ const PACE: Duration = Duration::from_millis(500);
 /// The strategy's entry.
 pub const EQUIVOCATE: Kind = Kind {
     name: "equivocate",
+    row: 4,
     sentence: "Signs two messages for one slot and sends one to each half of its peers, again and again \
                until nobody is left who listens.",
-    build: |intensity| Box::new(Equivocate { intensity, generation: None, seq: 0 }),
+    onset: Onset::Attack,
+    wire: Wire::Sound,
+    build: |brief| Box::new(Equivocate { intensity: brief.intensity, generation: None, seq: 0 }),
 };
 
 struct Equivocate {

@@ -7,7 +7,7 @@ use forsooth_crypto::NodeId;
 use forsooth_protocol::{Class, Input, Lane, Publication, Slot, Time, wire::Frame};
 use rand::RngExt as _;
 
-use super::{Cx, Intensity, Kind, Strategy};
+use super::{Cx, Intensity, Kind, Onset, Strategy, Wire};
 
 /// Usual time between two forgeries of a flood.
 const PACE: Duration = Duration::from_millis(5);
@@ -17,9 +17,19 @@ const DRIP: u64 = 64;
 /// The strategy's entry.
 pub const FORGE: Kind = Kind {
     name: "forge",
+    row: 1,
     sentence: "Sends messages that their authors never signed: a flood of bad signatures to some peers, \
                tampered copies of what it hears to others, and to the rest one bad among 64 good.",
-    build: |intensity| Box::new(Forge { intensity, manners: BTreeMap::new(), heard: 0, forged: 0 }),
+    onset: Onset::Attack,
+    wire: Wire::Sound,
+    build: |brief| {
+        Box::new(Forge {
+            intensity: brief.intensity,
+            manners: BTreeMap::new(),
+            heard: 0,
+            forged: 0,
+        })
+    },
 };
 
 struct Forge {

@@ -1,21 +1,104 @@
-//! The strategies by name.
+//! The strategies by name, and what one is told when it is made.
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+};
 
-use super::{EQUIVOCATE, FORGE, SPAM, Strategy};
+use forsooth_crypto::NodeId;
+
+use super::{
+    Brain, CENSOR, COLD_BOOT, COVERT_FLASH, DAWN, EQUIVOCATE, EXHAUST, FORGE, FORGE_PROOF,
+    GRAFT_DRAIN, MALFORMED, PRUNE_STORM, REPLAY, SILENT_DROP, SLOW_LORIS, SLOW_READ, SPAM,
+    Strategy, TWINS, VOUCH_LIE, VOUCHING_DROP,
+};
 
 /// Every strategy, sorted by name.
-pub const KINDS: &[&Kind] = &[&EQUIVOCATE, &FORGE, &SPAM];
+pub const KINDS: &[&Kind] = &[
+    &CENSOR,
+    &COLD_BOOT,
+    &COVERT_FLASH,
+    &DAWN,
+    &EQUIVOCATE,
+    &EXHAUST,
+    &FORGE,
+    &FORGE_PROOF,
+    &GRAFT_DRAIN,
+    &MALFORMED,
+    &PRUNE_STORM,
+    &REPLAY,
+    &SILENT_DROP,
+    &SLOW_LORIS,
+    &SLOW_READ,
+    &SPAM,
+    &TWINS,
+    &VOUCH_LIE,
+    &VOUCHING_DROP,
+];
 
 /// A strategy's name and how to make one.
 #[derive(Debug)]
 pub struct Kind {
     /// As in `--adversary KIND=COUNT`.
     pub name: &'static str,
+    /// Its row in the table of attacks that Forsooth must survive.
+    pub row: u8,
     /// What the attacker does, in one sentence.
     pub sentence: &'static str,
+    /// When it begins.
+    pub onset: Onset,
+    /// What it does below the level of frames, which is the engine's to carry out.
+    pub wire: Wire,
     /// Makes one.
-    pub build: fn(Intensity) -> Box<dyn Strategy>,
+    pub build: fn(&Brief) -> Box<dyn Strategy>,
+}
+
+/// When a strategy begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Onset {
+    /// When the attack is on: there is a network to attack by then.
+    Attack,
+    /// With its node, before there is a network. It ends with the attack.
+    Birth,
+}
+
+/// How an adversary treats its connections while the attack is on. A strategy has no hand in it: an engine
+/// looks at its [`Kind`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wire {
+    /// As an honest node.
+    Sound,
+    /// Stops in the middle of the next frame of each lane that it sends, with each peer.
+    Stalls,
+    /// Takes nothing that is sent to it.
+    Deaf,
+}
+
+/// What a strategy is told when it is made.
+#[derive(Clone, Debug)]
+pub struct Brief {
+    /// How hard it tries.
+    pub intensity: Intensity,
+    /// Whom it is after; all honest nodes if empty.
+    pub targets: Arc<[NodeId]>,
+    /// What it shares with those of its group, if they collude.
+    pub brain: Option<Arc<Mutex<Brain>>>,
+    /// Its place among those of its group, from 0: those who have several manners divide them so.
+    pub seat: usize,
+}
+
+impl Brief {
+    /// A loner with the usual rates who is after everybody.
+    #[must_use]
+    pub fn usual(seat: usize) -> Self {
+        Self { intensity: Intensity::USUAL, targets: Arc::default(), brain: None, seat }
+    }
+
+    /// The shared brain, or one of its own.
+    #[must_use]
+    pub fn mind(&self) -> Arc<Mutex<Brain>> {
+        self.brain.clone().unwrap_or_default()
+    }
 }
 
 impl fmt::Display for Kind {
@@ -31,6 +114,8 @@ pub struct Intensity(f64);
 impl Intensity {
     /// The usual rates.
     pub const USUAL: Self = Self(1.0);
+    /// Nothing at all.
+    pub const NONE: Self = Self(0.0);
 
     /// The factor, if it is a number from 0 to 1000.
     #[must_use]
@@ -38,10 +123,28 @@ impl Intensity {
         (0.0..=1000.0).contains(&factor).then_some(Self(factor))
     }
 
+    /// The factor.
+    #[must_use]
+    pub const fn factor(self) -> f64 {
+        self.0
+    }
+
     /// The time between two acts that are usually `usual` apart; `None` when there are none.
     #[must_use]
     pub fn pace(self, usual: std::time::Duration) -> Option<std::time::Duration> {
         (self.0 > 0.0).then(|| usual.div_f64(self.0))
+    }
+
+    /// Whether it does anything at all.
+    #[must_use]
+    pub fn is_some(self) -> bool {
+        self.0 > 0.0
+    }
+
+    /// The share of occasions that are taken: all of them at the usual intensity and above.
+    #[must_use]
+    pub fn share(self) -> f64 {
+        self.0.min(1.0)
     }
 }
 

@@ -5,10 +5,28 @@
 //! [`Kind`] that names it, and a line in [`KINDS`].
 
 mod adversary;
+mod brain;
+mod censor;
+mod cold_boot;
+mod covert_flash;
+mod craft;
+mod dawn;
 mod equivocate;
+mod exhaust;
 mod forge;
+mod forge_proof;
+mod graft_drain;
 mod kind;
+mod malformed;
+mod mutate;
+mod prune_storm;
+mod replay;
+mod silent_drop;
+mod slow_loris;
+mod slow_read;
 mod spam;
+mod twins;
+mod vouch_lie;
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -19,10 +37,26 @@ use rand_chacha::ChaCha8Rng;
 
 pub use self::{
     adversary::{Adversary, Standing},
+    brain::Brain,
+    censor::CENSOR,
+    cold_boot::COLD_BOOT,
+    covert_flash::COVERT_FLASH,
+    dawn::DAWN,
     equivocate::EQUIVOCATE,
+    exhaust::EXHAUST,
     forge::FORGE,
-    kind::{Intensity, KINDS, Kind, Unknown, find},
+    forge_proof::FORGE_PROOF,
+    graft_drain::GRAFT_DRAIN,
+    kind::{Brief, Intensity, KINDS, Kind, Onset, Unknown, Wire, find},
+    malformed::MALFORMED,
+    prune_storm::PRUNE_STORM,
+    replay::REPLAY,
+    silent_drop::{SILENT_DROP, VOUCHING_DROP},
+    slow_loris::SLOW_LORIS,
+    slow_read::SLOW_READ,
     spam::SPAM,
+    twins::TWINS,
+    vouch_lie::VOUCH_LIE,
 };
 use crate::record::Recorder;
 
@@ -51,6 +85,8 @@ pub struct Cx<'a> {
     pub now: Time,
     /// The wall clock, which messages are dated by.
     pub wall: Timestamp,
+    /// The generation that its core publishes with.
+    pub generation: u64,
     /// The adversary's own key.
     pub keypair: &'a Keypair,
     /// The network under attack.
@@ -61,6 +97,8 @@ pub struct Cx<'a> {
     pub peers: &'a BTreeSet<NodeId>,
     /// This adversary's own randomness.
     pub rng: &'a mut ChaCha8Rng,
+    /// Whom it is after; everybody honest if empty.
+    pub targets: &'a [NodeId],
     recorder: &'a Recorder,
     orders: &'a mut VecDeque<Effect>,
     facts: &'a mut VecDeque<Input>,
@@ -73,6 +111,19 @@ impl Cx<'_> {
         self.order(Effect::Send { to, class, frame });
     }
 
+    /// A frame that the core ordered is hostile all the same.
+    pub fn mark(&mut self, frame: &Bytes) {
+        self.recorder.mark_hostile(frame);
+    }
+
+    /// An honest peer does not get what an honest node would have sent it: this counts at once, since
+    /// nothing arrives.
+    pub fn withheld(&mut self, to: NodeId) {
+        if self.is_honest(&to) {
+            self.recorder.withheld(&self.keypair.id());
+        }
+    }
+
     /// Orders something on top of what the core orders.
     pub fn order(&mut self, effect: Effect) {
         self.orders.push_back(effect);
@@ -83,11 +134,23 @@ impl Cx<'_> {
         self.facts.push_back(input);
     }
 
-    /// Linked peers that are honest, in a defined order.
+    /// Linked peers that it is after, in a defined order.
     #[must_use]
     pub fn victims(&self) -> Vec<NodeId> {
-        let honest = |peer: &&NodeId| self.recorder.roster().is_honest(peer);
-        self.peers.iter().filter(honest).copied().collect()
+        self.peers.iter().filter(|peer| self.is_victim(peer)).copied().collect()
+    }
+
+    /// Whether it is after this node: honest, and among its targets if it has any.
+    #[must_use]
+    pub fn is_victim(&self, node: &NodeId) -> bool {
+        self.recorder.roster().is_honest(node)
+            && (self.targets.is_empty() || self.targets.contains(node))
+    }
+
+    /// Whether a node is honest. Attackers are assumed to know each other.
+    #[must_use]
+    pub fn is_honest(&self, node: &NodeId) -> bool {
+        self.recorder.roster().is_honest(node)
     }
 }
 

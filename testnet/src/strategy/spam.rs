@@ -6,7 +6,7 @@ use bytes::Bytes;
 use forsooth_protocol::{Class, Publication, Slot, Time};
 use rand::RngExt as _;
 
-use super::{Cx, Intensity, Kind, Strategy};
+use super::{Cx, Intensity, Kind, Onset, Strategy, Wire};
 
 /// How many times the topic's rate for one author.
 const EXCESS: u32 = 100;
@@ -18,8 +18,13 @@ const PAYLOAD_BYTES: u32 = 64;
 /// The strategy's entry.
 pub const SPAM: Kind = Kind {
     name: "spam",
+    row: 7,
     sentence: "Publishes valid messages at 100 times the topic's rate, a part of them to each of its peers.",
-    build: |intensity| Box::new(Spam { intensity, begun: None, generation: 0, seq: 0 }),
+    onset: Onset::Attack,
+    wire: Wire::Sound,
+    build: |brief| {
+        Box::new(Spam { intensity: brief.intensity, begun: None, generation: 0, seq: 0 })
+    },
 };
 
 struct Spam {

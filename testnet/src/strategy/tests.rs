@@ -5,14 +5,23 @@ use std::{
     time::Duration,
 };
 
-use forsooth_protocol::{Drain, Event, Lane, Participant, Role, Snapshot};
+use forsooth_protocol::{
+    Drain, Event, Lane, Participant, Publication, Role, Snapshot, wire::Frame,
+};
+use rand::SeedableRng as _;
 
+use self::field::Field;
 use super::*;
 use crate::{
-    cast::Cast,
     clock::RunClock,
-    plan::{Load, Plan, Purpose},
+    gate::Gate,
+    record::{Recorder, Roster, Seat},
+    tap::Tap,
 };
+
+mod field;
+mod fuzz;
+mod rows;
 
 /// Notes what it is told and answers each frame with one.
 struct Notebook {
@@ -71,32 +80,35 @@ impl Strategy for Contrary {
 }
 
 struct Stage {
-    cast: Cast,
+    gate: Gate,
+    recorder: Arc<Recorder>,
     told: Arc<Mutex<Vec<Input>>>,
     adversary: Adversary,
+    liar: NodeId,
     victim: NodeId,
 }
 
 fn stage() -> Stage {
-    let load = Load { rate: 1.0, payload_bytes: 64 };
-    let plan = Plan::new(1, 2, &["forge=1".parse().unwrap()], load).unwrap();
-    let cast = Cast::new(&plan, RunClock::Shared);
-    let (told, victim) = (Arc::default(), plan.keypair(0).id());
+    let field = Field { honest: 2, hostile: 1, ..Field::of(&FORGE) };
+    let (network, topic) = field.network();
+    let (keypair, victim) = (field.keypair(2), field.keypair(0).id());
+    let honest = [victim, field.keypair(1).id()];
+    let roster = Roster::new(honest, [(keypair.id(), &FORGE)]);
+    let recorder = Arc::new(Recorder::new(roster, Arc::clone(&network)));
+    let (told, gate, liar) = (Arc::default(), Gate::default(), keypair.id());
     let core = Notebook { told: Arc::clone(&told), effects: VecDeque::new(), peer: victim };
     let standing = Standing {
-        keypair: plan.keypair(2),
-        network: Arc::clone(&plan.network),
-        topic: plan.topic,
-        rng: plan.stream(Purpose::Strategy, 2),
-        gate: cast.gate.clone(),
-        recorder: Arc::clone(&cast.recorder),
+        keypair,
+        network,
+        topic,
+        rng: ChaCha8Rng::seed_from_u64(1),
+        gate: gate.clone(),
+        onset: Onset::Attack,
+        targets: Arc::default(),
+        recorder: Arc::clone(&recorder),
     };
-    Stage {
-        cast,
-        told,
-        adversary: Adversary::new(Box::new(core), Box::new(Contrary), standing),
-        victim,
-    }
+    let adversary = Adversary::new(Box::new(core), Box::new(Contrary), standing);
+    Stage { gate, recorder, told, adversary, liar, victim }
 }
 
 impl Stage {
@@ -137,7 +149,7 @@ fn before_the_attack_an_adversary_is_its_core() {
 fn in_the_attack_a_strategy_may_hide_replace_and_add() {
     let mut stage = stage();
     stage.connect();
-    stage.cast.gate.open();
+    stage.gate.open();
     assert_eq!(stage.hear(1), ["contrary", "attack"]);
     assert_eq!(stage.adversary.deadline(), Some(Time::from_duration(Duration::from_secs(2))));
     assert!(stage.tell(1, Input::WallClock(Timestamp::from_millis(7))).is_empty());
@@ -146,17 +158,25 @@ fn in_the_attack_a_strategy_may_hide_replace_and_add() {
         stage.told.lock().unwrap().iter().map(|input| format!("{input:?}")).collect();
     let of = |kind: &str| told.iter().filter(|input| input.starts_with(kind)).count();
     assert_eq!((of("Received"), of("WallClock"), of("Subscribe"), of("Tick")), (1, 0, 2, 1));
-    stage.cast.gate.close();
+    stage.gate.close();
     assert_eq!(stage.hear(9), ["honest"]);
 }
 
 #[test]
 fn an_attack_counts_when_it_arrives() {
-    let stage = stage();
-    let (liar, attack) = (stage.cast.plan.keypair(2).id(), Bytes::from_static(b"attack"));
-    stage.cast.recorder.received(&liar, Lane::Data, &attack);
-    assert_eq!(stage.cast.recorder.findings().hostile_actions(), 0);
-    stage.cast.recorder.mark_hostile(&attack);
-    stage.cast.recorder.received(&liar, Lane::Data, &attack);
-    assert_eq!(stage.cast.recorder.findings().hostile_actions(), 1);
+    let Stage { recorder, told, liar, victim, .. } = stage();
+    let honest = Notebook { told, effects: VecDeque::new(), peer: victim };
+    let mut tap = Tap::new(Box::new(honest), Seat(0), Arc::clone(&recorder), RunClock::Shared);
+    let attack = Bytes::from_static(b"attack");
+    let mut arrive = || {
+        let frame = attack.clone();
+        let arrived = Input::Received { from: liar, lane: Lane::Data, frame };
+        tap.handle(Time::ZERO, arrived).for_each(drop);
+        recorder.findings().hostile_actions()
+    };
+    assert_eq!(arrive(), 0);
+    recorder.mark_hostile(&attack);
+    assert_eq!(arrive(), 1);
+    recorder.withheld(&liar);
+    assert_eq!(recorder.findings().hostile_actions(), 2);
 }

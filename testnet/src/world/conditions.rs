@@ -1,73 +1,151 @@
-//! What the links between nodes are like.
+//! What links are like, by the groups of the nodes at both ends.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use rand::RngExt as _;
-use rand_chacha::ChaCha8Rng;
-
-/// Tries after which a frame comes through anyway: more losses in a row would be a broken link.
-const TRIES_MAX: u32 = 16;
-
-/// Latency and loss of every link.
+/// Latency, loss, duplication and bandwidth of a link.
 ///
 /// Links are reliable and keep the order of a lane, as TCP and QUIC do. So loss costs time: what is lost is
 /// sent again after a timeout, and what was sent after it waits.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Conditions {
-    /// The least time that a frame takes.
-    pub latency_min: Duration,
-    /// The most, if it is not lost.
-    pub latency_max: Duration,
-    /// Probability that a transmission is lost.
+    /// How long a frame takes.
+    pub latency: Latency,
+    /// The most that it may take beyond that; each value up to it is as likely.
+    pub jitter: Duration,
+    /// Probability that a transmission is lost, and made again after a timeout.
     pub loss: f64,
+    /// Probability that a frame arrives twice.
+    pub duplicate: f64,
+    /// Bytes a second that a node sends over such links, all its links together; `None` for no limit.
+    pub bandwidth: Option<u64>,
+}
+
+/// How long frames take, before jitter and losses.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Latency {
+    /// Any time in a range is as likely.
+    Uniform {
+        /// The least.
+        min: Duration,
+        /// The most.
+        max: Duration,
+    },
+    /// Normally distributed around a mean; never below zero.
+    Normal {
+        /// The mean.
+        mean: Duration,
+        /// The standard deviation.
+        dev: Duration,
+    },
+    /// Log-normally distributed, which is what is measured on the Internet: a long tail of slow frames.
+    LogNormal {
+        /// Half of the frames take less.
+        median: Duration,
+        /// The standard deviation of the logarithm; 0.3 to 0.6 is usual.
+        sigma: f64,
+    },
+}
+
+impl Latency {
+    /// A time that few frames exceed.
+    pub(crate) fn long(&self) -> Duration {
+        match *self {
+            Self::Uniform { min, max } => max.max(min),
+            Self::Normal { mean, dev } => mean + dev * 2,
+            Self::LogNormal { median, sigma } => median.mul_f64((2.0 * sigma).exp().min(100.0)),
+        }
+    }
+}
+
+impl Default for Conditions {
+    fn default() -> Self {
+        Self::uniform(Duration::from_millis(10), Duration::from_millis(50))
+    }
 }
 
 impl Conditions {
-    /// The time until a sender knows that a transmission was lost: TCP's minimum of 200 ms, or a round trip.
-    const RETRANSMIT_MIN: Duration = Duration::from_millis(200);
+    /// Links that only take time.
+    #[must_use]
+    pub const fn uniform(min: Duration, max: Duration) -> Self {
+        let latency = Latency::Uniform { min, max };
+        Self { latency, jitter: Duration::ZERO, loss: 0.0, duplicate: 0.0, bandwidth: None }
+    }
 
-    /// How long one frame takes.
-    pub(crate) fn latency(&self, rng: &mut ChaCha8Rng) -> Duration {
-        let mut latency =
-            rng.random_range(self.latency_min..=self.latency_max.max(self.latency_min));
-        if self.loss > 0.0 {
-            let timeout = Self::RETRANSMIT_MIN.max(self.latency_max * 2);
-            let mut tries = 1;
-            while tries < TRIES_MAX && rng.random::<f64>() < self.loss {
-                // The timeout doubles with each try, as TCP's does.
-                latency += timeout * (1 << (tries - 1).min(6));
-                tries += 1;
-            }
+    /// The worse of both in each respect.
+    #[must_use]
+    pub fn worse(self, other: Self) -> Self {
+        let slower = self.latency.long() >= other.latency.long();
+        Self {
+            latency: if slower { self.latency } else { other.latency },
+            jitter: self.jitter.max(other.jitter),
+            loss: self.loss.max(other.loss),
+            duplicate: self.duplicate.max(other.duplicate),
+            bandwidth: self.bandwidth.into_iter().chain(other.bandwidth).min(),
         }
-        latency
+    }
+}
+
+/// Nodes whose links are alike. Which nodes are in which group is said when they are added to a world.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Group(pub u16);
+
+/// What the links between all groups are like.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Links {
+    /// Where nothing else is said.
+    pub default: Conditions,
+    /// Links with one end in this group. Between two such groups the worse holds in each respect.
+    pub by_group: BTreeMap<Group, Conditions>,
+    /// Links from one group to another, in that direction; goes before all else.
+    pub by_pair: BTreeMap<(Group, Group), Conditions>,
+}
+
+impl Links {
+    /// The conditions from one group to another.
+    #[must_use]
+    pub fn between(&self, from: Group, to: Group) -> Conditions {
+        if let Some(conditions) = self.by_pair.get(&(from, to)) {
+            return *conditions;
+        }
+        match (self.by_group.get(&from), self.by_group.get(&to)) {
+            (None, None) => self.default,
+            (Some(one), None) | (None, Some(one)) => *one,
+            (Some(one), Some(other)) => one.worse(*other),
+        }
+    }
+
+    /// The highest group that is named.
+    pub(crate) fn highest(&self) -> Group {
+        let pairs = self.by_pair.keys().flat_map(|(from, to)| [*from, *to]);
+        self.by_group.keys().copied().chain(pairs).max().unwrap_or_default()
+    }
+}
+
+impl From<Conditions> for Links {
+    fn from(default: Conditions) -> Self {
+        Self { default, ..Self::default() }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use rand::SeedableRng as _;
-
     use super::*;
 
     const MS: Duration = Duration::from_millis(1);
 
     #[test]
-    fn latency_is_within_its_range_and_a_loss_costs_a_timeout() {
-        let mut rng = ChaCha8Rng::seed_from_u64(1);
-        let calm = Conditions { latency_min: 10 * MS, latency_max: 50 * MS, loss: 0.0 };
-        let latencies: Vec<_> = (0..1000).map(|_| calm.latency(&mut rng)).collect();
-        assert!(latencies.iter().all(|latency| (10 * MS..=50 * MS).contains(latency)));
-        assert!(latencies.iter().any(|latency| *latency < 12 * MS));
-        assert!(latencies.iter().any(|latency| *latency > 48 * MS));
-        let lossy = Conditions { loss: 0.25, ..calm };
-        let late = (0..1000).filter(|_| lossy.latency(&mut rng) >= 200 * MS).count();
-        assert!((200..300).contains(&late), "{late}");
-    }
-
-    #[test]
-    fn a_range_of_one_value_is_a_range() {
-        let mut rng = ChaCha8Rng::seed_from_u64(1);
-        let fixed = Conditions { latency_min: MS, latency_max: MS, loss: 0.0 };
-        assert_eq!(fixed.latency(&mut rng), MS);
+    fn links_that_touch_a_group_are_like_that_group_and_between_two_the_worse_holds() {
+        let far = Conditions { loss: 0.1, bandwidth: Some(9), ..Conditions::uniform(MS, 80 * MS) };
+        let thin = Conditions { bandwidth: Some(5), ..Conditions::uniform(MS, 2 * MS) };
+        let (a, b, c) = (Group(0), Group(1), Group(2));
+        let by_group = BTreeMap::from([(b, far), (c, thin)]);
+        let lost = Conditions { loss: 1.0, ..far };
+        let by_pair = BTreeMap::from([((c, a), lost)]);
+        let links = Links { by_group, by_pair, ..Links::default() };
+        assert_eq!(links.between(a, a), Conditions::default());
+        assert_eq!((links.between(a, b), links.between(b, a)), (far, far));
+        assert_eq!(links.between(b, c), Conditions { bandwidth: Some(5), ..far });
+        assert_eq!((links.between(a, c), links.between(c, a)), (thin, lost));
+        assert_eq!(links.highest(), c);
     }
 }

@@ -3,10 +3,10 @@
 //! A thousand nodes would check each message a thousand times, and all find the same. The key is a digest of
 //! everything that the check looks at, so a tampered copy is checked for itself.
 
-use std::collections::HashMap;
-
 use forsooth_crypto::{Digest, Domain, Hasher, Rejected, Verifiable, Verified, verify};
 use forsooth_protocol::{Check, Outcome, SignedHeader, Subject};
+
+use super::index::ByRandom;
 
 /// Outcomes that are remembered; when there are more, all are forgotten and found again.
 const OUTCOMES_MAX: usize = 1 << 17;
@@ -14,7 +14,7 @@ const OUTCOMES_MAX: usize = 1 << 17;
 /// Remembers the outcome of every check.
 #[derive(Debug, Default)]
 pub(crate) struct Judge {
-    outcomes: HashMap<Digest, Outcome>,
+    outcomes: ByRandom<Digest, Outcome>,
 }
 
 impl Judge {

@@ -1,78 +1,109 @@
-//! A network in virtual time: any [`Participant`]s, linked over latency and loss, from a seed.
+//! A network in virtual time: any [`Participant`]s, linked over conditions and faults, from a seed.
 //!
-//! One heap of events; the earliest is carried out, and what it causes is scheduled. The same seed and the
-//! same participants give the same events in the same order, which [`World::trace_digest`] proves. Each
-//! distinct signature is checked once for the whole world. The world knows no protocol rule and no
-//! adversary; participants make both.
+//! One calendar of events; the earliest is carried out, and what it causes is scheduled. The same seed, the
+//! same participants and the same orders give the same events in the same order, which
+//! [`World::trace_digest`] proves. Each distinct signature is checked once for the whole world. The world
+//! knows no protocol rule and no adversary; participants make both.
 
 mod conditions;
+mod disk;
+mod faults;
+mod index;
 mod judge;
+mod links;
+pub(crate) mod moment;
+mod net;
 mod node;
 mod queue;
+pub(crate) mod road;
 mod trace;
+mod troubles;
 
 use std::{
-    collections::{HashMap, VecDeque},
-    net::Ipv4Addr,
+    collections::VecDeque,
+    net::{IpAddr, Ipv4Addr},
     time::Duration,
 };
 
 use forsooth_crypto::{Digest, NodeId};
 use forsooth_protocol::{
-    Address, Candidate, Connection, Direction, Input, Lane, Participant, Snapshot, Time, Timestamp,
+    Address, Candidate, Connection, Direction, Fault, Input, Lane, Participant, Snapshot, Time,
+    Timestamp,
 };
-use rand_chacha::ChaCha8Rng;
 
-pub use self::{conditions::Conditions, queue::Index};
+pub use self::{
+    conditions::{Conditions, Group, Latency, Links},
+    index::Index,
+};
 use self::{
+    index::Ids,
     judge::Judge,
-    node::Node,
-    queue::{Occurrence, Queue},
+    links::{LinkId, Side},
+    moment::nanos,
+    net::Net,
+    node::{Hands, Node},
+    queue::{Caller, Occurrence, Queue},
     trace::Trace,
 };
-use crate::plan::{Purpose, stream};
 
 /// What the wall shows when a world begins: 2026-01-01, 00:00 UTC.
 const EPOCH: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 /// How often nodes read the wall clock.
 const WALL_CLOCK_EVERY: Duration = Duration::from_secs(60);
+/// A dial that nobody answers has failed after so long.
+const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A simulated network.
 pub struct World {
     now: Time,
     queue: Queue,
     nodes: Vec<Node>,
-    indices: HashMap<NodeId, Index>,
-    conditions: Conditions,
-    rng: ChaCha8Rng,
+    ids: Ids,
+    net: Net,
     judge: Judge,
     trace: Trace,
     frames: u64,
+    /// What a node is told next; empty between two occurrences.
+    inputs: VecDeque<Input>,
+}
+
+/// Where a node is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Which nodes its links are like.
+    pub group: Group,
+    /// Its address as others see it; one in a /24 of its own if not said.
+    pub ip: Option<IpAddr>,
 }
 
 impl World {
     /// An empty world.
     #[must_use]
-    pub fn new(seed: u64, conditions: Conditions) -> Self {
+    pub fn new(seed: u64, links: impl Into<Links>) -> Self {
         Self {
             now: Time::ZERO,
             queue: Queue::default(),
             nodes: Vec::new(),
-            indices: HashMap::new(),
-            conditions,
-            rng: stream(seed, Purpose::Links, 0),
+            ids: Ids::default(),
+            net: Net::new(seed, links.into()),
             judge: Judge::default(),
             trace: Trace::default(),
             frames: 0,
+            inputs: VecDeque::new(),
         }
     }
 
-    /// Adds a node that starts now. Ids must differ.
+    /// Adds a node that starts now, at any time. Ids must differ.
     pub fn add(&mut self, id: NodeId, participant: Box<dyn Participant>) -> Index {
-        let index =
-            Index(u32::try_from(self.nodes.len()).expect("a world has far less than 2^32 nodes"));
-        self.nodes.push(Node::new(id, participant));
-        self.indices.insert(id, index);
+        self.add_at(Place::default(), id, participant)
+    }
+
+    /// Adds a node that starts now, in a group or with an address. Ids must differ.
+    pub fn add_at(&mut self, place: Place, id: NodeId, participant: Box<dyn Participant>) -> Index {
+        let index = self.ids.add(id);
+        let ip = place.ip.unwrap_or_else(|| ip(index).into());
+        self.nodes.push(Node::new(participant, ip));
+        self.net.add(place.group);
         self.queue.push(self.now, Occurrence::WallClock { node: index });
         index
     }
@@ -82,10 +113,10 @@ impl World {
     pub fn candidate(&self, node: Index) -> Candidate {
         let address =
             Address::new(&format!("world/{}", node.0)).expect("an index is a short address");
-        Candidate { peer: self.node(node).id, address }
+        Candidate { peer: self.ids.id(node), address }
     }
 
-    /// Tells a node something at a moment; now, if that is over.
+    /// Tells a node something at a moment; now, if that is over. A node that is down then does not hear it.
     pub fn tell(&mut self, at: Time, node: Index, input: Input) {
         self.queue.push(at.max(self.now), Occurrence::Told { node, input: Box::new(input) });
     }
@@ -105,16 +136,35 @@ impl World {
         self.now
     }
 
-    /// What a node looks like from inside.
+    /// What a node looks like from inside; like nothing at all while it is down.
     #[must_use]
     pub fn snapshot(&self, node: Index) -> Snapshot {
-        self.node(node).participant.snapshot()
+        let participant = self.node(node).participant.as_ref();
+        participant.map(|participant| participant.snapshot()).unwrap_or_default()
+    }
+
+    /// Nodes that were ever added.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Whether no node was ever added.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ids.len() == 0
     }
 
     /// Frames that arrived.
     #[must_use]
     pub const fn frames(&self) -> u64 {
         self.frames
+    }
+
+    /// Frames that were dropped because a queue was full.
+    #[must_use]
+    pub const fn dropped(&self) -> u64 {
+        self.net.dropped()
     }
 
     /// Covers every input of every node so far, with its time and its bytes.
@@ -124,99 +174,161 @@ impl World {
     }
 
     fn occur(&mut self, occurrence: Occurrence) {
+        let Some(occurrence) = self.put_off(occurrence) else { return };
         match occurrence {
-            Occurrence::WallClock { node } => {
-                self.queue.push(self.now + WALL_CLOCK_EVERY, Occurrence::WallClock { node });
-                self.handle(node, Input::WallClock(self.wall()));
-            }
-            Occurrence::Told { node, input } => self.handle(node, *input),
+            Occurrence::Arrived { link, to, lane, frame } => self.arrived(link, to, lane, frame),
             Occurrence::Tick { node } => {
                 let now = self.now;
                 if self.node_mut(node).take_tick(now) {
                     self.handle(node, Input::Tick);
                 }
             }
-            Occurrence::Arrived { to, from, link, lane, frame } => {
-                if self.node(to).linked(from, link) {
-                    self.frames += 1;
-                    let from = self.node(from).id;
-                    self.handle(to, Input::Received { from, lane, frame });
-                }
+            Occurrence::WallClock { node } => {
+                self.queue.push(self.now + WALL_CLOCK_EVERY, Occurrence::WallClock { node });
+                self.handle(node, Input::WallClock(self.wall(node)));
             }
+            Occurrence::Begins { node } => {
+                self.handle(node, Input::WallClock(self.wall(node)));
+                let records = self.node(node).disk.records();
+                self.handle(node, Input::Loaded(records));
+            }
+            Occurrence::Told { node, input } => self.handle(node, *input),
             Occurrence::Dialled { from, to } => self.dialled(from, to),
             Occurrence::Answered { from, to, link } => self.answered(from, to, link),
-            Occurrence::DialFailed { node, peer } => {
-                let peer = self.node(peer).id;
-                self.handle(node, Input::DialFailed { peer });
+            Occurrence::DialFailed { from, to } => self.dial_failed(from, to),
+            Occurrence::Closed { link, at } => self.closed(link, at),
+            Occurrence::Pump { node } => self.net.pump(nanos(self.now), node, &mut self.queue),
+            Occurrence::Readable { link, from } => {
+                self.net.line_up(nanos(self.now), link, from, &mut self.queue);
             }
-            Occurrence::Closed { node, peer, link } => {
-                if self.node_mut(node).unlink(peer, link) {
-                    let peer = self.node(peer).id;
-                    self.handle(node, Input::Disconnected { peer });
-                }
-            }
+            Occurrence::Stalled { link, from } => self.stalled(link, from),
+            Occurrence::Dead { link, at, since } => self.dead(link, at, since),
+            Occurrence::Resumed { node } => self.resumed(node),
         }
+    }
+
+    /// A frame arrives.
+    fn arrived(&mut self, link: LinkId, to: Side, lane: Lane, frame: bytes::Bytes) {
+        let Some(end) = self.net.links.end(link, to) else { return };
+        let to_node = end.node;
+        let Some(from) = self.net.links.peer(link, to) else { return };
+        self.frames += 1;
+        let from = self.ids.id(from);
+        self.handle(to_node, Input::Received { from, lane, frame });
     }
 
     /// A dial arrives where it was directed.
-    fn dialled(&mut self, from: Index, to: Index) {
+    fn dialled(&mut self, from: Caller, to: Index) {
         // The other end's dial came first: one link is enough, and the dialler has it or will.
-        if self.node(from).is_linked(to) {
+        if self.node(from.node).linked(to).is_some() {
             return;
         }
-        let later = self.now + self.conditions.latency(&mut self.rng);
-        let (caller, wall) = (self.node(from).id, self.wall());
-        let host = self.node_mut(to);
-        if host.is_linked(from) || host.refuses(&caller, wall) {
-            return self.queue.push(later, Occurrence::DialFailed { node: from, peer: to });
+        let (now, queue) = (nanos(self.now), &mut self.queue);
+        if self.net.troubles.cuts(from.node, to) || self.net.troubles.cuts(to, from.node) {
+            return queue.push(self.now + DIAL_TIMEOUT, Occurrence::DialFailed { from, to });
         }
-        let link = self.queue.next_link();
+        let later = now.saturating_add(self.net.takes(to, from.node));
+        let (caller, wall) = (self.ids.id(from.node), self.wall(to));
+        let host = self.node(to);
+        let is_up = host.participant.is_some();
+        if !is_up || host.linked(from.node).is_some() || host.refuses(&caller, wall) {
+            return self.queue.push_at(later, Occurrence::DialFailed { from, to });
+        }
         // What the host sends at once must not overtake the answer to the dial.
-        self.node_mut(to).link(from, link, later);
-        self.queue.push(later, Occurrence::Answered { from, to, link });
-        self.connected(to, from, Direction::Inbound);
+        let link = self.net.links.open(from.node, to, later);
+        self.node_mut(to).link(from.node, link);
+        self.queue.push_at(later, Occurrence::Answered { from, to, link });
+        self.connected(to, from.node, Direction::Inbound);
     }
 
     /// The answer to a dial arrives at the dialler.
-    fn answered(&mut self, from: Index, to: Index, link: u64) {
-        if !self.node(to).linked(from, link) || self.node(from).is_linked(to) {
-            return self.occur(Occurrence::DialFailed { node: from, peer: to });
+    fn answered(&mut self, from: Caller, to: Index, link: LinkId) {
+        let is_up = self.net.links.end(link, Side::Host).is_some();
+        let caller = self.node(from.node);
+        let is_gone = caller.participant.is_none() || caller.life != from.life;
+        if is_up && (is_gone || caller.linked(to).is_some()) {
+            // Nobody is there for it: the host finds the link closed.
+            self.net.links.answer(link, nanos(self.now));
+            self.hands(from.node).close(link, Side::Caller);
         }
-        let now = self.now;
-        self.node_mut(from).link(to, link, now);
-        self.connected(from, to, Direction::Outbound);
+        if !is_up || is_gone || self.node(from.node).linked(to).is_some() {
+            return self.dial_failed(from, to);
+        }
+        self.net.links.answer(link, nanos(self.now));
+        self.node_mut(from.node).link(to, link);
+        self.connected(from.node, to, Direction::Outbound);
+    }
+
+    fn dial_failed(&mut self, from: Caller, to: Index) {
+        if self.node(from.node).life == from.life {
+            let peer = self.ids.id(to);
+            self.handle(from.node, Input::DialFailed { peer });
+        }
     }
 
     fn connected(&mut self, node: Index, peer: Index, direction: Direction) {
-        let connection = Connection { direction, remote: Some(ip(peer).into()) };
-        let peer = self.node(peer).id;
+        let connection = Connection { direction, remote: Some(self.node(peer).ip) };
+        let peer = self.ids.id(peer);
         self.handle(node, Input::Connected { peer, connection });
+    }
+
+    /// The other end has closed a link.
+    fn closed(&mut self, link: LinkId, at: Side) {
+        let Some(node) = self.net.links.end(link, at).map(|end| end.node) else { return };
+        let Some((peer, _)) = self.net.links.close(link, at) else { return };
+        self.node_mut(node).unlink(peer);
+        let peer = self.ids.id(peer);
+        self.handle(node, Input::Disconnected { peer });
+    }
+
+    /// Frames for a peer may have waited for too long.
+    fn stalled(&mut self, link: LinkId, from: Side) {
+        let Some(node) = self.net.links.end(link, from).map(|end| end.node) else { return };
+        let Some(peer) = self.net.links.peer(link, from) else { return };
+        if self.net.has_stalled(nanos(self.now), link, from, &mut self.queue) {
+            let peer = self.ids.id(peer);
+            self.handle(node, Input::Misbehaved { peer, fault: Fault::Stalled });
+        }
     }
 
     /// Lets a node react, and to the verdicts on what it wants verified.
     fn handle(&mut self, index: Index, input: Input) {
         let now = self.now;
-        let Self { queue, nodes, indices, conditions, rng, judge, trace, .. } = self;
-        let Some(node) = nodes.get_mut(index.0 as usize) else { return };
-        let mut hands = node::Hands { now, index, queue, indices, conditions, rng, judge };
-        let mut inputs = VecDeque::from([input]);
+        let Self { queue, nodes, ids, net, judge, trace, inputs, .. } = self;
+        let Some(node) = nodes.get_mut(index.place()) else { return };
+        if node.participant.is_none() {
+            return;
+        }
+        let caller = Caller { node: index, life: node.life };
+        let mut hands = Hands { now, caller, queue, ids, net, judge };
+        inputs.push_back(input);
         while let Some(input) = inputs.pop_front() {
             trace.note(now, index, &input);
-            node.handle(input, &mut hands, &mut inputs);
+            node.handle(input, &mut hands, inputs);
         }
         node.schedule_tick(&mut hands);
     }
 
-    fn wall(&self) -> Timestamp {
-        EPOCH.saturating_add(self.now.as_duration())
+    fn hands(&mut self, index: Index) -> Hands<'_> {
+        let caller = Caller { node: index, life: self.node(index).life };
+        let Self { now, queue, ids, net, judge, .. } = self;
+        Hands { now: *now, caller, queue, ids, net, judge }
+    }
+
+    /// What a node's clock shows.
+    fn wall(&self, node: Index) -> Timestamp {
+        let wall = EPOCH.saturating_add(self.now.as_duration());
+        let ahead_ms = self.node(node).ahead_ms;
+        let off = Duration::from_millis(ahead_ms.unsigned_abs());
+        if ahead_ms < 0 { wall.saturating_sub(off) } else { wall.saturating_add(off) }
     }
 
     fn node(&self, index: Index) -> &Node {
-        self.nodes.get(index.0 as usize).expect("indices are given out by `add` and nodes stay")
+        self.nodes.get(index.place()).expect("indices are given out by `add` and nodes stay")
     }
 
     fn node_mut(&mut self, index: Index) -> &mut Node {
-        self.nodes.get_mut(index.0 as usize).expect("indices are given out by `add` and nodes stay")
+        self.nodes.get_mut(index.place()).expect("indices are given out by `add` and nodes stay")
     }
 }
 

@@ -1,7 +1,8 @@
-//! One node of a world: its participant, its links, whom it refuses, and when it wants to be woken.
+//! One node of a world: its participant, its links, its disk, its clock, and when it wants to be woken.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, VecDeque},
+    net::IpAddr,
     time::Duration,
 };
 
@@ -10,13 +11,16 @@ use forsooth_crypto::NodeId;
 use forsooth_protocol::{
     Address, Class, Effect, Input, Judgement, Participant, Record, Time, Timestamp, Verdict,
 };
-use rand_chacha::ChaCha8Rng;
 
 use super::{
-    Conditions, Index,
+    Index,
+    disk::Disk,
+    index::Ids,
     judge::Judge,
-    place,
-    queue::{Occurrence, Queue},
+    links::{LinkId, Side},
+    moment::{nanos, time},
+    net::Net,
+    queue::{Caller, Occurrence, Queue},
 };
 
 /// When a deadline is over that a tick has not moved. Without it, time would stand still.
@@ -24,66 +28,87 @@ const OVERDUE: Duration = Duration::from_millis(1);
 
 /// A node.
 pub(crate) struct Node {
-    pub(crate) id: NodeId,
-    pub(crate) participant: Box<dyn Participant>,
-    links: BTreeMap<Index, Link>,
-    /// Until when a banned peer's dials are refused; for good if `None`.
-    refused: BTreeMap<NodeId, Option<Timestamp>>,
+    /// `None` while it is down.
+    pub(crate) participant: Option<Box<dyn Participant>>,
     /// The one tick that is scheduled and meant; others are out of date.
     tick: Option<Time>,
-}
-
-/// This node's end of a link.
-#[derive(Debug)]
-struct Link {
-    id: u64,
-    /// When the last frame of each lane arrives at the other end; later ones do not overtake it.
-    arrivals: [Time; 2],
+    /// Its links by the peers at their other ends, in the order of those.
+    links: Vec<(Index, LinkId)>,
+    /// Its lives so far.
+    pub(crate) life: u32,
+    /// How far its clock is ahead, in milliseconds.
+    pub(crate) ahead_ms: i64,
+    /// Until when a banned peer's dials are refused; for good if `None`.
+    refused: BTreeMap<NodeId, Option<Timestamp>>,
+    pub(crate) disk: Disk,
+    pub(crate) ip: IpAddr,
+    /// What happens to it while it is paused.
+    pub(crate) inbox: VecDeque<Occurrence>,
 }
 
 /// What a node needs of its world to do something.
 pub(crate) struct Hands<'a> {
     pub(crate) now: Time,
-    pub(crate) index: Index,
+    pub(crate) caller: Caller,
     pub(crate) queue: &'a mut Queue,
-    pub(crate) indices: &'a HashMap<NodeId, Index>,
-    pub(crate) conditions: &'a Conditions,
-    pub(crate) rng: &'a mut ChaCha8Rng,
+    pub(crate) ids: &'a Ids,
+    pub(crate) net: &'a mut Net,
     pub(crate) judge: &'a mut Judge,
 }
 
 impl Node {
-    pub(crate) fn new(id: NodeId, participant: Box<dyn Participant>) -> Self {
-        Self { id, participant, links: BTreeMap::new(), refused: BTreeMap::new(), tick: None }
-    }
-
-    /// Whether this link to `peer` is up at this end.
-    pub(crate) fn linked(&self, peer: Index, link: u64) -> bool {
-        self.links.get(&peer).is_some_and(|up| up.id == link)
-    }
-
-    /// Whether any link to `peer` is up at this end.
-    pub(crate) fn is_linked(&self, peer: Index) -> bool {
-        self.links.contains_key(&peer)
-    }
-
-    /// A link is up at this end; nothing arrives at the other end before `not_before`.
-    pub(crate) fn link(&mut self, peer: Index, id: u64, not_before: Time) {
-        self.links.insert(peer, Link { id, arrivals: [not_before; 2] });
-    }
-
-    /// The link is gone, if it was still up.
-    pub(crate) fn unlink(&mut self, peer: Index, link: u64) -> bool {
-        let up = self.linked(peer, link);
-        if up {
-            self.links.remove(&peer);
+    pub(crate) fn new(participant: Box<dyn Participant>, ip: IpAddr) -> Self {
+        Self {
+            participant: Some(participant),
+            tick: None,
+            links: Vec::new(),
+            life: 0,
+            ahead_ms: 0,
+            refused: BTreeMap::new(),
+            disk: Disk::default(),
+            ip,
+            inbox: VecDeque::new(),
         }
-        up
+    }
+
+    /// The link to `peer`, if it is up at this end.
+    pub(crate) fn linked(&self, peer: Index) -> Option<LinkId> {
+        let place = self.links.binary_search_by_key(&peer, |(peer, _)| *peer).ok()?;
+        self.links.get(place).map(|(_, link)| *link)
+    }
+
+    /// A link is up at this end.
+    pub(crate) fn link(&mut self, peer: Index, link: LinkId) {
+        match self.links.binary_search_by_key(&peer, |(peer, _)| *peer) {
+            Ok(_) => {}
+            Err(place) => self.links.insert(place, (peer, link)),
+        }
+    }
+
+    /// A link is gone.
+    pub(crate) fn unlink(&mut self, peer: Index) {
+        self.links.retain(|(other, _)| *other != peer);
     }
 
     /// Whether `peer` is banned here.
     pub(crate) fn refuses(&self, peer: &NodeId, wall: Timestamp) -> bool {
         self.refused.get(peer).is_some_and(|until| until.is_none_or(|until| until > wall))
+    }
+
+    /// The process is gone, with all that it had not stored. Returns its links.
+    pub(crate) fn die(&mut self) -> Vec<(Index, LinkId)> {
+        self.participant = None;
+        self.life = self.life.wrapping_add(1);
+        self.tick = None;
+        self.inbox = VecDeque::new();
+        self.refused.clear();
+        std::mem::take(&mut self.links)
+    }
+
+    /// Another process takes its place, with the same disk.
+    pub(crate) fn live(&mut self, participant: Box<dyn Participant>) {
+        self.participant = Some(participant);
+        self.refused = self.disk.bans().collect();
     }
 
     /// Whether a tick that is due now is still meant.
@@ -95,14 +120,22 @@ impl Node {
         meant
     }
 
+    /// Whatever tick is scheduled is not meant any more.
+    pub(crate) const fn forget_tick(&mut self) {
+        self.tick = None;
+    }
+
     /// Sees to it that the node is woken at its deadline.
     pub(crate) fn schedule_tick(&mut self, hands: &mut Hands<'_>) {
-        let Some(deadline) = self.participant.deadline() else { return };
+        let deadline = self.participant.as_ref().and_then(|participant| participant.deadline());
+        let Some(deadline) = deadline else { return };
         let at = if deadline > hands.now { deadline } else { hands.now + OVERDUE };
+        // In the calendar's unit, so that the tick is found to be meant when it comes.
+        let at = time(nanos(at));
         // An earlier tick that has become too early only finds out the deadline again.
         if self.tick.is_none_or(|tick| tick > at) {
             self.tick = Some(at);
-            hands.queue.push(at, Occurrence::Tick { node: hands.index });
+            hands.queue.push(at, Occurrence::Tick { node: hands.caller.node });
         }
     }
 
@@ -113,11 +146,13 @@ impl Node {
         hands: &mut Hands<'_>,
         inputs: &mut VecDeque<Input>,
     ) {
-        let Self { participant, links, refused, .. } = self;
+        let Self { participant: Some(participant), links, refused, disk, .. } = self else {
+            return;
+        };
         let mut verdicts = Vec::new();
         for effect in participant.handle(hands.now, input) {
             match effect {
-                Effect::Send { to, class, frame } => hands.send(links, to, class, frame),
+                Effect::Send { to, class, frame } => hands.send(links, &to, class, frame),
                 Effect::Dial { peer, address } => hands.dial(peer, &address, inputs),
                 Effect::Disconnect { peer, fault: _, banned } => {
                     hands.disconnect(links, peer, inputs);
@@ -132,16 +167,15 @@ impl Node {
                 Effect::Validate { ticket, message: _ } => {
                     inputs.push_back(Input::Validated { ticket, judgement: Judgement::Accept });
                 }
-                Effect::Store(Record::Ban { peer, fault: _, until }) => {
-                    refused.insert(peer, until);
+                Effect::Store(record) => {
+                    if let Record::Ban { peer, until, .. } = &record {
+                        refused.insert(*peer, *until);
+                    } else if let Record::Pardon { peer } = &record {
+                        refused.remove(peer);
+                    }
+                    disk.store(record);
                 }
-                Effect::Store(Record::Pardon { peer }) => {
-                    refused.remove(&peer);
-                }
-                Effect::Store(Record::Proof { .. })
-                | Effect::Deliver(_)
-                | Effect::Published { .. }
-                | Effect::Event(_) => {}
+                Effect::Deliver(_) | Effect::Published { .. } | Effect::Event(_) => {}
             }
         }
         if !verdicts.is_empty() {
@@ -151,26 +185,29 @@ impl Node {
 }
 
 impl Hands<'_> {
-    fn send(&mut self, links: &mut BTreeMap<Index, Link>, to: NodeId, class: Class, frame: Bytes) {
+    fn send(&mut self, links: &[(Index, LinkId)], to: &NodeId, class: Class, frame: Bytes) {
         // A frame for a peer that has just gone is lost, as it would be in a queue.
-        let Some(to) = self.indices.get(&to).copied() else { return };
-        let Some(link) = links.get_mut(&to) else { return };
-        let at = self.now + self.conditions.latency(self.rng);
-        let lane = class.lane();
-        let Some(last) = link.arrivals.get_mut(place(lane)) else { return };
-        *last = at.max(*last);
-        let arrived = Occurrence::Arrived { to, from: self.index, link: link.id, lane, frame };
-        self.queue.push(*last, arrived);
+        let Some(to) = self.ids.index(to) else { return };
+        let Ok(place) = links.binary_search_by_key(&to, |(peer, _)| *peer) else { return };
+        let Some((_, link)) = links.get(place) else { return };
+        if let Some(side) = self.side(*link) {
+            self.net.send(nanos(self.now), (*link, side), class, frame, self.queue);
+        }
+    }
+
+    fn side(&self, link: LinkId) -> Option<Side> {
+        self.net.links.side(link, self.caller.node)
     }
 
     fn dial(&mut self, peer: NodeId, address: &Address, inputs: &mut VecDeque<Input>) {
         let place =
             address.as_str().strip_prefix("world/").and_then(|place| place.parse().ok()).map(Index);
+        let from = self.caller;
         match place {
             // The transport proves who is there, so a wrong address is a failed dial.
-            Some(to) if self.indices.get(&peer) == Some(&to) && to != self.index => {
-                let at = self.now + self.conditions.latency(self.rng);
-                self.queue.push(at, Occurrence::Dialled { from: self.index, to });
+            Some(to) if self.ids.index(&peer) == Some(to) && to != from.node => {
+                let at = nanos(self.now).saturating_add(self.net.takes(from.node, to));
+                self.queue.push_at(at, Occurrence::Dialled { from, to });
             }
             Some(_) | None => inputs.push_back(Input::DialFailed { peer }),
         }
@@ -178,16 +215,23 @@ impl Hands<'_> {
 
     fn disconnect(
         &mut self,
-        links: &mut BTreeMap<Index, Link>,
+        links: &mut Vec<(Index, LinkId)>,
         peer: NodeId,
         inputs: &mut VecDeque<Input>,
     ) {
-        let Some(to) = self.indices.get(&peer).copied() else { return };
-        let Some(link) = links.remove(&to) else { return };
-        // The other end hears of it after what is on its way.
-        let at = self.now + self.conditions.latency(self.rng);
-        let at = link.arrivals.into_iter().fold(at, Time::max);
-        self.queue.push(at, Occurrence::Closed { node: to, peer: self.index, link: link.id });
+        let Some(to) = self.ids.index(&peer) else { return };
+        let Ok(place) = links.binary_search_by_key(&to, |(peer, _)| *peer) else { return };
+        let (_, link) = links.remove(place);
+        if let Some(side) = self.side(link) {
+            self.close(link, side);
+        }
         inputs.push_back(Input::Disconnected { peer });
+    }
+
+    /// Closes this end of a link; the other hears of it after what is on its way.
+    pub(crate) fn close(&mut self, link: LinkId, side: Side) {
+        let Some((to, last)) = self.net.links.close(link, side) else { return };
+        let at = nanos(self.now).saturating_add(self.net.takes(self.caller.node, to)).max(last);
+        self.queue.push_at(at, Occurrence::Closed { link, at: side.other() });
     }
 }

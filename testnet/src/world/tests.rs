@@ -1,5 +1,9 @@
 //! The world itself, driven by participants that know no protocol.
 
+mod chaos;
+mod faults;
+mod traffic;
+
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex},
@@ -12,10 +16,10 @@ use forsooth_protocol::{Class, Drain, Effect, Fault, Record};
 use super::*;
 
 const MS: Duration = Duration::from_millis(1);
-const CONDITIONS: Conditions =
-    Conditions { latency_min: MS, latency_max: Duration::from_millis(40), loss: 0.0 };
+const CONDITIONS: Conditions = Conditions::uniform(MS, Duration::from_millis(40));
 
-type Diary = Arc<Mutex<Vec<String>>>;
+/// What was noted, and when.
+type Diary = Arc<Mutex<Vec<(Time, String)>>>;
 
 /// Writes down what it is told and carries out prepared orders, one batch for each thing that it is told by
 /// `Input::Known`.
@@ -44,17 +48,23 @@ impl Participant for Puppet {
                 self.deadline = None;
                 Some(format!("tick {now}"))
             }
-            Input::WallClock(_)
-            | Input::Misbehaved { .. }
-            | Input::Verdicts(_)
+            Input::Misbehaved { fault, .. } => Some(fault.name().to_owned()),
+            Input::Loaded(records) => Some(format!("loaded {}", records.len())),
+            // Only clocks that are wrong are worth a note.
+            Input::WallClock(wall) => {
+                let (right, wall) = (EPOCH.as_millis(), wall.as_millis());
+                let right = i128::from(right) + now.as_duration().as_millis() as i128;
+                let ahead = i128::from(wall) - right;
+                (ahead != 0).then(|| format!("clock {ahead}"))
+            }
+            Input::Verdicts(_)
             | Input::Validated { .. }
             | Input::Publish { .. }
             | Input::Subscribe { .. }
             | Input::Unsubscribe { .. }
-            | Input::Pardon { .. }
-            | Input::Loaded(_) => None,
+            | Input::Pardon { .. } => None,
         };
-        let entries = entry.map(|entry| format!("{} {entry}", self.name));
+        let entries = entry.map(|entry| (now, format!("{} {entry}", self.name)));
         self.diary.lock().unwrap().extend(entries);
         Drain::new(&mut self.effects)
     }
@@ -68,7 +78,7 @@ impl Participant for Puppet {
     }
 }
 
-/// Two puppets, `a` and `b`.
+/// Some puppets; `a` and `b` are the first two.
 struct Stage {
     world: World,
     diary: Diary,
@@ -92,17 +102,40 @@ fn send(to: u8, class: Class, text: &'static str) -> Effect {
     Effect::Send { to: id(to), class, frame: Bytes::from_static(text.as_bytes()) }
 }
 
+fn puppet(name: &'static str, diary: &Diary, orders: Vec<Vec<Effect>>) -> Box<Puppet> {
+    let (diary, effects) = (Arc::clone(diary), VecDeque::new());
+    Box::new(Puppet { name, diary, orders: orders.into(), effects, deadline: None })
+}
+
 fn stage(seed: u64, a_orders: Vec<Vec<Effect>>, b_orders: Vec<Vec<Effect>>) -> Stage {
-    let (mut world, diary) = (World::new(seed, CONDITIONS), Diary::default());
-    let mut puppet = |tag, name, orders: Vec<Vec<Effect>>, deadline| {
-        let effects = VecDeque::new();
-        let puppet =
-            Puppet { name, diary: Arc::clone(&diary), orders: orders.into(), effects, deadline };
-        world.add(id(tag), Box::new(puppet))
-    };
-    let a = puppet(1, "a", a_orders, None);
-    let b = puppet(2, "b", b_orders, None);
+    stage_with(seed, CONDITIONS, a_orders, b_orders)
+}
+
+fn stage_with(
+    seed: u64,
+    links: impl Into<Links>,
+    a_orders: Vec<Vec<Effect>>,
+    b_orders: Vec<Vec<Effect>>,
+) -> Stage {
+    let (mut world, diary) = (World::new(seed, links), Diary::default());
+    let a = world.add(id(1), puppet("a", &diary, a_orders));
+    let b = world.add(id(2), puppet("b", &diary, b_orders));
     Stage { world, diary, a, b }
+}
+
+/// A stage on which `a` has a link to `b`, and the time is one second.
+fn linked(
+    links: impl Into<Links>,
+    a_orders: Vec<Vec<Effect>>,
+    b_orders: Vec<Vec<Effect>>,
+) -> Stage {
+    let mut all = vec![vec![dial(2, "world/1")]];
+    all.extend(a_orders);
+    let mut stage = stage_with(1, links, all, b_orders);
+    stage.pull(0, stage.a);
+    stage.world.run_until(at(1000));
+    assert_eq!(stage.told(), ["b connected Inbound", "a connected Outbound"]);
+    stage
 }
 
 impl Stage {
@@ -111,10 +144,25 @@ impl Stage {
         self.world.tell(at(ms), node, Input::Known(Vec::new()));
     }
 
+    /// What was noted since this was asked last.
+    fn told(&mut self) -> Vec<String> {
+        self.diary.lock().unwrap().drain(..).map(|(_, entry)| entry).collect()
+    }
+
+    /// The same with the milliseconds.
+    fn told_when(&mut self) -> Vec<(u128, String)> {
+        let mut diary = self.diary.lock().unwrap();
+        diary.drain(..).map(|(when, entry)| (when.as_duration().as_millis(), entry)).collect()
+    }
+
+    /// What is noted up to a moment.
+    fn until(&mut self, ms: u64) -> Vec<String> {
+        self.world.run_until(at(ms));
+        self.told()
+    }
+
     fn end(mut self) -> Vec<String> {
-        self.world.run_until(at(10_000));
-        let diary = self.diary.lock().unwrap();
-        diary.clone()
+        self.until(10_000)
     }
 }
 
@@ -184,14 +232,10 @@ fn a_closed_link_loses_what_is_on_its_way_and_a_banned_peer_is_refused() {
 #[test]
 fn a_deadline_becomes_one_tick() {
     let (mut world, diary) = (World::new(1, CONDITIONS), Diary::default());
-    let (orders, effects) = (VecDeque::new(), VecDeque::new());
-    let deadline = Some(at(123));
-    world.add(
-        id(1),
-        Box::new(Puppet { name: "a", diary: Arc::clone(&diary), orders, effects, deadline }),
-    );
+    let waiting = Puppet { deadline: Some(at(123)), ..*puppet("a", &diary, Vec::new()) };
+    world.add(id(1), Box::new(waiting));
     world.run_until(at(1000));
-    assert_eq!(*diary.lock().unwrap(), ["a tick 0.123s"]);
+    assert_eq!(*diary.lock().unwrap(), [(at(123), "a tick 0.123s".to_owned())]);
 }
 
 #[test]

@@ -1,86 +1,107 @@
 //! A digest of all that happened, to compare two runs.
 
-use bytes::Bytes;
 use forsooth_crypto::{Digest, Domain, Hasher};
-use forsooth_protocol::{Input, Time};
+use forsooth_protocol::{Direction, Input, Judgement, Outcome, Time};
 
-use super::{Index, place};
+use super::{Index, moment::nanos, place};
+
+/// Records are gathered up to so many bytes: hashing many at once is far cheaper than one by one.
+const GATHERED_BYTES: usize = 64 * 1024;
 
 /// Takes in every input of every node.
 #[derive(Debug)]
-pub(crate) struct Trace(Hasher);
+pub(crate) struct Trace {
+    hasher: Hasher,
+    gathered: Vec<u8>,
+}
 
 impl Default for Trace {
     fn default() -> Self {
-        Self(Hasher::new(Domain::Trace))
+        Self { hasher: Hasher::new(Domain::Trace), gathered: Vec::with_capacity(GATHERED_BYTES) }
     }
 }
 
 impl Trace {
     /// A node is given an input.
     pub(crate) fn note(&mut self, now: Time, Index(node): Index, input: &Input) {
-        let mut head = [0; 24];
-        let (kind, bytes) = content(input);
-        let nanos = u64::try_from(now.as_duration().as_nanos()).unwrap_or(u64::MAX);
-        let len = bytes.map_or(0, Bytes::len) as u64;
-        let numbers = [nanos, (u64::from(node) << 8) | u64::from(kind), len];
-        for (place, number) in head.chunks_exact_mut(8).zip(numbers) {
-            place.copy_from_slice(&number.to_le_bytes());
+        let Entry { kind, number, bytes, peer } = Entry::of(input);
+        let mut head = [0; 64];
+        let numbers = [nanos(now), (u64::from(node) << 8) | u64::from(kind), number];
+        let words = numbers.into_iter().chain([bytes.len() as u64]).map(u64::to_le_bytes);
+        let words = words.chain(peer.as_chunks::<8>().0.iter().copied());
+        for (place, word) in head.chunks_exact_mut(8).zip(words) {
+            place.copy_from_slice(&word);
         }
-        self.0.update(&head);
-        if let Some(bytes) = bytes {
-            self.0.update(bytes);
-        }
-        if let Some(peer) = peer(input) {
-            self.0.update(peer);
+        self.gathered.extend_from_slice(&head);
+        self.gathered.extend_from_slice(bytes);
+        if self.gathered.len() >= GATHERED_BYTES {
+            self.hasher.update(&self.gathered);
+            self.gathered.clear();
         }
     }
 
     pub(crate) fn digest(&self) -> Digest {
-        self.0.finish()
+        self.hasher.clone().update(&self.gathered).finish()
     }
 }
 
-/// What kind of input it is, and its bytes if it has some.
-fn content(input: &Input) -> (u8, Option<&Bytes>) {
-    match input {
-        Input::WallClock(_) => (0, None),
-        Input::Known(_) => (1, None),
-        Input::Connected { .. } => (2, None),
-        Input::Disconnected { .. } => (3, None),
-        Input::DialFailed { .. } => (4, None),
-        Input::Received { lane, frame, .. } => {
-            ([5, 6].get(place(*lane)).copied().unwrap_or(5), Some(frame))
+/// An input, so far as it can differ between two runs whose inputs were equal until now.
+struct Entry<'a> {
+    kind: u8,
+    number: u64,
+    bytes: &'a [u8],
+    /// The other end, where there is one.
+    peer: &'a [u8; 32],
+}
+
+const NOBODY: &[u8; 32] = &[0; 32];
+
+impl<'a> Entry<'a> {
+    fn of(input: &'a Input) -> Self {
+        let new = |kind, number| Self { kind, number, bytes: &[], peer: NOBODY };
+        match input {
+            Input::WallClock(wall) => new(0, wall.as_millis()),
+            Input::Known(known) => new(1, known.len() as u64),
+            Input::Connected { peer, connection } => {
+                let number = match connection.direction {
+                    Direction::Outbound => 0,
+                    Direction::Inbound => 1,
+                };
+                Self { peer: peer.as_bytes(), ..new(2, number) }
+            }
+            Input::Disconnected { peer } => Self { peer: peer.as_bytes(), ..new(3, 0) },
+            Input::DialFailed { peer } => Self { peer: peer.as_bytes(), ..new(4, 0) },
+            Input::Received { from, lane, frame } => {
+                Self { bytes: frame, peer: from.as_bytes(), ..new(5, place(*lane) as u64) }
+            }
+            Input::Misbehaved { peer, fault } => {
+                Self { bytes: fault.name().as_bytes(), peer: peer.as_bytes(), ..new(7, 0) }
+            }
+            // Good or bad, one after the other.
+            Input::Verdicts(verdicts) => {
+                let good = |outcome: &Outcome| match outcome {
+                    Outcome::Publication(_) | Outcome::Proof(_) => 1,
+                    Outcome::Rejected(..) => 0,
+                };
+                let number = verdicts
+                    .iter()
+                    .fold(1, |number: u64, verdict| number.rotate_left(1) ^ good(&verdict.outcome));
+                new(8, number)
+            }
+            Input::Validated { judgement, .. } => {
+                let number = match judgement {
+                    Judgement::Accept => 0,
+                    Judgement::Reject => 1,
+                    Judgement::Ignore => 2,
+                };
+                new(9, number)
+            }
+            Input::Publish { request, payload, .. } => Self { bytes: payload, ..new(10, *request) },
+            Input::Subscribe { topic } => new(11, u64::from(topic.index())),
+            Input::Unsubscribe { topic } => new(12, u64::from(topic.index())),
+            Input::Pardon { peer } => Self { peer: peer.as_bytes(), ..new(13, 0) },
+            Input::Loaded(records) => new(14, records.len() as u64),
+            Input::Tick => new(15, 0),
         }
-        Input::Misbehaved { .. } => (7, None),
-        Input::Verdicts(_) => (8, None),
-        Input::Validated { .. } => (9, None),
-        Input::Publish { payload, .. } => (10, Some(payload)),
-        Input::Subscribe { .. } => (11, None),
-        Input::Unsubscribe { .. } => (12, None),
-        Input::Pardon { .. } => (13, None),
-        Input::Loaded(_) => (14, None),
-        Input::Tick => (15, None),
-    }
-}
-
-/// The other end, where there is one.
-fn peer(input: &Input) -> Option<&[u8; 32]> {
-    match input {
-        Input::Connected { peer, .. }
-        | Input::Disconnected { peer }
-        | Input::DialFailed { peer }
-        | Input::Received { from: peer, .. }
-        | Input::Misbehaved { peer, .. }
-        | Input::Pardon { peer } => Some(peer.as_bytes()),
-        Input::WallClock(_)
-        | Input::Known(_)
-        | Input::Verdicts(_)
-        | Input::Validated { .. }
-        | Input::Publish { .. }
-        | Input::Subscribe { .. }
-        | Input::Unsubscribe { .. }
-        | Input::Loaded(_)
-        | Input::Tick => None,
     }
 }

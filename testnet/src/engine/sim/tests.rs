@@ -2,29 +2,36 @@
 
 use std::{cell::Cell, collections::VecDeque};
 
+use bytes::Bytes;
 use forsooth_crypto::{Untrusted, verify};
 use forsooth_protocol::{
     Class, Drain, Effect, Event, Fault, Proof, Publication, Slot, Snapshot, wire::Frame,
 };
 
 use super::*;
-use crate::{plan::Load, strategy::KINDS, verdict::Verdict};
-
-const CONDITIONS: Conditions = Conditions {
-    latency_min: Duration::from_millis(10),
-    latency_max: Duration::from_millis(50),
-    loss: 0.0,
+use crate::{
+    engine::{self, Engine, Options, Outcome},
+    report::Report,
+    scenario::{Gang, Group, Seen},
+    verdict::{self, Verdict},
 };
-const OPTIONS: Options =
-    Options { messages: 30, rate: 10.0, payload_bytes: 256, conditions: CONDITIONS };
 
-fn plan(seed: u64, honest: usize, adversaries: &[&str]) -> Plan {
-    let adversaries: Vec<_> = adversaries.iter().map(|group| group.parse().unwrap()).collect();
-    Plan::new(seed, honest, &adversaries, Load { rate: 1.0, payload_bytes: 256 }).unwrap()
+/// So many nodes and adversaries, such as `forge=3`, and 30 messages in 3 seconds.
+fn scenario(seed: u64, honest: usize, adversaries: &[&str]) -> Scenario {
+    let gang = |group: &&str| {
+        let group: crate::plan::Adversaries = group.parse().unwrap();
+        Gang::of(group.kind, group.count)
+    };
+    let rate = 10.0 / honest as f64;
+    let group = Group { rate, messages: Some(30), ..Group::of("honest", honest) };
+    let adversaries = adversaries.iter().map(gang).collect();
+    let mut scenario = Scenario { seed, adversaries, ..Scenario::of("test", vec![group]) };
+    scenario.run.duration = Duration::from_secs(4);
+    scenario
 }
 
-fn run_plan(plan: &Plan) -> Simulated {
-    run(plan, &OPTIONS, String::new())
+fn outcome(scenario: &Scenario) -> Outcome {
+    engine::simulate(scenario, Options::of(Engine::Sim), String::new()).unwrap()
 }
 
 /// What all attacks of this issue must leave intact.
@@ -38,7 +45,7 @@ fn assert_held(report: &Report) {
 
 #[test]
 fn without_an_attack_everything_arrives() {
-    let calm = run_plan(&plan(1, 25, &[]));
+    let calm = outcome(&scenario(1, 25, &[]));
     assert_held(&calm.report);
     assert_eq!((calm.report.hostile_actions, calm.report.bans), (0, 0));
     assert!(calm.report.faults.is_empty(), "{:?}", calm.report.faults);
@@ -51,14 +58,15 @@ fn without_an_attack_everything_arrives() {
 
 #[test]
 fn loss_costs_time_and_nothing_else() {
-    let options = Options { conditions: Conditions { loss: 0.1, ..CONDITIONS }, ..OPTIONS };
-    assert_held(&run(&plan(2, 25, &[]), &options, String::new()).report);
+    let mut lossy = scenario(2, 25, &[]);
+    lossy.links.default.loss = 0.1;
+    assert_held(&outcome(&lossy).report);
 }
 
 #[test]
 fn forgers_are_banned_and_none_of_their_forgeries_is_relayed() {
     for seed in 1..4 {
-        let report = run_plan(&plan(seed, 22, &["forge=4"])).report;
+        let report = outcome(&scenario(seed, 22, &["forge=4"])).report;
         assert_held(&report);
         assert!(report.faults["forged"] > 20, "{report}");
         assert!(report.bans >= 22, "{report}");
@@ -68,7 +76,7 @@ fn forgers_are_banned_and_none_of_their_forgeries_is_relayed() {
 #[test]
 fn spam_is_not_relayed_beyond_the_rate_and_drowns_nobody() {
     for seed in 1..4 {
-        let report = run_plan(&plan(seed, 22, &["spam=3"])).report;
+        let report = outcome(&scenario(seed, 22, &["spam=3"])).report;
         assert_held(&report);
         assert!(report.hostile_actions > 300, "{report}");
         assert!(report.faults["over_rate"] > 100, "{report}");
@@ -78,7 +86,7 @@ fn spam_is_not_relayed_beyond_the_rate_and_drowns_nobody() {
 #[test]
 fn equivocators_are_exposed_at_every_honest_node() {
     for seed in 1..4 {
-        let report = run_plan(&plan(seed, 22, &["equivocate=3"])).report;
+        let report = outcome(&scenario(seed, 22, &["equivocate=3"])).report;
         assert_held(&report);
         assert!(report.equivocations >= 3, "{report}");
         assert!(report.bans >= 3 * 22, "{report}");
@@ -86,18 +94,18 @@ fn equivocators_are_exposed_at_every_honest_node() {
 }
 
 #[test]
-fn all_kinds_at_once_are_withstood() {
-    let all: Vec<_> = KINDS.iter().map(|kind| format!("{kind}=2")).collect();
-    let all: Vec<_> = all.iter().map(String::as_str).collect();
-    let report = run_plan(&plan(5, 24, &all)).report;
+fn several_kinds_at_once_are_withstood() {
+    let kinds = ["forge=2", "spam=2", "equivocate=2"];
+    let report = outcome(&scenario(5, 24, &kinds)).report;
     assert_held(&report);
-    assert!(report.hostile_actions_by_kind.len() == KINDS.len(), "{report}");
+    assert!(report.hostile_actions_by_kind.len() == kinds.len(), "{report}");
 }
 
 #[test]
 fn one_seed_is_one_run_and_another_seed_is_another() {
-    let digest =
-        |seed| run_plan(&plan(seed, 18, &["forge=1", "spam=1", "equivocate=1"])).trace_digest;
+    let digest = |seed| {
+        outcome(&scenario(seed, 18, &["forge=1", "spam=1", "equivocate=1"])).pace.trace_digest
+    };
     assert_eq!(digest(7), digest(7));
     assert_ne!(digest(7), digest(8));
 }
@@ -128,19 +136,19 @@ impl Participant for Saboteur {
 
 /// Runs with one honest node sabotaged; says which checks did not hold.
 fn broken_by(
-    plan: &Plan,
+    scenario: &Scenario,
     tamper: impl FnMut(Effect) -> Vec<Effect> + Send + 'static,
 ) -> Vec<&'static str> {
     let tamper = Cell::new(Some(Box::new(tamper) as Tamper));
-    let simulated = simulate(plan, &OPTIONS, String::new(), &|node, core| match (node == 0)
-        .then(|| tamper.take())
-        .flatten()
-    {
-        Some(tamper) => Box::new(Saboteur { core, tamper, effects: VecDeque::new() }),
-        None => Box::new(core),
-    });
-    let checks = simulated.report.checks.into_iter();
-    checks.filter(|check| !check.held).map(|check| check.name).collect()
+    let sabotage = |node, core| -> Box<dyn Participant> {
+        match (node == 0).then(|| tamper.take()).flatten() {
+            Some(tamper) => Box::new(Saboteur { core, tamper, effects: VecDeque::new() }),
+            None => Box::new(core),
+        }
+    };
+    let ran = simulate(scenario, Defences::ALL, &sabotage).unwrap();
+    let judged = verdict::judge(scenario, &Seen { run: &ran.findings, baseline: None });
+    judged.checks.into_iter().filter(|check| !check.held).map(|check| check.name).collect()
 }
 
 /// The frame with another payload under the same signature.
@@ -152,14 +160,14 @@ fn forged(frame: &Bytes, plan: &Plan) -> Option<Bytes> {
 
 #[test]
 fn a_saboteur_who_changes_nothing_is_not_accused() {
-    assert!(broken_by(&plan(1, 12, &[]), |effect| vec![effect]).is_empty());
+    assert!(broken_by(&scenario(1, 12, &[]), |effect| vec![effect]).is_empty());
 }
 
 #[test]
 fn a_forged_frame_that_is_relayed_is_noticed() {
-    let plan = plan(1, 12, &[]);
-    let network = plan.clone();
-    let broken = broken_by(&plan, move |effect| {
+    let scenario = scenario(1, 12, &[]);
+    let network = Plan::of(&scenario).unwrap();
+    let broken = broken_by(&scenario, move |effect| {
         let Effect::Send { to, class, frame } = &effect else { return vec![effect] };
         // In whatever class it is hidden.
         let class = if *class == Class::Payload { Class::Requested } else { *class };
@@ -171,7 +179,7 @@ fn a_forged_frame_that_is_relayed_is_noticed() {
 
 #[test]
 fn a_second_delivery_is_noticed() {
-    let broken = broken_by(&plan(1, 12, &[]), |effect| {
+    let broken = broken_by(&scenario(1, 12, &[]), |effect| {
         let again = if let Effect::Deliver(_) = &effect { Some(effect.clone()) } else { None };
         again.into_iter().chain([effect]).collect()
     });
@@ -181,7 +189,7 @@ fn a_second_delivery_is_noticed() {
 #[test]
 fn a_message_that_is_swallowed_is_missed() {
     let mut first = true;
-    let broken = broken_by(&plan(1, 12, &[]), move |effect| {
+    let broken = broken_by(&scenario(1, 12, &[]), move |effect| {
         let swallow = matches!(effect, Effect::Deliver(_)) && std::mem::take(&mut first);
         if swallow { Vec::new() } else { vec![effect] }
     });
@@ -190,9 +198,10 @@ fn a_message_that_is_swallowed_is_missed() {
 
 #[test]
 fn a_ban_of_an_honest_node_is_noticed() {
-    let plan = plan(1, 12, &[]);
+    let scenario = scenario(1, 12, &[]);
+    let plan = Plan::of(&scenario).unwrap();
     let peer = plan.keypair(5).id();
-    let broken = broken_by(&plan, move |effect| {
+    let broken = broken_by(&scenario, move |effect| {
         let ban = matches!(effect, Effect::Deliver(_));
         let ban =
             ban.then_some(Effect::Event(Event::Banned { peer, fault: Fault::Greedy, until: None }));
@@ -203,7 +212,8 @@ fn a_ban_of_an_honest_node_is_noticed() {
 
 #[test]
 fn a_proof_against_an_honest_node_is_noticed() {
-    let plan = plan(1, 12, &[]);
+    let scenario = scenario(1, 12, &[]);
+    let plan = Plan::of(&scenario).unwrap();
     let (keypair, topic) = (plan.keypair(5), plan.topic);
     let say = |word: &'static str| {
         let slot = Slot { author: keypair.id(), topic, generation: 1, seq: 0 };
@@ -213,7 +223,7 @@ fn a_proof_against_an_honest_node_is_noticed() {
         message.signed().clone()
     };
     let proof = verify(Untrusted::new(Proof::new(say("yes"), say("no")).unwrap())).unwrap();
-    let broken = broken_by(&plan, move |effect| {
+    let broken = broken_by(&scenario, move |effect| {
         let expose = matches!(effect, Effect::Deliver(_));
         let expose = expose.then(|| Effect::Event(Event::Exposed { proof: proof.clone() }));
         expose.into_iter().chain([effect]).collect()
@@ -223,7 +233,7 @@ fn a_proof_against_an_honest_node_is_noticed() {
 
 #[test]
 fn an_equivocator_that_one_node_does_not_know_of_is_noticed() {
-    let broken = broken_by(&plan(1, 12, &["equivocate=1"]), |effect| {
+    let broken = broken_by(&scenario(1, 12, &["equivocate=1"]), |effect| {
         if matches!(effect, Effect::Event(Event::Exposed { .. })) {
             Vec::new()
         } else {

@@ -6,44 +6,54 @@ use std::{
     time::Duration,
 };
 
-use crate::record::Findings;
+use crate::{engine, record::Findings};
 
 /// Where there is no terminal, a line is printed this often.
 const LINE_EVERY: Duration = Duration::from_secs(2);
 
+/// How often a terminal is drawn again.
+const PAGE_EVERY: Duration = Duration::from_millis(250);
+
 /// The view of a run.
-pub(crate) struct View {
+pub(super) struct View {
+    shown: bool,
     terminal: bool,
     /// Lines of the last drawing, which the next one replaces.
     drawn: usize,
     next_line: Duration,
+    next_page: Duration,
 }
 
 impl View {
-    pub(crate) fn new() -> Self {
-        Self { terminal: stderr().is_terminal(), drawn: 0, next_line: Duration::ZERO }
+    pub(super) fn new(view: engine::View) -> Self {
+        let (shown, terminal) = (view == engine::View::Shown, stderr().is_terminal());
+        Self { shown, terminal, drawn: 0, next_line: Duration::ZERO, next_page: Duration::ZERO }
     }
 
     /// Shows how it stands. A view that cannot be drawn is no reason to stop.
-    pub(crate) fn draw(
+    pub(super) fn draw(
         &mut self,
         phase: &str,
         elapsed: Duration,
         findings: impl FnOnce() -> Findings,
     ) {
-        if self.terminal {
+        if !self.shown {
+            return;
+        }
+        if self.terminal && elapsed >= self.next_page {
+            self.next_page = elapsed + PAGE_EVERY;
             let lines = page(phase, elapsed, &findings());
             self.clear();
             lines.iter().for_each(|line| drop(writeln!(stderr(), "{line}")));
             self.drawn = lines.len();
-        } else if elapsed >= self.next_line {
+        } else if !self.terminal && elapsed >= self.next_line {
             self.next_line = elapsed + LINE_EVERY;
             drop(writeln!(stderr(), "{}", line(phase, elapsed, &findings())));
         }
     }
 
     /// Takes the drawing away.
-    pub(crate) fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         if self.drawn > 0 {
             drop(write!(stderr(), "\x1b[{}A\x1b[J", self.drawn));
             self.drawn = 0;

@@ -1,0 +1,236 @@
+//! The nodes of a run: started, introduced to each other, killed, started again, and shut down together.
+
+use std::{
+    collections::BTreeSet,
+    net::Ipv4Addr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+use anyhow::Context as _;
+use forsooth::{Builder, Node, NodeSnapshot, Verifier};
+use forsooth_protocol::network::Kind as NetworkKind;
+use futures::future::{join_all, try_join_all};
+use tempfile::TempDir;
+use tokio::time::timeout;
+
+use super::{
+    island::Island,
+    lag::{Distances, Lag},
+    readers::{ANSWER_MAX, read},
+};
+use crate::{
+    cast::Cast, clock::RunClock, engine::Unfit, plan::Plan, scenario::Scenario, strategy::Wire,
+};
+
+/// Running nodes, honest ones first.
+pub(super) struct Fleet {
+    pub(super) cast: Cast,
+    pub(super) started: Instant,
+    handles: Handles,
+    islands: Vec<Option<Island>>,
+    /// Nodes that can be stopped where they are.
+    islanders: BTreeSet<usize>,
+    /// How far the nodes are from each other; on one machine, if not said.
+    distances: Option<Arc<Distances>>,
+    /// Where nodes that are killed keep what they must not forget.
+    disks: Option<TempDir>,
+    verifier: Verifier,
+}
+
+/// The handles of all nodes that are up. Cheap to clone.
+#[derive(Clone, Default)]
+pub(super) struct Handles(Arc<Mutex<Vec<Option<Node>>>>);
+
+impl Handles {
+    /// A node's handle, if it is up.
+    pub(super) fn get(&self, node: usize) -> Option<Node> {
+        self.slots(|slots| slots.get(node).cloned().flatten())
+    }
+
+    /// All that are up, with their places.
+    pub(super) fn all(&self) -> Vec<(usize, Node)> {
+        let up = |(place, node): (usize, &Option<Node>)| Some((place, node.clone()?));
+        self.slots(|slots| slots.iter().enumerate().filter_map(up).collect())
+    }
+
+    fn put(&self, node: usize, handle: Option<Node>) -> Option<Node> {
+        self.slots(|slots| {
+            if slots.len() <= node {
+                slots.resize(node + 1, None);
+            }
+            slots.get_mut(node).and_then(|slot| std::mem::replace(slot, handle))
+        })
+    }
+
+    fn slots<T>(&self, look: impl FnOnce(&mut Vec<Option<Node>>) -> T) -> T {
+        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Fleet {
+    /// Starts all nodes and tells each where the others are. Those in `islanders` can be stopped.
+    pub(super) async fn start(
+        scenario: &Scenario,
+        plan: &Plan,
+        mut islanders: BTreeSet<usize>,
+    ) -> anyhow::Result<Self> {
+        // Asked here too, so that no way leads around it.
+        let kind = plan.network.kind();
+        if kind != NetworkKind::Local && !plan.adversaries.is_empty() {
+            return Err(Unfit::NotLocal(kind.name()).into());
+        }
+        let deaf = plan.gangs.iter().filter(|gang| gang.of.kind.wire == Wire::Deaf);
+        islanders.extend(deaf.flat_map(|gang| gang.places.clone()));
+        let verifier = Verifier::start(Verifier::workers_default())
+            .context("starting verification threads")?;
+        let started = Instant::now();
+        let disks = (!islanders.is_empty()).then(TempDir::new).transpose();
+        let mut fleet = Self {
+            cast: Cast::new(plan, RunClock::Since(started)),
+            started,
+            handles: Handles::default(),
+            islands: (0..plan.nodes()).map(|_| None).collect(),
+            islanders,
+            distances: Distances::new(scenario, plan),
+            disks: disks.context("a temporary folder")?,
+            verifier,
+        };
+        for node in 0..plan.nodes() {
+            fleet.start_node(node).await?;
+        }
+        let nodes = fleet.handles.all();
+        let addresses = || nodes.iter().flat_map(|(_, node)| node.addresses());
+        let introductions = nodes.iter().map(|(_, node)| node.add_peers(addresses()));
+        // Everybody knows everybody, by TCP and by QUIC; whom to link to is for the cores to choose.
+        try_join_all(introductions).await.context("introducing the nodes to each other")?;
+        Ok(fleet)
+    }
+
+    /// The nodes that are up.
+    pub(super) fn handles(&self) -> Handles {
+        self.handles.clone()
+    }
+
+    async fn start_node(&mut self, node: usize) -> anyhow::Result<()> {
+        let builder = self.builder(node)?;
+        let context = || format!("starting node {node} on {}", ip(node));
+        let handle = if self.islanders.contains(&node) {
+            let (island, handle) = Island::start(builder).await.with_context(context)?;
+            if let Some(slot) = self.islands.get_mut(node) {
+                *slot = Some(island);
+            }
+            handle
+        } else {
+            builder.start().await.with_context(context)?
+        };
+        if node < self.cast.plan.honest {
+            read(&handle);
+        }
+        self.handles.put(node, Some(handle));
+        Ok(())
+    }
+
+    fn builder(&self, node: usize) -> anyhow::Result<Builder> {
+        let (ip, cast, plan) = (ip(node), self.cast.clone(), &self.cast.plan);
+        let (distances, me) = (self.distances.clone(), plan.keypair(node).id());
+        let address = |transport: &str| {
+            format!("/ip4/{ip}/{transport}").parse().context("an address of our own")
+        };
+        let builder = Node::builder((*plan.network).clone())
+            .keypair(plan.keypair(node))
+            .seed(plan.core_seed(node))
+            .outbound_target(plan.outbound_target(node))
+            .verifier(self.verifier.clone())
+            .listen([address("tcp/0")?, address("udp/0/quic-v1")?])
+            .participant(move |core| {
+                let participant = cast.participant(node, Box::new(core));
+                match distances {
+                    Some(distances) => Box::new(Lag::new(participant, &me, distances)),
+                    None => participant,
+                }
+            });
+        let disk = self.disks.as_ref().filter(|_| self.islanders.contains(&node));
+        Ok(match disk {
+            Some(disks) => builder.data_dir(disks.path().join(node.to_string())),
+            None => builder,
+        })
+    }
+
+    /// Ends a node at once.
+    pub(super) async fn kill(&mut self, node: usize) {
+        drop(self.handles.put(node, None));
+        if let Some(island) = self.islands.get_mut(node).and_then(Option::take) {
+            island.kill().await;
+        }
+    }
+
+    /// Starts a killed node again: with its disk, and at another port, which all are told.
+    pub(super) async fn revive(&mut self, node: usize) -> anyhow::Result<()> {
+        self.start_node(node).await?;
+        let Some(revived) = self.handles.get(node) else { return Ok(()) };
+        let nodes = self.handles.all();
+        let others = nodes.iter().filter(|(place, _)| *place != node).map(|(_, other)| other);
+        let known: Vec<_> = others.clone().flat_map(Node::addresses).collect();
+        revived.add_peers(known).await.context("introducing a node that is back")?;
+        for other in others {
+            // Who is paused hears of it later, or not at all.
+            drop(timeout(ANSWER_MAX, other.add_peers(revived.addresses())).await);
+        }
+        Ok(())
+    }
+
+    /// Stops a node where it is.
+    pub(super) fn pause(&mut self, node: usize) {
+        if let Some(Some(island)) = self.islands.get_mut(node) {
+            island.pause();
+        }
+    }
+
+    /// Lets a paused node go on.
+    pub(super) fn resume(&mut self, node: usize) {
+        if let Some(Some(island)) = self.islands.get_mut(node) {
+            island.resume();
+        }
+    }
+
+    /// What nodes look like from inside, of those that answer in time.
+    pub(super) async fn snapshots(
+        &self,
+        wanted: impl Fn(usize) -> bool,
+    ) -> Vec<(usize, NodeSnapshot)> {
+        let nodes = self.handles.all().into_iter().filter(|(place, _)| wanted(*place));
+        let ask = |(place, node): (usize, Node)| async move {
+            Some((place, timeout(ANSWER_MAX, node.snapshot()).await.ok()?.ok()?))
+        };
+        join_all(nodes.map(ask)).await.into_iter().flatten().collect()
+    }
+
+    /// Whether every honest node has all the witnesses that it wants.
+    pub(super) async fn is_linked(&self) -> bool {
+        let plan = &self.cast.plan;
+        // Adversaries may not let themselves be linked to.
+        let wanted = usize::from(plan.network.witnesses_max()).min(plan.honest.saturating_sub(1));
+        let snapshots = self.snapshots(|node| node < plan.honest).await;
+        snapshots.len() == plan.honest
+            && snapshots.iter().all(|(_, snapshot)| snapshot.core.witnesses >= wanted)
+    }
+
+    pub(super) async fn shutdown(mut self) {
+        self.islands.iter_mut().flatten().for_each(Island::resume);
+        let nodes = self.handles.all().into_iter().map(|(place, _)| place);
+        let handles: Vec<Node> = nodes.filter_map(|place| self.handles.put(place, None)).collect();
+        for outcome in join_all(handles.into_iter().map(Node::shutdown)).await {
+            if let Err(error) = outcome {
+                tracing::warn!(%error, "a node did not shut down cleanly");
+            }
+        }
+    }
+}
+
+/// A node's address: 127.x.y.z, where x differs between processes, so that runs do not share any.
+fn ip(node: usize) -> Ipv4Addr {
+    let byte = |number: usize| u8::try_from(number % 250 + 1).unwrap_or(1);
+    let process = usize::try_from(std::process::id()).unwrap_or(0);
+    Ipv4Addr::new(127, byte(process), byte(node / 250), byte(node))
+}

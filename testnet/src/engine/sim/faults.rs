@@ -1,0 +1,228 @@
+//! What the timeline orders, as a world carries it out.
+
+use std::{net::Ipv4Addr, time::Duration};
+
+use forsooth_protocol::{Fault as Wrong, Input, Participant};
+
+use super::{Scene, seat};
+use crate::{
+    engine::timeline::Blow,
+    scenario::{Blocked, FaultKind, Subnet},
+    strategy::Wire,
+    world::{Index, Place},
+};
+
+/// How long a node waits for the rest of a frame: what `node`'s transport has by default.
+const READ_STALL: Duration = Duration::from_secs(20);
+
+impl Scene<'_> {
+    /// Adds a node to the world.
+    pub(super) fn join(&mut self, node: usize, participant: Box<dyn Participant>) -> Index {
+        let (group, gang) = (self.plan.group(node), self.plan.gang(node));
+        let of_group = group.map(|(_, band)| (band.of.subnet, band.places.start));
+        let of_gang = gang.map(|(_, band)| (band.of.subnet, band.places.start));
+        let ip =
+            of_group.or(of_gang).and_then(|(subnet, first)| Some(address(subnet?, node - first)));
+        let place = Place { group: self.classes.of(node), ip: ip.map(Into::into) };
+        self.world.add_at(place, self.plan.keypair(node).id(), participant)
+    }
+
+    pub(super) fn attack(&mut self, gang: usize) {
+        if let Some(gate) = self.cast.gate(gang) {
+            gate.open();
+        }
+        self.wire(gang, Some(0));
+        if self.wire_of(gang) == Wire::Stalls {
+            self.stalling.insert(gang, self.world.now());
+        }
+    }
+
+    pub(super) fn relent(&mut self, gang: usize) {
+        if let Some(gate) = self.cast.gate(gang) {
+            gate.close();
+        }
+        self.wire(gang, None);
+        self.stalling.remove(&gang);
+    }
+
+    /// What the adversaries of a gang do below the level of frames.
+    fn wire_of(&self, gang: usize) -> Wire {
+        let band = self.plan.gangs.get(gang).filter(|band| band.of.intensity.is_some());
+        band.map_or(Wire::Sound, |band| band.of.kind.wire)
+    }
+
+    /// Those who take nothing stop reading, or begin again.
+    fn wire(&mut self, gang: usize, bytes_per_second: Option<u64>) {
+        if self.wire_of(gang) == Wire::Deaf {
+            for index in self.gang_indices(gang) {
+                self.world.reads_slowly(index, bytes_per_second);
+            }
+        }
+    }
+
+    fn gang_indices(&self, gang: usize) -> Vec<Index> {
+        let places = self.plan.gangs.get(gang).map(|band| band.places.clone());
+        self.indices(places.into_iter().flatten())
+    }
+
+    /// Honest nodes lose patience with those who have begun a frame and not finished it.
+    pub(super) fn tire_of_stallers(&mut self) {
+        let now = self.world.now();
+        let patience_is_over =
+            self.stalling.iter().filter(|(_, since)| now.since(**since) >= READ_STALL);
+        let gangs: Vec<usize> = patience_is_over.map(|(gang, _)| *gang).collect();
+        for node in gangs
+            .into_iter()
+            .flat_map(|gang| self.plan.gangs.get(gang))
+            .flat_map(|band| band.places.clone())
+        {
+            let staller = self.plan.keypair(node).id();
+            let Some(index) = self.nodes.get(node) else { continue };
+            for link in self.world.snapshot(*index).links {
+                let victim = self.cast.recorder.roster().seat(&link.peer);
+                let victim = victim.and_then(|seat| self.nodes.get(seat.0 as usize));
+                if let Some(victim) = victim.filter(|_| link.age >= READ_STALL) {
+                    let input = Input::Misbehaved { peer: staller, fault: Wrong::Stalled };
+                    self.world.tell(now, *victim, input);
+                }
+            }
+        }
+    }
+
+    pub(super) fn strike(&mut self, blow: &Blow) {
+        self.active.push(blow.clone());
+        for (node, index) in self.struck(blow) {
+            match blow.kind {
+                FaultKind::Kill | FaultKind::Restart | FaultKind::Churn { .. } => {
+                    self.world.crash(index);
+                    self.down.insert(node);
+                    self.cast.recorder.left(self.world.now(), seat(node));
+                }
+                FaultKind::Pause => self.world.pause(index),
+                FaultKind::Skew(ahead_ms) => self.world.skew(index, ahead_ms),
+                FaultKind::DiskFull => self.world.disk_full(index, true),
+                FaultKind::Partition | FaultKind::OneWay(_) | FaultKind::Loss(_) => {}
+            }
+        }
+        self.cut(blow.kind);
+    }
+
+    pub(super) fn heal(&mut self, blow: &Blow) {
+        if let Some(place) = self.active.iter().position(|active| active == blow) {
+            self.active.remove(place);
+        }
+        for (node, index) in self.struck(blow) {
+            match blow.kind {
+                FaultKind::Kill | FaultKind::Restart | FaultKind::Churn { .. } => {
+                    self.revive(node, index)
+                }
+                FaultKind::Pause => self.world.resume(index),
+                FaultKind::Skew(_) => self.world.skew(index, 0),
+                FaultKind::DiskFull => self.world.disk_full(index, false),
+                FaultKind::Partition | FaultKind::OneWay(_) | FaultKind::Loss(_) => {}
+            }
+        }
+        self.cut(blow.kind);
+    }
+
+    /// A node begins another life.
+    fn revive(&mut self, node: usize, index: Index) {
+        if let Some(life) = self.lives.get_mut(node) {
+            *life += 1;
+        }
+        let participant = self.participant(node);
+        self.world.restart(index, participant);
+        self.down.remove(&node);
+        self.cast.recorder.joined(self.world.now(), seat(node));
+        self.introduce(node, self.world.now());
+    }
+
+    /// Sees to it that the links are as all faults that are on want them.
+    fn cut(&mut self, changed: FaultKind) {
+        match changed {
+            FaultKind::Loss(_) => {
+                let losses = self.active.iter().filter_map(|blow| match blow.kind {
+                    FaultKind::Loss(loss) => Some((blow.number, loss)),
+                    FaultKind::Kill
+                    | FaultKind::Restart
+                    | FaultKind::Pause
+                    | FaultKind::Partition
+                    | FaultKind::OneWay(_)
+                    | FaultKind::Skew(_)
+                    | FaultKind::Churn { .. }
+                    | FaultKind::DiskFull => None,
+                });
+                let links = self.classes.links(&losses.collect());
+                self.world.set_conditions(links);
+            }
+            FaultKind::Partition | FaultKind::OneWay(_) => {
+                self.world.heal();
+                self.divide();
+                self.block();
+            }
+            FaultKind::Kill
+            | FaultKind::Restart
+            | FaultKind::Pause
+            | FaultKind::Skew(_)
+            | FaultKind::Churn { .. }
+            | FaultKind::DiskFull => {}
+        }
+    }
+
+    /// Cuts off each set of nodes that a partition befalls.
+    fn divide(&mut self) {
+        let cut_off = self.active.iter().filter(|blow| blow.kind == FaultKind::Partition);
+        let mut sides: Vec<Vec<Index>> = vec![Vec::new()];
+        sides.extend(cut_off.map(|blow| self.indices(blow.nodes.iter().copied())));
+        if sides.len() > 1 {
+            self.world.partition(&sides);
+        }
+    }
+
+    /// Blocks one direction between the nodes that this befalls and all others.
+    fn block(&mut self) {
+        for blow in self.active.clone() {
+            let FaultKind::OneWay(blocked) = blow.kind else { continue };
+            for node in self.indices(blow.nodes.iter().copied()) {
+                let others = (0..self.nodes.len()).filter(|other| !blow.nodes.contains(other));
+                for other in self.indices(others) {
+                    match blocked {
+                        Blocked::Outward => self.world.one_way(node, other, true),
+                        Blocked::Inward => self.world.one_way(other, node, true),
+                    }
+                }
+            }
+        }
+    }
+
+    fn struck(&self, blow: &Blow) -> Vec<(usize, Index)> {
+        let index = |node: &usize| Some((*node, *self.nodes.get(*node)?));
+        blow.nodes.iter().filter_map(index).collect()
+    }
+
+    fn indices(&self, nodes: impl IntoIterator<Item = usize>) -> Vec<Index> {
+        nodes.into_iter().filter_map(|node| self.nodes.get(node).copied()).collect()
+    }
+}
+
+/// The address of a group's node, counted from the first; begins anew when there are no more.
+fn address(subnet: Subnet, number: usize) -> Ipv4Addr {
+    let hosts = (1_u64 << (32 - u32::from(subnet.bits))) - 2;
+    let host = u32::try_from(number as u64 % hosts + 1).unwrap_or(1);
+    let mask = u32::MAX << (32 - u32::from(subnet.bits));
+    Ipv4Addr::from((u32::from(subnet.base) & mask) | host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_of_a_subnet_have_its_first_bits_and_differ() {
+        let subnet = Subnet { base: Ipv4Addr::new(10, 1, 2, 3), bits: 16 };
+        assert_eq!(address(subnet, 0), Ipv4Addr::new(10, 1, 0, 1));
+        assert_eq!(address(subnet, 300), Ipv4Addr::new(10, 1, 1, 45));
+        let small = Subnet { base: Ipv4Addr::new(10, 9, 8, 0), bits: 30 };
+        assert_eq!(address(small, 0), address(small, 2));
+    }
+}

@@ -1,0 +1,91 @@
+//! What was done to the network when, and how long it took to recover.
+
+use std::time::Duration;
+
+use forsooth_protocol::Time;
+
+use super::{Mark, What, spread::Published};
+
+/// Marks that are kept; a run with more is long or restless.
+const MARKS_MAX: usize = 4096;
+
+/// The marks of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Timeline {
+    pub(crate) marks: Vec<(Time, Mark)>,
+    /// Marks that were too many.
+    pub(crate) left_out: u64,
+    /// Attacks and faults that have begun.
+    pub(crate) attacks: u64,
+    pub(crate) faults: u64,
+    /// Attacks and faults that are on and will end.
+    active: Vec<Mark>,
+    /// When the last of them ended.
+    calm_since: Option<Time>,
+    /// The last acceptance after that of what was published before.
+    caught_up: Time,
+}
+
+/// Whether the network found its feet after the last attack or fault.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Recovery {
+    /// No attack and no fault has ended.
+    #[default]
+    NotNeeded,
+    /// It took this long until every honest node had witnesses enough and the last late message.
+    Within(Duration),
+    /// Some honest node lacks witnesses.
+    Never,
+}
+
+impl Timeline {
+    pub(crate) fn mark(&mut self, at: Time, mark: Mark) {
+        match mark.what {
+            What::Phase => {}
+            What::AttackBegins => {
+                self.attacks += 1;
+                self.active.push(mark.clone());
+            }
+            What::FaultBegins => {
+                self.faults += 1;
+                self.active.push(mark.clone());
+            }
+            What::AttackEnds | What::FaultEnds => {
+                let active = || self.active.iter();
+                let same = active()
+                    .position(|begun| begun.is_ended_by(&mark) && begun.nodes == mark.nodes);
+                let place = same.or_else(|| active().rposition(|begun| begun.is_ended_by(&mark)));
+                if let Some(place) = place {
+                    self.active.remove(place);
+                }
+                self.calm_since = Some(at);
+                self.caught_up = at;
+            }
+        }
+        if self.marks.len() < MARKS_MAX {
+            self.marks.push((at, mark));
+        } else {
+            self.left_out += 1;
+        }
+    }
+
+    /// Whether an attack or a fault is on.
+    pub(crate) fn is_disturbed(&self) -> bool {
+        !self.active.is_empty()
+    }
+
+    /// A message was accepted that is due.
+    pub(crate) fn accepted(&mut self, published: Published, at: Time) {
+        if self.calm_since.is_some_and(|calm| published.at <= calm) {
+            self.caught_up = at;
+        }
+    }
+
+    /// How long the network took; `ready_since` is when every honest node had witnesses enough.
+    pub(crate) fn recovery(&self, ready_since: Option<Time>) -> Recovery {
+        let Some(calm) = self.calm_since else { return Recovery::NotNeeded };
+        ready_since.map_or(Recovery::Never, |ready| {
+            Recovery::Within(self.caught_up.max(ready).since(calm))
+        })
+    }
+}
