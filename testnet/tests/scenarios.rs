@@ -1,0 +1,143 @@
+//! Every scenario in `testnet/scenarios`, in the simulator: its expected verdict, the same run twice, and what
+//! each defence is for.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic too")]
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use forsooth_protocol::{Defences, Safeguard};
+use forsooth_testnet::{
+    engine::{self, Engine, Options, Outcome},
+    scenario::{FaultKind, Scenario},
+    strategy::KINDS,
+    verdict::Verdict,
+};
+
+fn files() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let mut files: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+fn load(name: &str, sets: &[&str]) -> Scenario {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(name);
+    let sets: Vec<_> = sets.iter().map(|set| (*set).to_owned()).collect();
+    Scenario::load(&path, &sets).unwrap()
+}
+
+fn simulate(scenario: &Scenario, defences: Defences) -> Outcome {
+    let options = Options { defences, ..Options::of(Engine::Sim) };
+    engine::simulate(scenario, options, String::new()).unwrap()
+}
+
+/// Does something with each of these, on as many threads as there are processors; gives all complaints.
+fn each<T: Sync>(of: &[T], complain: impl Fn(&T) -> Vec<String> + Sync) -> Vec<String> {
+    let (next, complaints) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let work = || {
+        while let Some(one) = of.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let more = complain(one);
+            complaints.lock().unwrap().extend(more);
+        }
+    };
+    thread::scope(|scope| {
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        (0..threads).for_each(|_| drop(scope.spawn(work)));
+    });
+    complaints.into_inner().unwrap()
+}
+
+#[test]
+fn every_scenario_has_its_expected_verdict_and_is_the_same_run_twice() {
+    let complaints = each(&files(), |file| {
+        let scenario = Scenario::load(file, &[]).unwrap();
+        let outcome = simulate(&scenario, Defences::ALL);
+        let mut complaints = Vec::new();
+        if outcome.verdict() != scenario.expect {
+            complaints.push(format!("{}:\n{outcome}", file.display()));
+        }
+        // Without assertions there is no baseline to be run along with it; the run is the same.
+        let again = Scenario { asserts: Vec::new(), ..scenario };
+        let digests = [&outcome, &simulate(&again, Defences::ALL)].map(|it| it.pace.trace_digest);
+        if digests[0] != digests[1] {
+            complaints.push(format!("{}: two runs differ", file.display()));
+        }
+        complaints
+    });
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+#[test]
+fn every_scenario_is_named_after_its_file_and_written_as_it_is_read() {
+    let mut names = BTreeSet::new();
+    for file in files() {
+        let scenario = Scenario::load(&file, &[]).unwrap();
+        assert_eq!(Some(scenario.name.as_ref()), file.file_stem(), "{}", file.display());
+        assert!(scenario.about.ends_with('.'), "{}: {}", file.display(), scenario.about);
+        assert!(!scenario.asserts.is_empty(), "{} asserts nothing", file.display());
+        let again = Scenario::parse(&scenario.to_toml(), "again", &[]).unwrap();
+        assert_eq!(format!("{again:?}"), format!("{scenario:?}"));
+        names.insert(scenario.name);
+    }
+    for kind in KINDS {
+        assert!(names.contains(kind.name), "{kind} has no scenario");
+    }
+    let used: BTreeSet<_> = files()
+        .iter()
+        .flat_map(|file| Scenario::load(file, &[]).unwrap().faults)
+        .collect::<Vec<_>>()
+        .iter()
+        .map(|fault| fault.kind.name())
+        .collect();
+    for (name, _) in FaultKind::NAMES {
+        assert!(used.contains(name), "no scenario has the fault {name}");
+    }
+}
+
+#[test]
+fn the_scenario_in_the_documentation_makes_sense() {
+    let page = include_str!("../../docs/testnets.md");
+    let (_, from) = page.split_once("```toml\n").unwrap();
+    let (text, _) = from.split_once("```").unwrap();
+    let scenario = Scenario::parse(text, "docs/testnets.md", &[]).unwrap();
+    assert_eq!(simulate(&scenario, Defences::ALL).verdict(), scenario.expect);
+}
+
+#[test]
+fn an_attack_without_intensity_proves_nothing() {
+    for name in ["forge", "silent-drop", "slow-read", "cold-boot", "malformed", "equivocate"] {
+        let calm = load(&format!("{name}.toml"), &["adversaries.0.intensity=0"]);
+        let outcome = simulate(&calm, Defences::ALL);
+        assert_eq!(outcome.verdict(), Verdict::Inconclusive, "{name}: {outcome}");
+    }
+}
+
+#[test]
+fn each_defence_has_a_scenario_in_which_the_attack_succeeds_without_it() {
+    let all: Vec<_> = files().iter().map(|file| Scenario::load(file, &[]).unwrap()).collect();
+    let pairs: Vec<_> = all
+        .iter()
+        .flat_map(|scenario| scenario.compare.iter().map(move |off| (scenario, *off)))
+        .collect();
+    let shown: BTreeSet<_> = pairs.iter().map(|(_, off)| *off).collect();
+    for safeguard in Safeguard::ALL {
+        assert!(shown.contains(&safeguard), "no scenario shows what {} is for", safeguard.name());
+    }
+    let complaints = each(&pairs, |(scenario, off)| {
+        let outcome = simulate(scenario, Defences::ALL.without(*off));
+        let failed = outcome.verdict() == Verdict::Fail;
+        let complaint = || format!("{} without {}:\n{outcome}", scenario.name, off.name());
+        (!failed).then(complaint).into_iter().collect()
+    });
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
