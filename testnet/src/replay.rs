@@ -19,6 +19,7 @@ use crate::{
     engine::{self, Engine, Options},
     output::{self, Run},
     scenario::{Scenario, values::duration},
+    verdict::Verdict,
 };
 
 /// What to tell of a run.
@@ -44,22 +45,42 @@ pub struct Args {
 /// Tells what happened on stdout.
 ///
 /// # Errors
-/// When there is no such run, it has no such node or message, or it is another when simulated again.
-pub fn command(args: &Args) -> anyhow::Result<()> {
+/// When there is no such run, or it has no such node or message.
+pub fn command(args: &Args) -> anyhow::Result<Verdict> {
+    if args.message.as_ref().is_some_and(String::is_empty) {
+        bail!("--message needs the first digits of a message's id");
+    }
     let run = output::read(&args.run)?;
-    if args.rerun {
-        print(&rerun(&run)?)?;
+    let again = if args.rerun { rerun(&run)? } else { Again::NotAsked };
+    match &again {
+        Again::NotAsked => {}
+        Again::Same(text) | Again::Other(text) => print(text)?,
     }
     let events = output::read_events(&args.run)?;
     let story = Story::new(&run, args)?;
-    print(&story.tell(&events)?)
+    print(&story.tell(&events)?)?;
+    Ok(match again {
+        Again::NotAsked | Again::Same(_) => Verdict::Pass,
+        Again::Other(_) => Verdict::Fail,
+    })
 }
 
-/// Simulates a run again; says in a sentence that it is the same.
+/// What came of simulating a run again, in words.
+#[derive(Debug)]
+pub enum Again {
+    /// It was not.
+    NotAsked,
+    /// It is the same run.
+    Same(String),
+    /// It is another run.
+    Other(String),
+}
+
+/// Simulates a run again.
 ///
 /// # Errors
-/// When it cannot be, or is not.
-pub fn rerun(run: &Run) -> anyhow::Result<String> {
+/// When it cannot be.
+pub fn rerun(run: &Run) -> anyhow::Result<Again> {
     let Some(before) = &run.trace_digest else {
         bail!("only simulated runs can be repeated exactly; this one was of real nodes");
     };
@@ -74,17 +95,18 @@ pub fn rerun(run: &Run) -> anyhow::Result<String> {
     let again = engine::simulate(&scenario, options, run.repeat.clone())?;
     let digest = again.pace.trace_digest.map_or_else(String::new, |digest| digest.to_string());
     if digest != *before {
-        bail!(
+        return Ok(Again::Other(format!(
             "simulated again, the run is another: its trace digest is {digest}, not {before}; \
-             it was made by forsooth-testnet {}, this is {}",
+             it was made by forsooth-testnet {}, this is {}\n",
             run.version,
             env!("CARGO_PKG_VERSION")
-        );
+        )));
     }
-    Ok(format!("simulated again, and the same: trace digest {digest}\n"))
+    Ok(Again::Same(format!("simulated again, and the same: trace digest {digest}\n")))
 }
 
-fn print(text: &str) -> anyhow::Result<()> {
+/// Prints on stdout.
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     match writeln!(io::stdout().lock(), "{}", text.trim_end()) {
         // Whoever reads has read enough, as `head` does.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

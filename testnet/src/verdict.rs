@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    record::Findings,
+    record::{Findings, Invariant},
     scenario::{Assertion, Baseline, Scenario, Seen},
     strategy::EQUIVOCATE,
 };
@@ -93,22 +93,24 @@ pub struct Judgement {
 /// do has happened.
 ///
 /// Full delivery, full coverage of proofs and the absence of false bans are demanded of every run, unless the
-/// scenario sets a bar of its own for that very measure.
+/// scenario sets a bar of its own for that very measure, on the side that matters.
 #[must_use]
 pub fn judge(scenario: &Scenario, seen: &Seen<'_>) -> Judgement {
     let asserts: Vec<Asserted> =
         scenario.asserts.iter().map(|bar| Asserted::new(bar, seen)).collect();
-    let has_own_bar = |metric| asserts.iter().any(|it| it.metric == metric);
+    let has_floor = |metric| asserts.iter().any(|it| it.metric == metric && it.min.is_some());
+    let has_ceiling = |metric| asserts.iter().any(|it| it.metric == metric && it.max.is_some());
     let standing = checks(seen.run).into_iter().filter(|check| match check.name {
-        DELIVERY => !has_own_bar("delivery_ratio"),
-        EQUIVOCATION => !has_own_bar("proof_coverage"),
-        BANS => !has_own_bar("false_bans"),
+        DELIVERY => !has_floor("delivery_ratio"),
+        EQUIVOCATION => !has_floor("proof_coverage"),
+        BANS => !has_ceiling("false_bans"),
         _ => true,
     });
     let own = asserts.iter().filter(|it| it.seen.is_some()).map(Asserted::check);
     let checks: Vec<Check> = standing.chain(own).collect();
     let mut doubts = doubts(seen.run);
     doubts.extend(missing_faults(scenario, seen.run));
+    doubts.extend(idle_gangs(scenario));
     let empty = asserts.iter().filter(|it| it.seen.is_none());
     doubts.extend(empty.map(|it| format!("there was nothing to measure {} of", it.metric)));
     Judgement { verdict: verdict(&checks, &doubts), checks, doubts, asserts }
@@ -119,6 +121,15 @@ fn missing_faults(scenario: &Scenario, run: &Findings) -> Option<String> {
     let planned = scenario.faults.len() as u64;
     (run.faults_applied < planned)
         .then(|| format!("{} of {planned} faults happened", run.faults_applied))
+}
+
+/// A doubt for each gang that has been told to do nothing; others of its kind would hide it.
+fn idle_gangs(scenario: &Scenario) -> impl Iterator<Item = String> {
+    let gangs = scenario.adversaries.iter().enumerate();
+    let idle = gangs.filter(|(_, gang)| gang.nodes > 0 && !gang.intensity.is_some());
+    idle.map(|(place, gang)| {
+        format!("adversaries.{place}, `{}`, have no intensity", gang.kind.name)
+    })
 }
 
 impl Asserted {
@@ -266,6 +277,7 @@ fn bans(f: &Findings) -> Check {
 
 fn safety(f: &Findings) -> Check {
     let wrong = [
+        (f.count(Invariant::OverBound), "collections over their bounds"),
         (f.forged_delivered, "forged messages accepted"),
         (f.expired_delivered, "expired messages accepted"),
         (f.delivered_twice, "messages delivered twice"),
@@ -317,7 +329,7 @@ mod tests {
     #[test]
     fn whatever_does_not_hold_fails_the_run() {
         type Break = fn(&mut Findings);
-        let broken: [(&str, Break); 8] = [
+        let broken: [(&str, Break); 9] = [
             ("delivery", |f| f.accepted = 19),
             ("forgery", |f| f.forged_relayed = 1),
             ("equivocation", |f| f.proofs_held = 2),
@@ -326,6 +338,7 @@ mod tests {
             ("safety", |f| f.expired_delivered = 1),
             ("safety", |f| f.delivered_twice = 1),
             ("safety", |f| f.false_proofs = 1),
+            ("safety", |f| f.invariants = vec![(Invariant::OverBound, 1)]),
         ];
         for (name, break_it) in broken {
             let mut findings = good();

@@ -7,7 +7,10 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     engine::Engine,
     plan::Adversaries,
-    scenario::values::{Latency, duration, loss, rate, written},
+    scenario::{
+        MESSAGES_MAX,
+        values::{Latency, duration, loss, rate, written},
+    },
     strategy::{EQUIVOCATE, FORGE, SPAM},
 };
 
@@ -15,6 +18,13 @@ use crate::{
 const PAYLOAD_MAX: i64 = 1 << 20;
 /// The most seeds of one sweep.
 const SEEDS_MAX: u64 = 1_000_000;
+
+/// As many messages as a scenario may have.
+fn messages(text: &str) -> Result<usize, String> {
+    let messages: u64 = text.parse().map_err(|error| format!("{error}"))?;
+    let fits = usize::try_from(messages).ok().filter(|_| messages <= MESSAGES_MAX);
+    fits.ok_or_else(|| format!("there may be {MESSAGES_MAX} at most"))
+}
 
 #[derive(Debug, Parser)]
 #[command(
@@ -88,7 +98,7 @@ pub(crate) struct SimArgs {
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub(crate) nodes: usize,
     /// Messages that honest nodes publish, together
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value = "100", value_parser = messages)]
     pub(crate) messages: usize,
     /// Messages in a second, of all honest nodes together
     #[arg(long, value_name = "PER_SECOND", default_value = "10", value_parser = rate)]

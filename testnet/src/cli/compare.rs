@@ -43,6 +43,8 @@ struct Comparison {
 struct Side {
     #[serde(skip_serializing_if = "Option::is_none")]
     without: Option<&'static str>,
+    /// The verdict without the defence if the adversaries do nothing.
+    calm: Option<Verdict>,
     verdict: Verdict,
     /// What did not hold, in words.
     failed: Vec<String>,
@@ -69,13 +71,14 @@ pub(super) fn compare(args: &CompareArgs) -> Result<Verdict, Failure> {
     for off in chosen.into_iter().map(Switch) {
         let outcome = engine::simulate(&scenario, off.options(), off.repeat(&repeat))?;
         run.compare(off.0.name(), &outcome);
-        without.push(Side::new(&scenario, Some(off.0.name()), &outcome));
+        let calm = engine::simulate(&scenario.calm(), off.options(), String::new())?;
+        without.push(Side::new(&scenario, Some((off.0.name(), calm.verdict())), &outcome));
     }
     if let Some(dir) = &args.output.out {
         output::write(dir, &run)?;
     }
-    let shown = with_all.verdict == scenario.expect
-        && without.iter().all(|side| side.verdict == Verdict::Fail);
+    let shown =
+        with_all.verdict == scenario.expect && without.iter().all(Side::shows_what_it_is_for);
     let comparison = Comparison {
         verdict: if shown { Verdict::Pass } else { Verdict::Fail },
         scenario: scenario.name.clone(),
@@ -102,7 +105,11 @@ impl Switch {
 }
 
 impl Side {
-    fn new(scenario: &Scenario, without: Option<&'static str>, outcome: &Outcome) -> Self {
+    fn new(
+        scenario: &Scenario,
+        without: Option<(&'static str, Verdict)>,
+        outcome: &Outcome,
+    ) -> Self {
         let baseline = outcome.baseline.as_ref().map(|(findings, _)| findings);
         let seen = Seen { run: &outcome.findings, baseline };
         let asserted = |metric: &&'static Metric| {
@@ -113,12 +120,18 @@ impl Side {
             |metric: &'static Metric| Measured { metric: metric.name, seen: metric.measure(&seen) };
         let failed = outcome.report.checks.iter().filter(|check| !check.held);
         Self {
-            without,
+            without: without.map(|(off, _)| off),
+            calm: without.map(|(_, calm)| calm),
             verdict: outcome.verdict(),
             failed: failed.map(|check| format!("{}: {}", check.name, check.seen)).collect(),
             measures: METRICS.iter().copied().filter(asserted).map(measured).collect(),
             repeat: outcome.report.repeat.clone(),
         }
+    }
+
+    /// The attack succeeds without the defence, and it is the attack that does it.
+    fn shows_what_it_is_for(&self) -> bool {
+        self.verdict == Verdict::Fail && self.calm.is_none_or(|calm| calm != Verdict::Fail)
     }
 
     fn title(&self) -> String {
@@ -149,6 +162,15 @@ impl fmt::Display for Comparison {
         for side in sides() {
             writeln!(f, "{}: {}", side.title(), side.verdict.name())?;
             side.failed.iter().try_for_each(|reason| writeln!(f, "  ✗ {reason}"))?;
+            match side.calm {
+                None => {}
+                Some(Verdict::Fail) => {
+                    writeln!(f, "  ✗ it fails too if the adversaries do nothing")?;
+                }
+                Some(Verdict::Pass | Verdict::Inconclusive) => {
+                    writeln!(f, "  nothing fails if the adversaries do nothing")?;
+                }
+            }
             writeln!(f, "  repeat it with: {}", side.repeat)?;
         }
         let sentence = match self.verdict {
@@ -157,7 +179,7 @@ impl fmt::Display for Comparison {
             }
             Verdict::Fail | Verdict::Inconclusive => {
                 "This does not show what the defences are for: with all of them the verdict must be the \
-                 expected one, and without each of them it must be fail."
+                 expected one, and without each of them it must be fail, but only if the adversaries act."
             }
         };
         writeln!(f, "\n{sentence}")

@@ -77,11 +77,9 @@ pub fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitC
         Command::List(args) => list::list(args.json).map(|()| Verdict::Pass),
         Command::Sweep(args) => sweep::sweep(&args),
         Command::Compare(args) => compare::compare(&args),
-        Command::Replay(args) => {
-            replay::command(&args).map(|()| Verdict::Pass).map_err(Failure::Broken)
-        }
+        Command::Replay(args) => replay::command(&args).map_err(senseless),
         Command::Report(args) => {
-            report::command(&args.dir).map(|()| Verdict::Pass).map_err(Failure::Broken)
+            report::command(&args.dir).map(|()| Verdict::Pass).map_err(senseless)
         }
     };
     match outcome {
@@ -97,6 +95,11 @@ pub fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitC
     }
 }
 
+/// A run that cannot be told of is the caller's mistake, and proves nothing.
+fn senseless(error: anyhow::Error) -> Failure {
+    Failure::Senseless(format!("{error:#}"))
+}
+
 fn up(args: &UpArgs) -> Result<Verdict, Failure> {
     let scenario = args.scenario();
     engine::check(&scenario, Engine::Local)?;
@@ -109,6 +112,8 @@ fn up(args: &UpArgs) -> Result<Verdict, Failure> {
 
 fn sim(args: &SimArgs) -> Result<Verdict, Failure> {
     let scenario = args.scenario()?;
+    // What a file may not say, arguments may not either: others have to read it again.
+    Scenario::parse(&scenario.to_toml(), "the scenario that this stands for", &[])?;
     engine::check(&scenario, Engine::Sim)?;
     if args.print {
         return print_scenario(&scenario);
@@ -135,12 +140,16 @@ fn execute(
     repeat: String,
     to: &OutputArgs,
 ) -> Result<Verdict, Failure> {
+    if let Some(dir) = &to.out {
+        // Before the run, which may be long.
+        output::prepare(dir).map_err(senseless)?;
+    }
     let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
     let outcome = runtime.block_on(engine::run(scenario, options, repeat))?;
+    show(to.json, &outcome)?;
     if let Some(dir) = &to.out {
         output::write(dir, &Run::of(scenario, options.defences, &outcome))?;
     }
-    show(to.json, &outcome)?;
     Ok(outcome.verdict())
 }
 
@@ -197,8 +206,7 @@ fn show(json: bool, result: &(impl Serialize + fmt::Display)) -> Result<(), Fail
 }
 
 fn print(text: &str) -> Result<(), Failure> {
-    writeln!(io::stdout().lock(), "{}", text.trim_end()).context("printing the result")?;
-    Ok(())
+    Ok(replay::print(text)?)
 }
 
 fn complain(text: &str) {

@@ -32,12 +32,20 @@ pub const JUNIT: &str = "junit.xml";
 /// The file for people.
 pub const REPORT: &str = "report.html";
 
+/// Makes the folder for a run, if it is not there.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn prepare(dir: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(dir).with_context(|| format!("making the folder {}", dir.display()))
+}
+
 /// Writes all files of a run into a folder, which is made if it is not there.
 ///
 /// # Errors
 /// When a file cannot be written.
 pub fn write(dir: &Path, run: &Run) -> anyhow::Result<()> {
-    fs::create_dir_all(dir).with_context(|| format!("making the folder {}", dir.display()))?;
+    prepare(dir)?;
     let json = serde_json::to_string_pretty(run).context("encoding the run")?;
     put(dir, RUN, &json)?;
     put(dir, JUNIT, &junit::render(run))?;

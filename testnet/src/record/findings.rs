@@ -11,6 +11,8 @@ use super::{Invariant, Recorder, Recovery, State, Violation};
 pub struct Findings {
     /// Honest nodes.
     pub honest: usize,
+    /// Those of them that are down, and hold nothing.
+    pub away: usize,
     /// Adversaries of each kind.
     pub adversaries: BTreeMap<&'static str, usize>,
     /// Messages that honest nodes published.
@@ -83,7 +85,7 @@ pub struct Findings {
     pub samples: u64,
     /// Attacks that began, as the engine marked them.
     pub attacks_begun: u64,
-    /// Faults that were applied, as the engine marked them.
+    /// Faults of the scenario that made a difference to some node, each counted once.
     pub faults_applied: u64,
 }
 
@@ -107,16 +109,23 @@ impl Findings {
         ratio(self.accepted, self.wanted).unwrap_or(1.0)
     }
 
-    /// Proofs that are due: each equivocator's at each honest node.
+    /// Proofs that are due: each equivocator's at each honest node that is there.
     #[must_use]
     pub fn proofs_wanted(&self) -> usize {
-        self.equivocators * self.honest
+        self.equivocators * self.honest.saturating_sub(self.away)
     }
 
     /// The share of proofs that are held; 1 if none were due.
     #[must_use]
     pub fn proof_coverage(&self) -> f64 {
         ratio(self.proofs_held as u64, self.proofs_wanted() as u64).unwrap_or(1.0)
+    }
+
+    /// How often this promise was broken.
+    #[must_use]
+    pub fn count(&self, invariant: Invariant) -> u64 {
+        let counts = self.invariants.iter().filter(|(broken, _)| *broken == invariant);
+        counts.map(|(_, count)| *count).sum()
     }
 
     /// Hostile frames of all kinds.
@@ -210,8 +219,10 @@ impl Recorder {
     pub fn findings(&self) -> Findings {
         let state = self.state();
         let State { spread, traffic, evidence, broken, samples, timeline, .. } = &*state;
+        let owed = spread.wanted.saturating_sub(spread.accepted);
         Findings {
             honest: self.roster().honest_count(),
+            away: evidence.away(),
             adversaries: self.roster().hostile_counts(),
             published: spread.published,
             wanted: spread.wanted,
@@ -243,12 +254,12 @@ impl Recorder {
             slots_split: spread.slots_split(),
             calm: spread.latencies.calm(),
             disturbed: spread.latencies.disturbed(),
-            recovery: timeline.recovery(samples.ready_since()),
+            recovery: timeline.recovery(samples.ready_since(), owed),
             banned_adversaries: evidence.adversaries_banned(),
             fullest: samples.fullest(),
             samples: samples.taken,
             attacks_begun: timeline.attacks,
-            faults_applied: timeline.faults,
+            faults_applied: timeline.faults(),
         }
     }
 }

@@ -23,7 +23,8 @@ const PROOF: u8 = 0x32;
 #[derive(Debug, Default)]
 pub(crate) struct Frames {
     known: HashMap<Digest, Facts>,
-    hostile: HashSet<Digest>,
+    /// With who sends them: whoever else sends the same bytes may mean well.
+    hostile: HashSet<(Digest, NodeId)>,
     places: Vec<Option<(Bytes, Facts)>>,
 }
 
@@ -42,14 +43,15 @@ pub(crate) fn carries_signatures(frame: &Bytes) -> bool {
 }
 
 impl Frames {
-    pub(crate) fn mark_hostile(&mut self, frame: &Bytes) {
+    pub(crate) fn mark_hostile(&mut self, sender: &NodeId, frame: &Bytes) {
         if self.hostile.len() < HOSTILE_MAX {
-            self.hostile.insert(Digest::of(Domain::Received, frame));
+            self.hostile.insert((Digest::of(Domain::Received, frame), *sender));
         }
     }
 
-    pub(crate) fn is_hostile(&self, frame: &Bytes) -> bool {
-        !self.hostile.is_empty() && self.hostile.contains(&Digest::of(Domain::Received, frame))
+    pub(crate) fn is_hostile(&self, sender: &NodeId, frame: &Bytes) -> bool {
+        !self.hostile.is_empty()
+            && self.hostile.contains(&(Digest::of(Domain::Received, frame), *sender))
     }
 
     /// What a frame is.

@@ -103,8 +103,8 @@ impl Recorder {
     }
 
     /// An adversary is about to send this, and an honest node would not. Counts when it arrives.
-    pub fn mark_hostile(&self, frame: &Bytes) {
-        self.state().frames.mark_hostile(frame);
+    pub fn mark_hostile(&self, adversary: &NodeId, frame: &Bytes) {
+        self.state().frames.mark_hostile(adversary, frame);
     }
 
     /// An adversary does not do for an honest node what an honest one would have done. Counts at once, since
@@ -139,6 +139,7 @@ impl Recorder {
     pub fn left(&self, at: Time, seat: Seat) {
         let mut state = self.state();
         state.spread.left(seat, at);
+        state.evidence.left(seat);
         state.samples.forget(at, seat);
         state.log.note(at, seat, Happening::Left, None, None);
     }
@@ -147,6 +148,7 @@ impl Recorder {
     pub fn joined(&self, at: Time, seat: Seat) {
         let mut state = self.state();
         state.spread.joined(seat);
+        state.evidence.joined(seat);
         state.log.note(at, seat, Happening::Joined, None, None);
     }
 
@@ -159,18 +161,23 @@ impl Recorder {
         }
         let mut state = self.state();
         if let Some(kind) = hostile
-            && state.frames.is_hostile(frame)
+            && state.frames.is_hostile(from, frame)
         {
             state.traffic.hostile(kind.name);
             state.traffic.now(at, &self.sent).hostile += 1;
             state.log.note(at, seat, Happening::Hostile, self.roster.index(from), None);
             return state.look_for_equivocation(&self.roster, &self.network, frame);
         }
-        if lane == Lane::Data
-            && let Some(author) = state.frames.facts(frame, &self.network).author
-            && self.roster.is_honest(&author)
-        {
+        let author = match lane {
+            Lane::Control => None,
+            Lane::Data => state.frames.facts(frame, &self.network).author,
+        };
+        let Some(author) = author else { return };
+        if self.roster.is_honest(&author) {
             state.traffic.copies += 1;
+        } else if hostile.is_some() {
+            // What one says, another may bring in good faith.
+            state.look_for_equivocation(&self.roster, &self.network, frame);
         }
     }
 

@@ -69,7 +69,7 @@ fn only_two_good_signatures_for_one_slot_are_an_equivocation() {
     let recorder = recorder(&plan);
     let liar = plan.keypair(3);
     let hear = |message: &Publication| {
-        recorder.mark_hostile(message.frame());
+        recorder.mark_hostile(&liar.id(), message.frame());
         recorder.received(Seat(0), &liar.id(), Lane::Data, message.frame(), Time::ZERO);
     };
     hear(&message(&plan, 3, &liar, 1, "yes"));
@@ -193,10 +193,13 @@ fn recovery_is_the_time_from_the_end_of_the_last_fault_to_the_last_late_message_
     assert_eq!(recorder.findings().recovery, Recovery::Never);
     assert_eq!(recorder.findings().metrics()["recovery_s"], f64::INFINITY);
     look(6, true);
-    recorder.believed(Seat(1), &message, seconds(8), WALL);
+    recorder.believed(Seat(1), &message, seconds(7), WALL);
+    assert_eq!(recorder.findings().recovery, Recovery::Never, "node 2 has not got it");
+    recorder.believed(Seat(2), &message, seconds(8), WALL);
+    recorder.felt(0);
     let findings = recorder.findings();
     assert_eq!(findings.recovery, Recovery::Within(Duration::from_secs(3)));
-    assert_eq!((findings.disturbed.count, findings.calm.count, findings.faults_applied), (1, 0, 1));
+    assert_eq!((findings.disturbed.count, findings.calm.count, findings.faults_applied), (2, 0, 1));
 }
 
 #[test]

@@ -80,7 +80,7 @@ fn kind(section: &Section<'_>, name: &str) -> Result<FaultKind, Flaw> {
             FaultKind::Skew(section.need("by", section.parsed("by", values::signed_millis)?)?)
         }
         "churn" => FaultKind::Churn {
-            per_minute: section.need("per_minute", section.number("per_minute", 0.0..=60.0)?)?,
+            per_minute: section.need("per_minute", section.rate("per_minute", 60.0)?)?,
             away: section.time("away")?.unwrap_or(AWAY),
         },
         "disk-full" => FaultKind::DiskFull,

@@ -58,6 +58,7 @@ pub static METRICS: &[&Metric] = &[
     &LATENCY_P99_MS,
     &LATENCY_P99_RATIO,
     &MEMORY_BOUND_SHARE,
+    &ORPHANED,
     &PROOF_COVERAGE,
     &PUBLISHED,
     &RECOVERY_S,
@@ -225,9 +226,15 @@ static MEMORY_BOUND_SHARE: Metric = metric(
     |seen| seen.run.fullest.map(|(_, share)| share),
 );
 
+static ORPHANED: Metric = metric(
+    "orphaned",
+    "Messages that nobody else had when their authors were killed; they are owed to nobody.",
+    |seen| Some(seen.run.orphaned as f64),
+);
+
 static PROOF_COVERAGE: Metric = metric(
     "proof_coverage",
-    "Share of proofs that honest nodes hold, of each equivocator's at each of them.",
+    "Share of proofs that honest nodes hold, of each equivocator's at each of them that is there at the end.",
     |seen| (seen.run.proofs_wanted() > 0).then(|| seen.run.proof_coverage()),
 );
 
@@ -237,7 +244,7 @@ static PUBLISHED: Metric = metric("published", "Messages that honest nodes publi
 
 static RECOVERY_S: Metric = metric(
     "recovery_s",
-    "Seconds from the end of the last attack or fault until all nodes had their witnesses and what was published before had arrived.",
+    "Seconds from the end of the last attack or fault until all nodes had their witnesses and what was published before had arrived; endless if something is still missing.",
     |seen| match seen.run.recovery {
         Recovery::NotNeeded => None,
         Recovery::Within(taken) => Some(taken.as_secs_f64()),

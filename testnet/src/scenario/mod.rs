@@ -16,7 +16,6 @@ pub(crate) mod values;
 
 use std::{fs, io, path::Path};
 
-pub(crate) use self::section::unknown;
 use self::tree::Place;
 pub use self::{
     metric::{Baseline, METRICS, Metric, Seen},
@@ -25,6 +24,7 @@ pub use self::{
         Phases, Quota, Scenario, Subnet, TOPIC, Who,
     },
 };
+pub(crate) use self::{read::MESSAGES_MAX, section::unknown};
 
 /// Why a file is no scenario.
 #[derive(Debug, thiserror::Error)]

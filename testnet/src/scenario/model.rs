@@ -373,10 +373,15 @@ impl Scenario {
 
     /// The same without the attack: adversaries are there and behave.
     #[must_use]
-    pub fn baseline(&self) -> Self {
+    pub fn calm(&self) -> Self {
         let calm = |gang: &Gang| Gang { intensity: Intensity::NONE, ..gang.clone() };
-        let adversaries = self.adversaries.iter().map(calm).collect();
-        Self { adversaries, asserts: Vec::new(), ..self.clone() }
+        Self { adversaries: self.adversaries.iter().map(calm).collect(), ..self.clone() }
+    }
+
+    /// The same without the attack, to compare measures with: nothing is asserted.
+    #[must_use]
+    pub fn baseline(&self) -> Self {
+        Self { asserts: Vec::new(), ..self.calm() }
     }
 
     /// The places of a group's nodes.

@@ -23,7 +23,7 @@ use crate::{
 /// The format that this version reads.
 const FORMAT: u64 = 1;
 /// The most messages of a group.
-const MESSAGES_MAX: u64 = 1 << 17;
+pub(crate) const MESSAGES_MAX: u64 = 1 << 17;
 /// The most messages that a node publishes in a second.
 const RATE_MAX: f64 = 1000.0;
 
@@ -208,7 +208,7 @@ fn group(section: &Section<'_>) -> Result<Group, Flaw> {
     let messages = section.count("messages", 0..=MESSAGES_MAX)?;
     let outbound = section.count("outbound", 1..=256)?;
     Ok(Group {
-        rate: section.number("rate", 0.0..=RATE_MAX)?.unwrap_or(usual.rate),
+        rate: section.rate("rate", RATE_MAX)?.unwrap_or(usual.rate),
         payload_bytes: payload
             .and_then(|bytes| u32::try_from(bytes).ok())
             .unwrap_or(usual.payload_bytes),
@@ -269,7 +269,7 @@ fn gang(section: &Section<'_>, scenario: &Scenario) -> Result<Gang, Flaw> {
             return Err(section.flaw("stop", "must be after start"));
         }
     }
-    let intensity = section.number("intensity", 0.0..=1000.0)?;
+    let intensity = section.rate("intensity", 1000.0)?;
     Ok(Gang {
         start,
         stop,

@@ -11,6 +11,9 @@ use super::{
 /// Names that are less alike than this are not suggested.
 const LIKENESS_MIN: f64 = 0.45;
 
+/// The least that a rate or factor may be, if it is anything: once in eleven days.
+const RATE_MIN: f64 = 1e-6;
+
 /// The known name that is most like this one, if any is.
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let likeness = |known: &str| strsim::normalized_damerau_levenshtein(known, name);
@@ -154,6 +157,18 @@ impl<'a> Section<'a> {
                 Err(self.flaw(key, format!("must be from {min} to {max}, not {number}")))
             }
             Some(_) | None => Ok(number),
+        }
+    }
+
+    /// A rate or a factor up to `max`: nothing, or so much that time can be divided by it.
+    pub(crate) fn rate(&self, key: &str, max: f64) -> Result<Option<f64>, Flaw> {
+        let number = self.number(key, 0.0..=max)?;
+        match number.filter(|number| *number > 0.0 && *number < RATE_MIN) {
+            Some(tiny) => {
+                let text = format!("must be 0, or from {RATE_MIN} to {max}, not {tiny}");
+                Err(self.flaw(key, text))
+            }
+            None => Ok(number),
         }
     }
 

@@ -117,10 +117,10 @@ impl Intensity {
     /// Nothing at all.
     pub const NONE: Self = Self(0.0);
 
-    /// The factor, if it is a number from 0 to 1000.
+    /// The factor, if it is 0 or a number from a millionth to 1000.
     #[must_use]
     pub fn new(factor: f64) -> Option<Self> {
-        (0.0..=1000.0).contains(&factor).then_some(Self(factor))
+        (factor == 0.0 || (1e-6..=1000.0).contains(&factor)).then_some(Self(factor))
     }
 
     /// The factor.

@@ -107,13 +107,13 @@ pub struct Cx<'a> {
 impl Cx<'_> {
     /// Sends a frame that an honest node would not send. It counts once it reaches an honest node.
     pub fn attack(&mut self, to: NodeId, class: Class, frame: Bytes) {
-        self.recorder.mark_hostile(&frame);
+        self.recorder.mark_hostile(&self.keypair.id(), &frame);
         self.order(Effect::Send { to, class, frame });
     }
 
     /// A frame that the core ordered is hostile all the same.
     pub fn mark(&mut self, frame: &Bytes) {
-        self.recorder.mark_hostile(frame);
+        self.recorder.mark_hostile(&self.keypair.id(), frame);
     }
 
     /// An honest peer does not get what an honest node would have sent it: this counts at once, since

@@ -175,7 +175,9 @@ fn an_attack_counts_when_it_arrives() {
         recorder.findings().hostile_actions()
     };
     assert_eq!(arrive(), 0);
-    recorder.mark_hostile(&attack);
+    recorder.mark_hostile(&victim, &attack);
+    assert_eq!(arrive(), 0, "others may send the same bytes");
+    recorder.mark_hostile(&liar, &attack);
     assert_eq!(arrive(), 1);
     recorder.withheld(&liar);
     assert_eq!(recorder.findings().hostile_actions(), 2);
