@@ -163,6 +163,10 @@ impl Acceptance {
         }
         if let Some(Waiting { message, expires }) = self.waiting.remove(&id) {
             self.expiry.remove(&(expires, id));
+            // The wall clock may have been set ahead while it waited.
+            if message.header().expires() <= cx.wall && self.defences.has(Safeguard::Expiry) {
+                return self.give_up(&message, cx);
+            }
             self.decide(message, cx);
         }
     }

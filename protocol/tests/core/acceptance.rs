@@ -37,6 +37,19 @@ fn a_vouched_topic_waits_for_k_witnesses() {
 }
 
 #[test]
+fn a_clock_that_is_set_ahead_ends_what_waits() {
+    for (hours, accepted) in [(0, 1), (1, 0)] {
+        let mut rig = Rig::new();
+        let (first, second) = (rig.witness(1), rig.witness(2));
+        let message = rig.message(9, rig.news(), 0, "hi");
+        rig.send(first, &Frame::Publication(message.clone()));
+        let ahead = Duration::from_secs(hours * 3600);
+        rig.input(Input::WallClock(rig.wall().saturating_add(ahead)));
+        assert_eq!(delivered(&rig.vouch(second, &message)).len(), accepted, "{hours} h ahead");
+    }
+}
+
+#[test]
 fn vouches_may_come_before_the_message() {
     let mut rig = Rig::new();
     let (first, second, inbound) = (rig.witness(1), rig.witness(2), rig.inbound(3));
