@@ -3,24 +3,27 @@
 //! Both engines go through the same phases with the same load, adversaries and [`timeline`], and feed the
 //! same recorder. What was found is judged here, once.
 
+mod active;
 mod classes;
 pub mod load;
 pub mod local;
 mod memory;
 mod outcome;
+mod recall;
 pub mod sim;
 pub mod timeline;
 
 use std::{fmt, sync::Arc};
 
-use forsooth_protocol::{Defences, network::Kind as NetworkKind};
+use forsooth_protocol::{Defences, Snapshot, network::Kind as NetworkKind};
 use serde::Serialize;
 
 pub use self::outcome::{Outcome, Pace};
 use crate::{
     plan::{Impossible, Plan},
-    record::{Findings, Recorder},
+    record::{Findings, Recorder, Seat},
     scenario::{Baseline, FaultKind, Scenario, Seen},
+    strategy::Wire,
     verdict,
 };
 
@@ -95,6 +98,12 @@ pub enum Unfit {
     /// A fault that real nodes on one machine cannot have.
     #[error("real nodes cannot have the fault {0:?}; use --engine sim (real nodes know: {1})")]
     Fault(&'static str, String),
+    /// An attack below the level of frames, which real nodes leave to their transports.
+    #[error(
+        "real nodes cannot stop in the middle of a frame, which is all that {0:?} does; use --engine sim, or \
+         leave these adversaries out"
+    )]
+    Stalls(&'static str),
     /// Links of real nodes are slow, and lose frames, as the scenario says; they are as wide as loopback is.
     #[error("the links of real nodes have no `bandwidth`; use --engine sim, or leave it out")]
     Bandwidth,
@@ -120,6 +129,10 @@ pub fn check(scenario: &Scenario, engine: Engine) -> Result<Plan, Unfit> {
             if kind != NetworkKind::Local && scenario.hostile() > 0 {
                 return Err(Unfit::NotLocal(kind.name()));
             }
+            let mut gangs = scenario.adversaries.iter().filter(|gang| gang.nodes > 0);
+            if let Some(gang) = gangs.find(|gang| gang.kind.wire == Wire::Stalls) {
+                return Err(Unfit::Stalls(gang.kind.name));
+            }
             let links = &scenario.links;
             let mut all = links.by_group.iter().map(|(_, link)| link).chain([&links.default]);
             if all.any(|link| link.bandwidth.is_some()) {
@@ -143,6 +156,15 @@ pub const REAL: &[&str] = &["kill", "restart", "pause", "churn"];
 /// Whether real nodes in one process can have this fault.
 fn is_real(kind: FaultKind) -> bool {
     REAL.contains(&kind.name())
+}
+
+/// Whether a node has the witnesses that it needs to accept a message of any topic.
+fn is_ready(snapshot: &Snapshot) -> bool {
+    snapshot.topics.values().all(|topic| topic.acceptable)
+}
+
+fn seat(node: usize) -> Seat {
+    Seat(u32::try_from(node).unwrap_or(u32::MAX))
 }
 
 /// Runs a scenario and judges it. If something is to be compared with a run without the attack, that one
@@ -192,4 +214,27 @@ fn judge(
         Seen { run: &ran.findings, baseline: baseline.as_ref().map(|(findings, _)| findings) };
     let judged = verdict::judge(scenario, &seen);
     Outcome::new(scenario, options.engine, judged, ran, baseline, repeat)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        scenario::{Gang, Group},
+        strategy,
+    };
+
+    #[test]
+    fn real_nodes_refuse_an_attack_that_would_never_happen() {
+        let gang = |name| Gang::of(strategy::find(name).unwrap(), 1);
+        let with = |name| Scenario {
+            adversaries: vec![gang("forge"), gang(name)],
+            ..Scenario::of("test", vec![Group::of("honest", 5)])
+        };
+        let refused = check(&with("slow-loris"), Engine::Local).unwrap_err();
+        assert!(matches!(refused, Unfit::Stalls("slow-loris")), "{refused}");
+        assert!(refused.to_string().contains("--engine sim"), "{refused}");
+        assert!(check(&with("slow-loris"), Engine::Sim).is_ok());
+        assert!(check(&with("slow-read"), Engine::Local).is_ok());
+    }
 }

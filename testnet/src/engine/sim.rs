@@ -16,15 +16,19 @@ use rand::{RngExt as _, seq::index};
 
 use super::{
     Pace, Ran, Unfit,
+    active::Active,
     classes::Classes,
+    is_ready,
     load::Load,
-    timeline::{Act, Blow, Timeline},
+    recall::Recall,
+    seat,
+    timeline::{Act, Timeline},
 };
 use crate::{
     cast::Cast,
     clock::RunClock,
     plan::{Plan, Purpose},
-    record::{Mark, Seat, What},
+    record::{Mark, Recovery, What},
     scenario::Scenario,
     world::{Index, World},
 };
@@ -82,7 +86,9 @@ struct Scene<'a> {
     lives: Vec<u64>,
     down: BTreeSet<usize>,
     /// Faults that are on.
-    active: Vec<Blow>,
+    active: Active,
+    /// Honest nodes that lacked witnesses when they were last looked at.
+    lacking: BTreeSet<usize>,
     /// Gangs that have begun frames which they do not finish, and since when.
     stalling: BTreeMap<usize, Time>,
     classes: Classes,
@@ -106,7 +112,8 @@ impl<'a> Scene<'a> {
             nodes: Vec::new(),
             lives: vec![1; plan.nodes()],
             down: BTreeSet::new(),
-            active: Vec::new(),
+            active: Active::default(),
+            lacking: BTreeSet::new(),
             stalling: BTreeMap::new(),
             classes,
             timeline,
@@ -133,7 +140,11 @@ impl<'a> Scene<'a> {
         config.outbound_target = self.plan.outbound_target(node);
         config.defences = self.plan.defences;
         let core = Core::new(config, self.plan.keypair(node), self.plan.core_seed(node));
-        self.cast.participant(node, (self.sabotage)(node, core))
+        let participant = self.cast.participant(node, (self.sabotage)(node, core));
+        if node >= self.plan.honest {
+            return participant;
+        }
+        Box::new(Recall::new(participant, seat(node), Arc::clone(&self.cast.recorder)))
     }
 
     /// Tells a node whom it may link to: a random part of the network.
@@ -161,12 +172,12 @@ impl<'a> Scene<'a> {
         self.mark(Mark::new(What::Phase, "warm-up"));
         let end = Time::ZERO + self.scenario.run.warm_up.max(START_WITHIN);
         self.advance(Time::ZERO + START_WITHIN);
-        while self.world.now() < end && !self.is_ready() {
+        while self.world.now() < end && !self.is_linked() {
             self.advance((self.world.now() + STEP).min(end));
         }
     }
 
-    fn is_ready(&self) -> bool {
+    fn is_linked(&self) -> bool {
         let witnesses = usize::from(self.plan.network.witnesses_max());
         let ready = |node: usize| {
             let wanted = witnesses.min(self.plan.outbound_target(node)).min(self.plan.honest - 1);
@@ -211,18 +222,36 @@ impl<'a> Scene<'a> {
         self.world.tell(self.origin + at, author, input);
     }
 
-    /// Runs until nothing is due any more.
+    /// Runs until nothing is due any more and all have recovered.
     fn settle(&mut self) {
         self.mark(Mark::new(What::Phase, "cool-down"));
         let begun = self.world.now();
         let end = begun + self.scenario.run.cool_down;
-        while self.world.now() < end
-            && !(self.timeline.next_at().is_none() && self.cast.recorder.findings().is_settled())
-        {
+        while self.world.now() < end && !self.is_settled() {
             let step = (self.world.now() + STEP).min(end);
             let act = self.timeline.next_at().map(|act| self.origin + act);
             self.advance(act.map_or(step, |act| act.max(self.world.now()).min(step)));
             self.act(self.world.now().since(self.origin));
+        }
+    }
+
+    fn is_settled(&mut self) -> bool {
+        let findings = self.cast.recorder.findings();
+        self.timeline.next_at().is_none()
+            && findings.is_settled()
+            && self.has_recovered(findings.recovery)
+    }
+
+    /// Whether every honest node that is there has its witnesses, if something is to be recovered from.
+    fn has_recovered(&mut self, recovery: Recovery) -> bool {
+        match recovery {
+            Recovery::NotNeeded => true,
+            Recovery::Within(_) | Recovery::Never => {
+                let there = |node: &usize| !self.active.condition(*node).is_away();
+                let there: Vec<usize> = (0..self.plan.honest).filter(there).collect();
+                there.iter().for_each(|node| self.look_at(*node));
+                there.iter().all(|node| !self.lacking.contains(node))
+            }
         }
     }
 
@@ -237,11 +266,24 @@ impl<'a> Scene<'a> {
         self.world.run_until(until);
     }
 
-    fn sample(&self) {
+    fn sample(&mut self) {
         let every = self.plan.honest.div_ceil(SAMPLED_MAX).max(1);
-        let nodes = self.nodes.iter().enumerate().take(self.plan.honest).step_by(every);
-        for (node, index) in nodes.filter(|(node, _)| !self.down.contains(node)) {
-            self.cast.recorder.sample(self.world.now(), seat(node), &self.world.snapshot(*index));
+        // Those that lack something are followed until they do not.
+        let mut nodes = self.lacking.clone();
+        nodes.extend((0..self.plan.honest).step_by(every));
+        nodes.into_iter().for_each(|node| self.look_at(node));
+    }
+
+    fn look_at(&mut self, node: usize) {
+        let Some(index) = self.nodes.get(node).filter(|_| !self.down.contains(&node)) else {
+            return;
+        };
+        let snapshot = self.world.snapshot(*index);
+        self.cast.recorder.sample(self.world.now(), seat(node), &snapshot);
+        if is_ready(&snapshot) {
+            self.lacking.remove(&node);
+        } else {
+            self.lacking.insert(node);
         }
     }
 
@@ -261,10 +303,6 @@ impl<'a> Scene<'a> {
     fn mark(&self, mark: Mark) {
         self.cast.recorder.mark(self.world.now(), mark);
     }
-}
-
-fn seat(node: usize) -> Seat {
-    Seat(u32::try_from(node).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]

@@ -58,7 +58,12 @@ impl Timeline {
         }
         for (number, fault) in scenario.faults.iter().enumerate() {
             let mut rng = plan.stream(Purpose::Faults, number);
-            let nodes = places(&fault.who, plan, &mut rng);
+            let mut nodes = places(&fault.who, plan, &mut rng);
+            nodes.sort_unstable();
+            nodes.dedup();
+            if is_idle(fault.kind, &nodes, plan) {
+                continue;
+            }
             match fault.kind {
                 FaultKind::Churn { per_minute, away } => {
                     acts.extend(churn(fault, number, &nodes, per_minute, away, end, &mut rng));
@@ -89,6 +94,21 @@ impl Timeline {
         let next = self.acts.get(self.next).filter(|(at, _)| *at <= until)?.clone();
         self.next += 1;
         Some(next)
+    }
+
+    /// Nothing begins any more; what has begun still ends in its time.
+    pub fn call_off(&mut self) {
+        let to_come = self.acts.split_off(self.next.min(self.acts.len()));
+        let mut open: Vec<Act> = Vec::new();
+        for (_, act) in &self.acts {
+            match act {
+                Act::Attack(_) | Act::Strike(_) => open.extend(act.end()),
+                Act::Relent(_) | Act::Heal(_) => {
+                    take(&mut open, act);
+                }
+            }
+        }
+        self.acts.extend(to_come.into_iter().filter(|(_, act)| take(&mut open, act)));
     }
 
     /// When the next act is due.
@@ -126,6 +146,29 @@ impl Timeline {
             Act::Attack(_) | Act::Relent(_) | Act::Strike(_) | Act::Heal(_) => None,
         });
         loss.collect()
+    }
+}
+
+/// Removes one that is equal; `false` if there is none.
+fn take(acts: &mut Vec<Act>, act: &Act) -> bool {
+    let place = acts.iter().position(|open| open == act);
+    place.map(|place| acts.remove(place)).is_some()
+}
+
+/// Whether a fault changes nothing, whenever it comes: it befalls nobody, parts everybody from nobody, or is
+/// none at all.
+fn is_idle(kind: FaultKind, nodes: &[usize], plan: &Plan) -> bool {
+    match kind {
+        FaultKind::Partition | FaultKind::OneWay(_) => {
+            nodes.is_empty() || nodes.len() >= plan.nodes()
+        }
+        FaultKind::Loss(loss) => nodes.is_empty() || loss <= 0.0,
+        FaultKind::Skew(ahead_ms) => nodes.is_empty() || ahead_ms == 0,
+        FaultKind::Kill
+        | FaultKind::Restart
+        | FaultKind::Pause
+        | FaultKind::Churn { .. }
+        | FaultKind::DiskFull => nodes.is_empty(),
     }
 }
 
@@ -194,6 +237,15 @@ pub fn places(who: &Who, plan: &Plan, rng: &mut ChaCha8Rng) -> Vec<usize> {
 }
 
 impl Act {
+    /// What ends it, if it begins something.
+    fn end(&self) -> Option<Self> {
+        match self {
+            Self::Attack(gang) => Some(Self::Relent(*gang)),
+            Self::Strike(blow) => Some(Self::Heal(blow.clone())),
+            Self::Relent(_) | Self::Heal(_) => None,
+        }
+    }
+
     /// How it appears on the timeline of a report.
     #[must_use]
     pub fn mark(&self, plan: &Plan) -> Mark {
@@ -268,6 +320,45 @@ mod tests {
         assert_eq!(strikes, heals);
         assert!(timeline.stopped().len() <= strikes);
         assert!(timeline.acts.is_sorted_by_key(|(at, _)| *at));
+    }
+
+    #[test]
+    fn a_fault_that_changes_nothing_is_not_on_the_timeline() {
+        for idle in [
+            "kind = \"kill\"\nshare = 0.0",
+            "kind = \"pause\"\nshare = 0.0",
+            "kind = \"partition\"\nfor = \"4s\"",
+            "kind = \"one-way\"\ngroup = \"honest\"",
+            "kind = \"loss\"\nloss = 0.0",
+            "kind = \"skew\"\nby = \"0s\"",
+            "kind = \"churn\"\nper_minute = 0.0",
+        ] {
+            let (scenario, plan) = scenario(&format!("[[faults]]\n{idle}\n"));
+            assert_eq!(Timeline::new(&scenario, &plan).next_at(), None, "{idle}");
+        }
+        let (scenario, plan) = scenario("[[faults]]\nkind = \"partition\"\nshare = 0.95\n");
+        assert!(Timeline::new(&scenario, &plan).next_at().is_some());
+    }
+
+    #[test]
+    fn a_run_that_is_called_off_ends_what_has_begun_and_begins_nothing() {
+        let (scenario, plan) = scenario(
+            "[[adversaries]]\nkind = \"forge\"\nnodes = 1\n[[adversaries]]\nkind = \"spam\"\nnodes = 1\n\
+             start = \"9s\"\n[[faults]]\nkind = \"pause\"\nat = \"2s\"\nfor = \"8s\"\nnodes = [0]\n\
+             [[faults]]\nkind = \"restart\"\nat = \"1s\"\nfor = \"1s\"\nnodes = [1]\n\
+             [[faults]]\nkind = \"kill\"\nat = \"6s\"\nfor = \"1s\"\nnodes = [2]\n",
+        );
+        let mut timeline = Timeline::new(&scenario, &plan);
+        let until = |timeline: &mut Timeline, seconds| {
+            std::iter::from_fn(|| timeline.pop_until(Duration::from_secs(seconds))).count()
+        };
+        assert_eq!(until(&mut timeline, 5), 4, "an attack, a pause, a restart and its end");
+        timeline.call_off();
+        let (at, act) = timeline.pop_until(Duration::MAX).unwrap();
+        assert!(at == Duration::from_secs(10) && matches!(act, Act::Heal(_)), "{act:?}");
+        let last = timeline.pop_until(Duration::MAX);
+        assert_eq!(last, Some((Duration::from_secs(60), Act::Relent(0))));
+        assert_eq!(timeline.pop_until(Duration::MAX), None);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use forsooth_crypto::{NodeId, Untrusted, verify};
 use forsooth_protocol::{Proof, SignedHeader, Slot};
 
-use super::{Seat, seats::Seats};
+use super::{Recorder, Seat, seats::Seats};
 
 /// Slots of adversaries that are followed; beyond that the lowest is forgotten.
 const SLOTS_MAX: usize = 1 << 16;
@@ -21,6 +21,8 @@ pub(crate) struct Evidence {
     equivocators: BTreeSet<NodeId>,
     /// Honest nodes that hold a proof against an author.
     holders: BTreeMap<NodeId, Seats>,
+    /// Honest nodes that are not there.
+    away: Seats,
     /// Honest nodes that banned an adversary, by the adversary's number in the run.
     banned: BTreeMap<u32, Seats>,
     /// Bans by honest nodes, of anybody.
@@ -55,6 +57,24 @@ impl Evidence {
         }
     }
 
+    /// An honest node is gone, with what it knew.
+    pub(crate) fn left(&mut self, seat: Seat) {
+        self.away.insert(seat);
+        for holders in self.holders.values_mut() {
+            holders.remove(seat);
+        }
+    }
+
+    /// An honest node is there, or again, and knows what its disk kept.
+    pub(crate) fn joined(&mut self, seat: Seat) {
+        self.away.remove(seat);
+    }
+
+    /// Honest nodes that are not there, so nothing can be held by them.
+    pub(crate) fn away(&self) -> usize {
+        self.away.len()
+    }
+
     /// An honest node banned an adversary.
     pub(crate) fn banned(&mut self, adversary: u32, by: Seat) {
         self.banned.entry(adversary).or_default().insert(by);
@@ -81,5 +101,35 @@ impl Evidence {
     pub(crate) fn proofs_held(&self) -> usize {
         let holders = |author| self.holders.get(author).map_or(0, Seats::len);
         self.equivocators.iter().map(holders).sum()
+    }
+}
+
+impl Recorder {
+    /// An honest node that begins another life has found a proof against this author on its disk.
+    pub fn recalled(&self, seat: Seat, author: NodeId) {
+        self.state().evidence.exposed(author, seat);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use forsooth_crypto::Keypair;
+
+    use super::*;
+
+    #[test]
+    fn a_node_that_leaves_takes_its_proofs_along_and_has_those_again_that_its_disk_kept() {
+        let [kept, lost] = [1, 2].map(|seed| Keypair::from_seed([seed; 32]).id());
+        let mut evidence = Evidence { equivocators: [kept, lost].into(), ..Evidence::default() };
+        for seat in [0, 1].map(Seat) {
+            evidence.exposed(kept, seat);
+            evidence.exposed(lost, seat);
+        }
+        assert_eq!((evidence.proofs_held(), evidence.away()), (4, 0));
+        evidence.left(Seat(1));
+        assert_eq!((evidence.proofs_held(), evidence.away()), (2, 1));
+        evidence.exposed(kept, Seat(1));
+        evidence.joined(Seat(1));
+        assert_eq!((evidence.proofs_held(), evidence.away()), (3, 0));
     }
 }

@@ -1,10 +1,10 @@
 //! What was done to the network when, and how long it took to recover.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use forsooth_protocol::Time;
 
-use super::{Mark, What, spread::Published};
+use super::{Mark, Recorder, What, spread::Published};
 
 /// Marks that are kept; a run with more is long or restless.
 const MARKS_MAX: usize = 4096;
@@ -15,9 +15,10 @@ pub(crate) struct Timeline {
     pub(crate) marks: Vec<(Time, Mark)>,
     /// Marks that were too many.
     pub(crate) left_out: u64,
-    /// Attacks and faults that have begun.
+    /// Attacks that have begun.
     pub(crate) attacks: u64,
-    pub(crate) faults: u64,
+    /// Faults of the scenario that have made a difference to some node.
+    felt: BTreeSet<usize>,
     /// Attacks and faults that are on and will end.
     active: Vec<Mark>,
     /// When the last of them ended.
@@ -34,7 +35,7 @@ pub enum Recovery {
     NotNeeded,
     /// It took this long until every honest node had witnesses enough and the last late message.
     Within(Duration),
-    /// Some honest node lacks witnesses.
+    /// Some honest node lacks witnesses, or a message that it is owed.
     Never,
 }
 
@@ -47,7 +48,6 @@ impl Timeline {
                 self.active.push(mark.clone());
             }
             What::FaultBegins => {
-                self.faults += 1;
                 self.active.push(mark.clone());
             }
             What::AttackEnds | What::FaultEnds => {
@@ -81,11 +81,52 @@ impl Timeline {
         }
     }
 
-    /// How long the network took; `ready_since` is when every honest node had witnesses enough.
-    pub(crate) fn recovery(&self, ready_since: Option<Time>) -> Recovery {
+    /// How many faults have made a difference, however often each of them struck.
+    pub(crate) fn faults(&self) -> u64 {
+        self.felt.len() as u64
+    }
+
+    /// How long the network took; `ready_since` is when every honest node had witnesses enough, and `owed` how
+    /// many acceptances are still due.
+    pub(crate) fn recovery(&self, ready_since: Option<Time>, owed: u64) -> Recovery {
         let Some(calm) = self.calm_since else { return Recovery::NotNeeded };
-        ready_since.map_or(Recovery::Never, |ready| {
+        ready_since.filter(|_| owed == 0).map_or(Recovery::Never, |ready| {
             Recovery::Within(self.caught_up.max(ready).since(calm))
         })
+    }
+}
+
+impl Recorder {
+    /// A fault, by its place in the scenario, has made a difference to some node. Said once or often.
+    pub fn felt(&self, fault: usize) {
+        self.state().timeline.felt.insert(fault);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_that_strikes_often_does_not_hide_one_that_never_does() {
+        let mut timeline = Timeline::default();
+        for _ in 0..9 {
+            timeline.mark(Time::ZERO, Mark::new(What::FaultBegins, "churn").nodes([1]));
+            timeline.felt.insert(0);
+        }
+        assert_eq!((timeline.faults(), timeline.marks.len()), (1, 9));
+    }
+
+    #[test]
+    fn what_is_owed_and_has_not_come_is_no_recovery() {
+        let second = Time::from_duration(Duration::from_secs(1));
+        let mut timeline = Timeline::default();
+        assert_eq!(timeline.recovery(Some(second), 1), Recovery::NotNeeded);
+        timeline.mark(Time::ZERO, Mark::new(What::FaultBegins, "pause"));
+        timeline.mark(Time::ZERO, Mark::new(What::FaultEnds, "pause"));
+        assert_eq!(timeline.recovery(Some(second), 1), Recovery::Never);
+        assert_eq!(timeline.recovery(None, 0), Recovery::Never);
+        let within = Recovery::Within(Duration::from_secs(1));
+        assert_eq!(timeline.recovery(Some(second), 0), within);
     }
 }

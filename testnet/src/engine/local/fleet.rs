@@ -20,7 +20,12 @@ use super::{
     readers::{ANSWER_MAX, read},
 };
 use crate::{
-    cast::Cast, clock::RunClock, engine::Unfit, plan::Plan, scenario::Scenario, strategy::Wire,
+    cast::Cast,
+    clock::RunClock,
+    engine::{Unfit, recall::Recall, seat},
+    plan::Plan,
+    scenario::Scenario,
+    strategy::Wire,
 };
 
 /// Running nodes, honest ones first.
@@ -144,7 +149,11 @@ impl Fleet {
             .verifier(self.verifier.clone())
             .listen([address("tcp/0")?, address("udp/0/quic-v1")?])
             .participant(move |core| {
-                let participant = cast.participant(node, Box::new(core));
+                let mut participant = cast.participant(node, Box::new(core));
+                if node < cast.plan.honest {
+                    let recorder = Arc::clone(&cast.recorder);
+                    participant = Box::new(Recall::new(participant, seat(node), recorder));
+                }
                 match distances {
                     Some(distances) => Box::new(Lag::new(participant, &me, distances)),
                     None => participant,

@@ -21,13 +21,16 @@ use tokio::{
 use self::{fleet::Fleet, view::View};
 use super::{
     Options, Pace, Ran,
+    active::{Active, Condition},
+    is_ready,
     load::Load,
+    seat,
     timeline::{Act, Blow, Timeline},
 };
 use crate::{
     plan::Plan,
-    record::{Mark, Seat, What},
-    scenario::{FaultKind, Scenario},
+    record::{Mark, Recovery, What},
+    scenario::Scenario,
     strategy::Wire,
 };
 
@@ -67,7 +70,9 @@ pub(crate) async fn run(scenario: &Scenario, options: Options) -> anyhow::Result
         view,
         origin: None,
         sample_at: Duration::ZERO,
+        active: Active::default(),
         away: BTreeSet::new(),
+        ready: BTreeSet::new(),
     };
     run.live().await?;
     run.view.clear();
@@ -98,8 +103,12 @@ struct Run<'a> {
     origin: Option<Instant>,
     /// When nodes are looked at next, since the fleet started.
     sample_at: Duration,
+    /// Faults that are on.
+    active: Active,
     /// Honest nodes that do not answer at present.
     away: BTreeSet<usize>,
+    /// Those that had their witnesses when they were last looked at, after the last attack or fault ended.
+    ready: BTreeSet<usize>,
 }
 
 impl Run<'_> {
@@ -119,7 +128,9 @@ impl Run<'_> {
         self.origin = Some(origin);
         let load = Load::new(self.scenario, &self.plan);
         let publisher = tokio::spawn(readers::publish_all(load, self.fleet.handles(), origin));
-        self.phase("load", phases.duration, Until::TimeIsUp).await?;
+        if self.phase("load", phases.duration, Until::TimeIsUp).await? == End::Interrupted {
+            self.timeline.call_off();
+        }
         publisher.abort();
         self.relent_all();
         self.phase("cool-down", phases.cool_down, Until::Settled).await?;
@@ -162,8 +173,21 @@ impl Run<'_> {
             Until::Linked => self.fleet.is_linked().await,
             Until::TimeIsUp => false,
             Until::Settled => {
+                let findings = self.fleet.cast.recorder.findings();
                 self.timeline.next_at().is_none()
-                    && self.fleet.cast.recorder.findings().is_settled()
+                    && findings.is_settled()
+                    && self.has_recovered(findings.recovery)
+            }
+        }
+    }
+
+    /// Whether every honest node that is there has its witnesses, if something is to be recovered from.
+    fn has_recovered(&self, recovery: Recovery) -> bool {
+        match recovery {
+            Recovery::NotNeeded => true,
+            Recovery::Within(_) | Recovery::Never => {
+                let mut honest = 0..self.plan.honest;
+                honest.all(|node| self.away.contains(&node) || self.ready.contains(&node))
             }
         }
     }
@@ -173,11 +197,17 @@ impl Run<'_> {
         let Some(origin) = self.origin else { return Ok(()) };
         while let Some((_, act)) = self.timeline.pop_until(origin.elapsed()) {
             self.mark(act.mark(&self.plan));
+            // What is ready now may not be for long.
+            self.ready.clear();
             match act {
                 Act::Attack(gang) => self.attack(gang).await,
                 Act::Relent(gang) => self.relent(gang),
-                Act::Strike(blow) => self.strike(&blow).await,
-                Act::Heal(blow) => self.heal(&blow).await?,
+                Act::Strike(blow) => self.change(&blow, |active| active.strike(&blow)).await?,
+                Act::Heal(blow) => {
+                    self.change(&blow, |active| active.heal(&blow)).await?;
+                    // What they lack now is to come back.
+                    self.look_at(|node| blow.nodes.contains(&node)).await;
+                }
             }
         }
         Ok(())
@@ -218,26 +248,45 @@ impl Run<'_> {
         band.map(|band| band.places.clone().collect()).unwrap_or_default()
     }
 
-    async fn strike(&mut self, blow: &Blow) {
-        for node in blow.nodes.iter().copied() {
-            if blow.kind.is_deadly() {
-                self.fleet.kill(node).await;
-                self.fleet.cast.recorder.left(self.now(), seat(node));
-            } else if blow.kind == FaultKind::Pause {
-                self.fleet.pause(node);
-            }
-            self.away.insert(node);
+    /// Sees to it that the nodes of a fault are as all faults that are on want them.
+    async fn change(
+        &mut self,
+        blow: &Blow,
+        change: impl FnOnce(&mut Active),
+    ) -> anyhow::Result<()> {
+        let before = blow.nodes.iter().map(|node| (*node, self.active.condition(*node)));
+        let before: Vec<_> = before.collect();
+        change(&mut self.active);
+        for (node, before) in before {
+            self.bring(node, before, self.active.condition(node)).await?;
         }
+        self.active.felt().for_each(|fault| self.fleet.cast.recorder.felt(fault));
+        Ok(())
     }
 
-    async fn heal(&mut self, blow: &Blow) -> anyhow::Result<()> {
-        for node in blow.nodes.iter().copied() {
-            if blow.kind.is_deadly() {
-                self.fleet.revive(node).await?;
-                self.fleet.cast.recorder.joined(self.now(), seat(node));
-            } else if blow.kind == FaultKind::Pause {
-                self.fleet.resume(node);
-            }
+    /// Brings a node from one condition into another. Of its clock and its disk nothing is known here: see
+    /// [`super::REAL`].
+    async fn bring(
+        &mut self,
+        node: usize,
+        before: Condition,
+        after: Condition,
+    ) -> anyhow::Result<()> {
+        if after.down && !before.down {
+            self.fleet.kill(node).await;
+            self.fleet.cast.recorder.left(self.now(), seat(node));
+        } else if before.down && !after.down {
+            self.fleet.revive(node).await?;
+            self.fleet.cast.recorder.joined(self.now(), seat(node));
+        }
+        if after.paused && !before.paused {
+            self.fleet.pause(node);
+        } else if before.paused && !after.paused {
+            self.fleet.resume(node);
+        }
+        if after.is_away() {
+            self.away.insert(node);
+        } else {
             self.away.remove(&node);
         }
         Ok(())
@@ -248,9 +297,19 @@ impl Run<'_> {
             return;
         }
         self.sample_at = self.fleet.started.elapsed() + SAMPLE_EVERY;
-        let wanted = |node: usize| node < self.plan.honest && !self.away.contains(&node);
-        for (node, snapshot) in self.fleet.snapshots(wanted).await {
+        self.look_at(|_| true).await;
+    }
+
+    /// Looks at those of the honest nodes that are there.
+    async fn look_at(&mut self, wanted: impl Fn(usize) -> bool) {
+        let there = |node: usize| node < self.plan.honest && !self.away.contains(&node);
+        for (node, snapshot) in self.fleet.snapshots(|node| there(node) && wanted(node)).await {
             self.fleet.cast.recorder.sample(self.now(), seat(node), &snapshot.core);
+            if is_ready(&snapshot.core) {
+                self.ready.insert(node);
+            } else {
+                self.ready.remove(&node);
+            }
         }
     }
 
@@ -272,8 +331,4 @@ enum Until {
     TimeIsUp,
     /// All that is due has arrived.
     Settled,
-}
-
-fn seat(node: usize) -> Seat {
-    Seat(u32::try_from(node).unwrap_or(u32::MAX))
 }

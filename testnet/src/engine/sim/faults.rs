@@ -6,7 +6,10 @@ use forsooth_protocol::{Fault as Wrong, Input, Participant};
 
 use super::{Scene, seat};
 use crate::{
-    engine::timeline::Blow,
+    engine::{
+        active::{Active, Condition},
+        timeline::Blow,
+    },
     scenario::{Blocked, FaultKind, Subnet},
     strategy::Wire,
     world::{Index, Place},
@@ -90,39 +93,48 @@ impl Scene<'_> {
     }
 
     pub(super) fn strike(&mut self, blow: &Blow) {
-        self.active.push(blow.clone());
-        for (node, index) in self.struck(blow) {
-            match blow.kind {
-                FaultKind::Kill | FaultKind::Restart | FaultKind::Churn { .. } => {
-                    self.world.crash(index);
-                    self.down.insert(node);
-                    self.cast.recorder.left(self.world.now(), seat(node));
-                }
-                FaultKind::Pause => self.world.pause(index),
-                FaultKind::Skew(ahead_ms) => self.world.skew(index, ahead_ms),
-                FaultKind::DiskFull => self.world.disk_full(index, true),
-                FaultKind::Partition | FaultKind::OneWay(_) | FaultKind::Loss(_) => {}
-            }
-        }
-        self.cut(blow.kind);
+        self.change(blow, |active| active.strike(blow));
     }
 
     pub(super) fn heal(&mut self, blow: &Blow) {
-        if let Some(place) = self.active.iter().position(|active| active == blow) {
-            self.active.remove(place);
-        }
-        for (node, index) in self.struck(blow) {
-            match blow.kind {
-                FaultKind::Kill | FaultKind::Restart | FaultKind::Churn { .. } => {
-                    self.revive(node, index)
-                }
-                FaultKind::Pause => self.world.resume(index),
-                FaultKind::Skew(_) => self.world.skew(index, 0),
-                FaultKind::DiskFull => self.world.disk_full(index, false),
-                FaultKind::Partition | FaultKind::OneWay(_) | FaultKind::Loss(_) => {}
-            }
+        self.change(blow, |active| active.heal(blow));
+        // They notice before anything else happens, and are looked at: what they lack now is to come back.
+        self.world.run_until(self.world.now());
+        blow.nodes.iter().for_each(|node| self.look_at(*node));
+    }
+
+    /// Sees to it that the nodes of a fault, and the links, are as all faults that are on want them.
+    fn change(&mut self, blow: &Blow, change: impl FnOnce(&mut Active)) {
+        let before = |(node, index)| (node, index, self.active.condition(node));
+        let before: Vec<_> = self.struck(blow).into_iter().map(before).collect();
+        change(&mut self.active);
+        for (node, index, before) in before {
+            self.bring(node, index, before, self.active.condition(node));
         }
         self.cut(blow.kind);
+        self.active.felt().for_each(|fault| self.cast.recorder.felt(fault));
+    }
+
+    /// Brings a node from one condition into another.
+    fn bring(&mut self, node: usize, index: Index, before: Condition, after: Condition) {
+        if after.down && !before.down {
+            self.world.crash(index);
+            self.down.insert(node);
+            self.cast.recorder.left(self.world.now(), seat(node));
+        } else if before.down && !after.down {
+            self.revive(node, index);
+        }
+        if after.paused && !before.paused {
+            self.world.pause(index);
+        } else if before.paused && !after.paused {
+            self.world.resume(index);
+        }
+        if after.ahead_ms != before.ahead_ms {
+            self.world.skew(index, after.ahead_ms);
+        }
+        if after.disk_full != before.disk_full {
+            self.world.disk_full(index, after.disk_full);
+        }
     }
 
     /// A node begins another life.
@@ -141,7 +153,7 @@ impl Scene<'_> {
     fn cut(&mut self, changed: FaultKind) {
         match changed {
             FaultKind::Loss(_) => {
-                let losses = self.active.iter().filter_map(|blow| match blow.kind {
+                let losses = self.active.blows().iter().filter_map(|blow| match blow.kind {
                     FaultKind::Loss(loss) => Some((blow.number, loss)),
                     FaultKind::Kill
                     | FaultKind::Restart
@@ -171,7 +183,7 @@ impl Scene<'_> {
 
     /// Cuts off each set of nodes that a partition befalls.
     fn divide(&mut self) {
-        let cut_off = self.active.iter().filter(|blow| blow.kind == FaultKind::Partition);
+        let cut_off = self.active.blows().iter().filter(|blow| blow.kind == FaultKind::Partition);
         let mut sides: Vec<Vec<Index>> = vec![Vec::new()];
         sides.extend(cut_off.map(|blow| self.indices(blow.nodes.iter().copied())));
         if sides.len() > 1 {
@@ -181,7 +193,7 @@ impl Scene<'_> {
 
     /// Blocks one direction between the nodes that this befalls and all others.
     fn block(&mut self) {
-        for blow in self.active.clone() {
+        for blow in self.active.blows().to_vec() {
             let FaultKind::OneWay(blocked) = blow.kind else { continue };
             for node in self.indices(blow.nodes.iter().copied()) {
                 let others = (0..self.nodes.len()).filter(|other| !blow.nodes.contains(other));

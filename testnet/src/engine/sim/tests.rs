@@ -1,5 +1,7 @@
 //! Attacks in the simulator, and runs that break what is watched for, to see that it is noticed.
 
+mod faults;
+
 use std::{cell::Cell, collections::VecDeque};
 
 use bytes::Bytes;
