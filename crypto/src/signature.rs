@@ -44,6 +44,8 @@ impl std::fmt::Debug for Signature {
 pub enum Purpose {
     /// An author's message; the object is the digest of its header.
     Message,
+    /// A peer's record of where it may be reached; the object is the digest of the record.
+    Record,
 }
 
 impl Purpose {
@@ -51,8 +53,10 @@ impl Purpose {
     fn digest(self) -> &'static Digest {
         static MESSAGE: LazyLock<Digest> =
             LazyLock::new(|| Digest::of(Domain::Purpose, b"message"));
+        static RECORD: LazyLock<Digest> = LazyLock::new(|| Digest::of(Domain::Purpose, b"record"));
         match self {
             Self::Message => &MESSAGE,
+            Self::Record => &RECORD,
         }
     }
 }

@@ -28,6 +28,7 @@ pub struct Builder {
     data_dir: Option<PathBuf>,
     listen: Vec<Multiaddr>,
     peers: Vec<Multiaddr>,
+    keep: Vec<Multiaddr>,
     judge: Option<Judge>,
     participant: MakeParticipant,
     seed: Option<[u8; 32]>,
@@ -92,6 +93,7 @@ impl Builder {
             data_dir: None,
             listen: Vec::new(),
             peers: Vec::new(),
+            keep: Vec::new(),
             judge: None,
             participant: Box::new(|core| Box::new(core)),
             seed: None,
@@ -133,6 +135,13 @@ impl Builder {
     #[must_use]
     pub fn peers(mut self, addresses: impl IntoIterator<Item = Multiaddr>) -> Self {
         self.peers = addresses.into_iter().collect();
+        self
+    }
+
+    /// Peers to stay linked with, whatever else the node does. They relay, but are no witnesses for that.
+    #[must_use]
+    pub fn keep(mut self, addresses: impl IntoIterator<Item = Multiaddr>) -> Self {
+        self.keep = addresses.into_iter().collect();
         self
     }
 

@@ -118,6 +118,7 @@ impl Driver {
         mut self,
         records: Vec<Record>,
         known: Vec<Candidate>,
+        kept: Vec<Candidate>,
     ) -> Result<(), StoreError> {
         self.shell.remember(&records);
         let wall = self.shell.clock.wall_at(Time::ZERO);
@@ -125,6 +126,7 @@ impl Driver {
             Input::WallClock(wall),
             Input::Loaded(records),
             Input::Known(known),
+            Input::Keep(kept),
         ]);
         self.settle();
         loop {

@@ -8,7 +8,7 @@ use forsooth_protocol::{
     Check, Config, Connection, Core, Direction, Effect, Input, Lane, Network, Participant as _,
     Publication, Slot, Ticket, Time, Timestamp,
     network::{Defence, Kind, Policy, Topic},
-    wire::{Frame, Hello, VERSION},
+    wire::{Frame, Hello, Intent, VERSION},
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -27,8 +27,13 @@ pub(crate) fn checks(count: u64) -> (Vec<(Ticket, Check)>, BTreeMap<Ticket, bool
     let author = Keypair::from_seed([2; 32]);
     let peer = author.id();
     let connection = Connection { direction: Direction::Outbound, remote: None };
-    let hello =
-        Frame::Hello(Hello { version: VERSION, generation: 1, agent: "test".to_owned() }).encode();
+    let hello = Frame::Hello(Hello {
+        version: VERSION,
+        generation: 1,
+        agent: "test".to_owned(),
+        intent: Intent::Gossip,
+    })
+    .encode();
     let mut now = Time::ZERO;
     let mut feed = |input| {
         now = now + Duration::from_millis(10);

@@ -55,6 +55,7 @@ mod store;
 mod subscription;
 mod validator;
 mod verifier;
+mod work;
 
 pub use forsooth_crypto::{Keypair, NodeId, key_file};
 pub use forsooth_protocol::{

@@ -55,8 +55,7 @@ fn node(snapshot: &NodeSnapshot, registry: &mut Registry) {
 fn links(snapshot: &NodeSnapshot, registry: &mut Registry) {
     let core = &snapshot.core;
     let of = |role: Role| core.links.iter().filter(|link| link.role == role).count();
-    let by_role = [Role::Witness, Role::Inbound]
-        .map(|role| (labels([("role", role.name())]), count(of(role))));
+    let by_role = Role::ALL.map(|role| (labels([("role", role.name())]), count(of(role))));
     gauges(registry, "links", "Peers that have said hello", by_role);
     gauge(registry, "witnesses", "Witnesses in distinct address groups", count(core.witnesses));
     gauge(
@@ -66,6 +65,24 @@ fn links(snapshot: &NodeSnapshot, registry: &mut Registry) {
         count(core.witnesses_wanted),
     );
     gauge(registry, "candidates", "Peers whose addresses are known", count(core.candidates));
+    let overlay = &core.overlay;
+    gauge(registry, "overlay_view", "Peers in the sampler's view", count(overlay.view));
+    gauge(registry, "overlay_slots", "Slots of the sampler's view", count(overlay.slots));
+    gauge(
+        registry,
+        "overlay_peers",
+        "Peers in the network, as far as the view tells",
+        overlay.peers.into(),
+    );
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a float becomes the nearest integer there is"
+    )]
+    let capacity = overlay.capacity as u64;
+    gauge(registry, "overlay_capacity", "C = 2 v^2 / (rho N); liars may win below 10", capacity);
+    gauge(registry, "overlay_overrun", "Whether that is below 10", overlay.is_overrun.into());
+    gauge(registry, "overlay_book", "Peers in the address book", count(overlay.book));
     counter(registry, "dials_failed", "Dials that came to nothing", snapshot.dials_failed);
     let used = core.bounds.iter().map(|bound| (labels([("name", bound.name)]), count(bound.used)));
     gauges(registry, "bound_used", "What a bounded collection holds", used);

@@ -1,17 +1,21 @@
-//! What a node keeps over a restart: its generation, its bans and its proofs, in `state.redb`.
+//! What a node keeps over a restart, in `state.redb`: its generation, its bans and proofs, and whom it knows.
 //!
 //! A data folder belongs to one network and to one process at a time. A generation is on disk, synced,
 //! before anybody learns it, so no crash can lead to a slot being used twice. What is in the file is
-//! trusted as far as our own disk is: proofs are verified again when loaded, by the core.
+//! trusted as far as our own disk is: proofs and peers' records are verified again when loaded, by the core.
 //!
 //! | table | key | value |
 //! |---|---|---|
-//! | `meta` | `schema`, `generation` | number |
+//! | `meta` | `schema`, `generation`, `book_key` | number |
 //! | `identity` | `network` | digest of the network |
 //! | `bans` | id of the banned | name of the fault; until when in Unix ms, for good if none |
 //! | `proofs` | id of the exposed author | the frame |
+//! | `peers` | id of a peer in the address book | what the book knows of it |
+//! | `anchors` | 0, 1, ... | id of a peer to dial first |
+//! | `work` | id of the node | its proof of work |
 
 mod error;
+mod tables;
 mod writer;
 
 use std::{
@@ -19,21 +23,27 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use bytes::Bytes;
-use forsooth_protocol::{Fault, Network, Record, Timestamp};
+use forsooth_crypto::NodeId;
+use forsooth_protocol::{
+    Fault, Network, Record, Timestamp,
+    overlay::{
+        book::{ANCHORS_MAX, PEERS_MAX},
+        work::Work,
+    },
+};
 use redb::{
-    Database, Durability, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _,
-    TableDefinition, backends::FileBackend,
+    Database, Durability, ReadableDatabase as _, ReadableTable as _, TableDefinition,
+    backends::FileBackend,
 };
 
-use self::error::Cause;
 pub use self::error::StoreError;
 pub(crate) use self::writer::Writer;
+use self::{error::Cause, tables::Tables};
 
 /// Name of the file in the data folder.
 const FILE: &str = "state.redb";
 /// Of the tables above. A change of a table, or of a fault's name, is a new schema.
-const SCHEMA: u64 = 1;
+const SCHEMA: u64 = 2;
 /// The tables are small; redb's default would allow them a gigabyte.
 const CACHE_BYTES: usize = 4 << 20;
 
@@ -46,6 +56,9 @@ const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 const IDENTITY: TableDefinition<'_, &str, [u8; 32]> = TableDefinition::new("identity");
 const BANS: TableDefinition<'_, [u8; 32], (&str, Option<u64>)> = TableDefinition::new("bans");
 const PROOFS: TableDefinition<'_, [u8; 32], &[u8]> = TableDefinition::new("proofs");
+const PEERS: TableDefinition<'_, [u8; 32], &[u8]> = TableDefinition::new("peers");
+const ANCHORS: TableDefinition<'_, u64, [u8; 32]> = TableDefinition::new("anchors");
+const WORK: TableDefinition<'_, [u8; 32], [u8; Work::LEN]> = TableDefinition::new("work");
 
 /// The open state file of one data folder.
 #[derive(Debug)]
@@ -93,35 +106,30 @@ impl Store {
             let over = |until: Option<u64>| until.is_some_and(|until| until <= now.as_millis());
             Ok(transaction.open_table(BANS)?.retain(|_, (_, until)| !over(until))?)
         })?;
-        self.read().map_err(|cause| cause.at(&self.path))
+        tables::read(&self.database).map_err(|cause| cause.at(&self.path))
     }
 
     /// Writes a batch; on disk, synced, on return.
     pub(crate) fn write(&self, records: &[Record]) -> Result<(), StoreError> {
         self.change(|transaction| {
-            let mut bans = transaction.open_table(BANS)?;
-            let mut proofs = transaction.open_table(PROOFS)?;
-            for record in records {
-                match record {
-                    Record::Ban { peer, fault, until } => {
-                        // Names cost nothing to make, so whoever fills the table must not push others out.
-                        if bans.len()? < BANS_MAX as u64 || bans.get(*peer.as_bytes())?.is_some() {
-                            bans.insert(
-                                *peer.as_bytes(),
-                                (fault.name(), until.map(Timestamp::as_millis)),
-                            )?;
-                        }
-                    }
-                    Record::Pardon { peer } => {
-                        bans.remove(*peer.as_bytes())?;
-                    }
-                    Record::Proof { author, frame } => {
-                        if proofs.len()? < PROOFS_MAX || proofs.get(*author.as_bytes())?.is_some() {
-                            proofs.insert(*author.as_bytes(), frame.as_ref())?;
-                        }
-                    }
-                }
-            }
+            let mut tables = Tables::open(transaction)?;
+            records.iter().try_for_each(|record| tables.write(record))
+        })
+    }
+
+    /// The proof of work over a node's key that was kept, for this network like all of the file.
+    pub(crate) fn work(&self, node: &NodeId) -> Result<Option<Work>, StoreError> {
+        let read = || {
+            let table = self.database.begin_read()?.open_table(WORK)?;
+            Ok(table.get(*node.as_bytes())?.and_then(|work| Work::from_bytes(&work.value())))
+        };
+        read().map_err(|cause: Cause| cause.at(&self.path))
+    }
+
+    /// Keeps the proof of work over a node's key; on disk, synced, on return.
+    pub(crate) fn keep_work(&self, node: &NodeId, work: Work) -> Result<(), StoreError> {
+        self.change(|transaction| {
+            transaction.open_table(WORK)?.insert(*node.as_bytes(), work.to_bytes())?;
             Ok(())
         })
     }
@@ -138,8 +146,10 @@ impl Store {
             if schema <= SCHEMA && owner == ours {
                 meta.insert("schema", SCHEMA)?;
                 identity.insert("network", ours)?;
-                transaction.open_table(BANS)?;
-                transaction.open_table(PROOFS)?;
+                // A table is open once at a time.
+                drop(meta);
+                Tables::open(transaction)?;
+                transaction.open_table(WORK)?;
             }
             Ok((schema, owner))
         })?;
@@ -157,27 +167,6 @@ impl Store {
             });
         }
         Ok(())
-    }
-
-    fn read(&self) -> Result<Vec<Record>, Cause> {
-        let transaction = self.database.begin_read()?;
-        let mut records = Vec::new();
-        for entry in transaction.open_table(BANS)?.iter()? {
-            let (peer, ban) = entry?;
-            let (name, until) = ban.value();
-            let fault = Fault::ALL.into_iter().find(|fault| fault.name() == name);
-            let fault = fault.ok_or_else(|| {
-                Cause::Content(format!("the fault {name:?} of a ban is not known"))
-            })?;
-            let peer = forsooth_crypto::NodeId::from_bytes(peer.value());
-            records.push(Record::Ban { peer, fault, until: until.map(Timestamp::from_millis) });
-        }
-        for entry in transaction.open_table(PROOFS)?.iter()? {
-            let (author, frame) = entry?;
-            let author = forsooth_crypto::NodeId::from_bytes(author.value());
-            records.push(Record::Proof { author, frame: Bytes::copy_from_slice(frame.value()) });
-        }
-        Ok(records)
     }
 
     /// One durable transaction.

@@ -107,7 +107,7 @@ fn a_mistake_in_a_file_is_shown_where_it_is() {
     let good = fs::read_to_string(&manifest).unwrap();
     fs::write(&manifest, good.replacen("[[topics]]", "[[topcis]]", 1)).unwrap();
     home.run("a", &["run"]).failed_with(&[
-        "network.toml:13:3: unknown field `topcis`, did you mean `topics`?",
+        "network.toml:16:3: unknown field `topcis`, did you mean `topics`?",
         "[[topcis]]",
         "^^^^^^",
     ]);

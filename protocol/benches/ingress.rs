@@ -17,10 +17,10 @@ use criterion::{BatchSize, Criterion, Throughput};
 use ed25519_zebra::{Signature, VerificationKeyBytes, batch};
 use forsooth_crypto::{Digest, Keypair, Preimage, Purpose};
 use forsooth_protocol::{
-    Config, Connection, Core, Direction, Effect, Input, Lane, Network, Participant, Publication,
-    Slot, Time, Timestamp, check_all,
+    Address, Candidate, Config, Connection, Core, Direction, Effect, Input, Lane, Network,
+    Participant, Publication, Slot, Time, Timestamp, check_all,
     network::{Defence, Kind, Policy, Topic},
-    wire::{Frame, Hello, VERSION},
+    wire::{Frame, Hello, Intent, VERSION},
 };
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
@@ -83,9 +83,18 @@ fn linked_core(work: &Work) -> Core {
     }
     for tag in 0..LINKS {
         let peer = Keypair::from_seed([tag; 32]).id();
+        // Known, and then reached, so that it may be drawn.
+        let known =
+            Candidate { peer, address: Address::new("/ip4/127.0.0.1/tcp/1").expect("it is short") };
+        let _ = core.handle(Time::ZERO, Input::Known(vec![known]));
         let connection = Connection { direction: Direction::Outbound, remote: None };
         let _ = core.handle(Time::ZERO, Input::Connected { peer, connection });
-        let hello = Hello { version: VERSION, generation: 1, agent: "bench".into() };
+        let hello = Hello {
+            version: VERSION,
+            generation: 1,
+            agent: "bench".into(),
+            intent: Intent::Gossip,
+        };
         let frame = Frame::Hello(hello).encode();
         let _ = core.handle(Time::ZERO, Input::Received { from: peer, lane: Lane::Control, frame });
     }

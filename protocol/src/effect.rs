@@ -148,6 +148,28 @@ pub enum Record {
         /// The encoded frame.
         frame: Bytes,
     },
+    /// A peer of the address book. Its signed record is verified again when loaded.
+    Peer {
+        /// Who.
+        peer: NodeId,
+        /// What the book knows, as only the book reads it.
+        entry: Bytes,
+    },
+    /// A peer is no longer in the address book: forget it.
+    PeerGone {
+        /// Who.
+        peer: NodeId,
+    },
+    /// The secret that decides where peers stand in the address book.
+    BookKey {
+        /// The secret.
+        key: u64,
+    },
+    /// Peers to dial first after a restart.
+    Anchors {
+        /// Who, the most trusted first.
+        peers: Vec<NodeId>,
+    },
 }
 
 /// Something happened that an operator or an observer may want to know.

@@ -47,6 +47,14 @@ pub enum Fault {
     Equivocation,
     /// The application's validator rejected the message.
     Invalid,
+    /// A peer record whose signature does not verify.
+    BadRecord,
+    /// A peer record that no honest node passes on, such as one without an address.
+    AbsurdRecord,
+    /// An answer to what was not asked.
+    Unsolicited,
+    /// More peer records pushed, or asked for, than one peer or one address group may.
+    Pushy,
 }
 
 /// Who answers for a fault.
@@ -62,7 +70,7 @@ pub enum Blame {
 
 impl Fault {
     /// Every fault, for tables, metrics and tests.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 23] = [
         Self::Malformed,
         Self::Oversized,
         Self::Stalled,
@@ -82,6 +90,10 @@ impl Fault {
         Self::OverRate,
         Self::Equivocation,
         Self::Invalid,
+        Self::BadRecord,
+        Self::AbsurdRecord,
+        Self::Unsolicited,
+        Self::Pushy,
     ];
 
     /// Who answers for it.
@@ -100,7 +112,11 @@ impl Fault {
             | Self::FalseProof
             | Self::BrokenPromise
             | Self::Greedy
-            | Self::LongLifetime => Blame::Forwarder,
+            | Self::LongLifetime
+            | Self::BadRecord
+            | Self::AbsurdRecord
+            | Self::Unsolicited
+            | Self::Pushy => Blame::Forwarder,
             Self::OverRate | Self::Equivocation | Self::Invalid => Blame::Author,
             // A relay's clock may be ahead of ours by all that the protocol allows.
             Self::Expired | Self::FromFuture | Self::AbsurdGeneration => Blame::Nobody,
@@ -130,6 +146,10 @@ impl Fault {
             Self::OverRate => "over_rate",
             Self::Equivocation => "equivocation",
             Self::Invalid => "invalid",
+            Self::BadRecord => "bad_record",
+            Self::AbsurdRecord => "absurd_record",
+            Self::Unsolicited => "unsolicited",
+            Self::Pushy => "pushy",
         }
     }
 }

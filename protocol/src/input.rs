@@ -20,6 +20,10 @@ pub enum Input {
     WallClock(Timestamp),
     /// Somebody we asked, or a file of ours, knows addresses of peers.
     Known(Vec<Candidate>),
+    /// The operator wants these as peers, whatever else this node does. They are no witnesses for that.
+    Keep(Vec<Candidate>),
+    /// This node may be reached there, as far as it knows; all of it, each time.
+    Listening(Vec<Address>),
     /// A link to a peer is up: both sides speak our protocol.
     Connected {
         /// Who is at the other end; the transport has proven it.

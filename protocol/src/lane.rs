@@ -35,6 +35,8 @@ pub enum Class {
     Tree,
     /// Ids that this node stands behind.
     Vouch,
+    /// Records of peers, and requests for them.
+    Peers,
     /// A payload that the receiver asked for.
     Requested,
     /// A payload pushed along the tree.
@@ -43,14 +45,14 @@ pub enum Class {
 
 impl Class {
     /// All classes, most urgent first.
-    pub const ALL: [Self; 5] =
-        [Self::Evidence, Self::Tree, Self::Vouch, Self::Requested, Self::Payload];
+    pub const ALL: [Self; 6] =
+        [Self::Evidence, Self::Tree, Self::Vouch, Self::Peers, Self::Requested, Self::Payload];
 
     /// The lane that carries this class.
     #[must_use]
     pub const fn lane(self) -> Lane {
         match self {
-            Self::Evidence | Self::Tree | Self::Vouch => Lane::Control,
+            Self::Evidence | Self::Tree | Self::Vouch | Self::Peers => Lane::Control,
             Self::Requested | Self::Payload => Lane::Data,
         }
     }
@@ -62,6 +64,7 @@ impl Class {
             Self::Evidence => "evidence",
             Self::Tree => "tree",
             Self::Vouch => "vouch",
+            Self::Peers => "peers",
             Self::Requested => "requested",
             Self::Payload => "payload",
         }

@@ -17,6 +17,7 @@ mod defences;
 mod effect;
 mod fault;
 mod gossip;
+mod group;
 mod input;
 mod lane;
 mod ledger;
@@ -24,6 +25,7 @@ mod links;
 mod machine;
 mod message;
 pub mod network;
+pub mod overlay;
 mod peer_map;
 mod peers;
 mod quota;
@@ -44,7 +46,8 @@ pub use crate::{
     machine::Participant,
     message::{Accepted, Header, MessageId, Proof, Publication, SignedHeader, Slot},
     network::{Network, TopicId},
+    overlay::record::{PeerRecord, SignedRecord},
     snapshot::Snapshot,
     time::{Time, Timestamp},
-    verify::{Check, Outcome, Subject, Ticket, Verdict, check_all},
+    verify::{Check, Outcome, Subject, Ticket, Verdict, check_all, record_outcome},
 };

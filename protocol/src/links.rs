@@ -1,58 +1,67 @@
-//! Which peers this node is linked to, and which of them are its witnesses.
+//! Which peers this node is linked to, what they are to each other, and how links come and go.
 //!
-//! A witness is a peer that this node chose, at random among those it knows; a peer that dialled us is not
-//! one until we choose it too. [`Witness`] can be made here alone, so no inbound peer's vouch is ever
-//! counted. For now all connected peers are links, and candidates come from the operator alone; the
-//! sampler and the address book will feed this machine later.
+//! Whom to choose is not decided here: the core brings what the overlay drew. A witness is a peer that was
+//! drawn; a peer that dialled us is not one until it is drawn too. [`Witness`] can be made here alone, so no
+//! inbound peer's vouch is ever counted. A link on which neither side wants gossip is a *visit*: a short
+//! connection to exchange records, which the other machines never hear of. Inbound links and visits have
+//! places of their own, and nobody who comes to us displaces a link that we chose.
+
+mod dials;
+mod greeting;
+mod inbound;
+mod places;
 
 use core::{net::IpAddr, time::Duration};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use forsooth_crypto::NodeId;
-use rand_core::Rng as _;
 
+pub(crate) use self::dials::Purpose;
+use self::{dials::Dials, places::VISITORS_MAX};
 use crate::{
     Class, Effect, Fault,
     defences::{Defences, Safeguard},
-    input::{Address, Candidate, Connection, Direction},
+    group::Group,
+    input::{Address, Connection, Direction},
     machine::{Cx, Machine, Signal},
     network::Grouping,
     peer_map::PeerMap,
     time::Time,
-    wire::{Frame, Hello, VERSION},
+    wire::{Frame, Hello, Intent, VERSION},
 };
 
-/// Peers whose addresses are kept; further ones are ignored.
-const CANDIDATES_MAX: usize = 4096;
-/// Addresses kept of one peer; the oldest goes first.
-const ADDRESSES_MAX: usize = 8;
-/// Dials under way at once.
-const DIALS_MAX: usize = 8;
-/// A dial that the shell has not answered by then has failed.
-const DIAL_TIMEOUT: Duration = Duration::from_secs(60);
 /// A linked peer must have said hello by then.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
+/// A visit is over by then, whatever has come of it.
+const VISIT_TIMEOUT: Duration = Duration::from_secs(20);
+/// A visitor stays for so long when it is done, so that what it said last is heard.
+const LINGER: Duration = Duration::from_secs(1);
 /// Second hellos that are answered in the life of one link.
 const ANSWERS_MAX: u8 = 8;
-/// Back-off after the first failure; doubles up to the maximum, with up to half of it as jitter.
-const BACKOFF: Duration = Duration::from_secs(1);
-const BACKOFF_MAX: Duration = Duration::from_secs(300);
+/// A link that ends before this is a failure, as a dial that comes to nothing is one.
+const SHORT_LIFE: Duration = Duration::from_secs(60);
 
 /// What a linked peer is to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
-    /// We chose it: its vouches count.
+    /// We drew it by lot: its vouches count.
     Witness,
+    /// The operator wants it as a peer: it may relay, but not vouch.
+    Kept,
     /// It came to us: it may relay, but not vouch.
     Inbound,
 }
 
 impl Role {
-    /// `witness` or `inbound`.
+    /// All roles.
+    pub const ALL: [Self; 3] = [Self::Witness, Self::Kept, Self::Inbound];
+
+    /// `witness`, `kept` or `inbound`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Witness => "witness",
+            Self::Kept => "kept",
             Self::Inbound => "inbound",
         }
     }
@@ -77,81 +86,75 @@ impl Witness {
     }
 }
 
-/// Peers that count as one voter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Group {
-    /// A voter of its own.
-    Peer(NodeId),
-    /// One address, or the network part of one.
-    Net(IpAddr),
-    /// All peers whose address the transport does not tell.
-    Unknown,
-}
-
-impl Group {
-    fn of(peer: NodeId, remote: Option<IpAddr>, grouping: Grouping) -> Self {
-        let remote = remote.map(|ip| ip.to_canonical());
-        match (grouping, remote) {
-            (Grouping::Peer, _) => Self::Peer(peer),
-            (Grouping::Host | Grouping::Subnet, None) => Self::Unknown,
-            (Grouping::Host, Some(ip)) => Self::Net(ip),
-            (Grouping::Subnet, Some(IpAddr::V4(ip))) => {
-                Self::Net(IpAddr::V4((ip.to_bits() & (!0 << 8)).into()))
-            }
-            (Grouping::Subnet, Some(IpAddr::V6(ip))) => {
-                Self::Net(IpAddr::V6((ip.to_bits() & (!0 << 80)).into()))
-            }
-        }
-    }
-}
-
-/// All links, and the peers that could become links.
+/// All links.
 #[derive(Debug)]
 pub(crate) struct Links {
     config: Config,
-    candidates: BTreeMap<NodeId, Prospect>,
-    dialing: BTreeMap<NodeId, Time>,
+    dials: Dials,
     links: PeerMap<Link>,
+    /// Orders groups as nobody else can foresee.
+    salt: u64,
     /// Computed after each change, because the core asks after every input.
     wake: Option<Time>,
+    /// Something has changed since the core last looked whom to choose.
+    restless: bool,
 }
 
 /// What [`Links`] is told when it is made.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
-    pub(crate) me: NodeId,
     pub(crate) outbound_target: usize,
+    pub(crate) inbound_max: usize,
     pub(crate) grouping: Grouping,
     pub(crate) defences: Defences,
     pub(crate) hello: Hello,
 }
 
-#[derive(Debug, Default)]
-struct Prospect {
-    addresses: Vec<Address>,
-    failures: u32,
-    next_try: Time,
-}
-
 /// A connected peer.
 #[derive(Debug)]
 pub(crate) struct Link {
-    /// Chosen by us, or come to us.
-    pub(crate) role: Role,
     /// Since when.
     pub(crate) since: Time,
     /// What it said of itself; until then it does not take part.
     pub(crate) hello: Option<Hello>,
-    group: Group,
+    /// Where the transport sees it.
+    pub(crate) remote: Option<IpAddr>,
+    pub(crate) group: Group,
+    /// Who dialled.
+    pub(crate) direction: Direction,
+    /// The link serves gossip.
+    pub(crate) joined: bool,
+    /// What we want of it; nothing but a visit if `None`.
+    role: Option<Role>,
+    /// The operator wants it, whatever else it is.
+    kept: bool,
+    /// What we told it that we want.
+    said: Option<Intent>,
     /// Hellos answered after the first.
     answers: u8,
+    served: Option<Time>,
+    rank: u64,
+    /// When a visit ends of itself.
+    leave_at: Option<Time>,
+    /// Since when it is a witness.
+    pub(crate) chosen_at: Time,
+}
+
+impl Link {
+    /// What the peer is to us; while it only visits, what comes to us.
+    pub(crate) fn role(&self) -> Role {
+        self.role.unwrap_or(Role::Inbound)
+    }
+
+    /// Whether neither side has asked for more than a visit.
+    pub(crate) const fn is_visit(&self) -> bool {
+        self.role.is_none()
+    }
 }
 
 /// What [`Links`] reacts to.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
-    /// Peers may be reached there, but are not to be chosen before then.
-    Known(Vec<(Candidate, Time)>),
     /// A link is up.
     Connected { peer: NodeId, connection: Connection },
     /// A link is gone.
@@ -160,6 +163,14 @@ pub(crate) enum Event {
     DialFailed { peer: NodeId },
     /// A peer introduced itself.
     Greeted { from: NodeId, hello: Hello },
+    /// A peer brought a message that nobody had brought before.
+    Served { peer: NodeId },
+    /// This peer is wanted.
+    Chosen { peer: NodeId, address: Address, purpose: Purpose },
+    /// This witness was drawn long enough ago.
+    Released { peer: NodeId },
+    /// What we visited it for is done.
+    Visited { peer: NodeId },
     /// A peer is banned until then, or for good: do not choose it.
     Banned { peer: NodeId, until: Option<Time> },
     /// A peer's ban is lifted.
@@ -167,14 +178,9 @@ pub(crate) enum Event {
 }
 
 impl Links {
-    pub(crate) fn new(config: Config) -> Self {
-        Self {
-            config,
-            candidates: BTreeMap::new(),
-            dialing: BTreeMap::new(),
-            links: PeerMap::new(),
-            wake: None,
-        }
+    pub(crate) fn new(config: Config, salt: u64) -> Self {
+        let links = PeerMap::new();
+        Self { config, dials: Dials::new(), links, salt, wake: None, restless: true }
     }
 
     /// The link to a connected peer.
@@ -182,22 +188,29 @@ impl Links {
         self.links.get(peer)
     }
 
-    /// All peers that have said hello.
+    /// All peers with which gossip goes on.
     pub(crate) fn joined(&self) -> impl Iterator<Item = (NodeId, &Link)> {
-        self.links.iter().filter(|(_, link)| link.hello.is_some()).map(|(peer, link)| (*peer, link))
+        self.links.iter().filter(|(_, link)| link.joined).map(|(peer, link)| (*peer, link))
+    }
+
+    /// All witnesses, those that have yet to say hello included.
+    pub(crate) fn witnesses(&self) -> impl Iterator<Item = (NodeId, &Link)> {
+        let witnesses = self.links.iter().filter(|(_, link)| link.role == Some(Role::Witness));
+        witnesses.map(|(peer, link)| (*peer, link))
     }
 
     /// The peer as a witness, if it is one.
     pub(crate) fn witness(&self, peer: &NodeId) -> Option<Witness> {
         let anybody = !self.config.defences.has(Safeguard::Witnesses);
-        let link = self.links.get(peer).filter(|link| anybody || link.role == Role::Witness)?;
+        let counts = |link: &&Link| anybody || link.role == Some(Role::Witness);
+        let link = self.links.get(peer).filter(counts)?;
         Some(Witness { peer: *peer, group: link.group })
     }
 
     /// Independent witnesses that have said hello.
     pub(crate) fn independent_witnesses(&self) -> usize {
-        let witnesses = self.joined().filter(|(_, link)| link.role == Role::Witness);
-        witnesses.map(|(_, link)| link.group).collect::<std::collections::BTreeSet<_>>().len()
+        let witnesses = self.joined().filter(|(_, link)| link.role == Some(Role::Witness));
+        witnesses.map(|(_, link)| link.group).collect::<BTreeSet<_>>().len()
     }
 
     /// Links that this node wants to have chosen.
@@ -205,160 +218,145 @@ impl Links {
         self.config.outbound_target
     }
 
-    /// Peers whose addresses are known, and the most there may be.
+    /// Peers whose failures are remembered, and the most there may be.
     pub(crate) fn usage(&self) -> (usize, usize) {
-        (self.candidates.len(), CANDIDATES_MAX)
+        self.dials.usage()
     }
 
-    fn learn(&mut self, (Candidate { peer, address }, not_before): (Candidate, Time)) {
-        let known = self.candidates.contains_key(&peer);
-        if peer == self.config.me || (!known && self.candidates.len() >= CANDIDATES_MAX) {
-            return;
+    /// Inbound links, and the most there may be.
+    pub(crate) fn inbound_usage(&self) -> (usize, usize) {
+        let inbound = |link: &&Link| link.role == Some(Role::Inbound);
+        (self.links.values().filter(inbound).count(), self.config.inbound_max)
+    }
+
+    /// Visitors, and the most there may be.
+    pub(crate) fn visitor_usage(&self) -> (usize, usize) {
+        (self.visitors(None).count(), VISITORS_MAX)
+    }
+
+    /// Whether whom to choose is to be looked at again, since the last time that this was asked.
+    pub(crate) const fn take_restless(&mut self) -> bool {
+        core::mem::replace(&mut self.restless, false)
+    }
+
+    /// Whether so many witnesses beyond the target may be sought.
+    pub(crate) fn wants_witness(&self, beyond: usize) -> bool {
+        let chosen = self.witnesses().count() + self.dials.count(Purpose::Witness);
+        chosen < self.config.outbound_target + beyond && self.dials.has_room(Purpose::Witness)
+    }
+
+    /// Whether there are fewer visits under way than witnesses are lacking.
+    pub(crate) fn is_lacking(&self) -> bool {
+        let dialled = self.dials.count(Purpose::Witness) + self.dials.count(Purpose::Visit);
+        let unmet = self.links.values().filter(|link| link.hello.is_none()).count();
+        self.witnesses().count() + dialled + unmet < self.config.outbound_target
+    }
+
+    /// Whether another visit may begin.
+    pub(crate) fn may_visit(&self) -> bool {
+        self.dials.has_room(Purpose::Visit)
+    }
+
+    /// Whether a peer could be made a witness now.
+    pub(crate) fn is_free(&self, peer: &NodeId, now: Time) -> bool {
+        match self.links.get(peer) {
+            Some(link) => link.role != Some(Role::Witness),
+            None => self.may_dial(peer, now),
         }
-        let prospect = self.candidates.entry(peer).or_default();
-        prospect.next_try = prospect.next_try.max(not_before);
-        if !prospect.addresses.contains(&address) {
-            if prospect.addresses.len() >= ADDRESSES_MAX {
-                prospect.addresses.remove(0);
-            }
-            prospect.addresses.push(address);
+    }
+
+    /// Whether a peer is not linked and may be dialled now.
+    pub(crate) fn may_dial(&self, peer: &NodeId, now: Time) -> bool {
+        !self.links.contains_key(peer) && !self.dials.pending(peer) && self.dials.may(peer, now)
+    }
+
+    /// Whether a peer is as the operator wants it, or is about to be.
+    pub(crate) fn is_kept(&self, peer: &NodeId, now: Time) -> bool {
+        match self.links.get(peer) {
+            Some(link) => link.kept,
+            None => self.dials.pending(peer) || !self.dials.may(peer, now),
         }
     }
 
     fn connect(&mut self, peer: NodeId, connection: Connection, cx: &mut Cx<'_>) {
-        self.dialing.remove(&peer);
-        if let Some(prospect) = self.candidates.get_mut(&peer) {
-            prospect.failures = 0;
-        }
-        let role = match connection.direction {
-            Direction::Outbound => Role::Witness,
-            Direction::Inbound => Role::Inbound,
+        let Connection { direction, remote } = connection;
+        let purpose = self.dials.end(&peer);
+        let role = match purpose {
+            Some(Purpose::Witness) => Some(Role::Witness),
+            Some(Purpose::Kept) => Some(Role::Kept),
+            Some(Purpose::Visit) | None => None,
         };
-        let group = Group::of(peer, connection.remote, self.config.grouping);
-        self.links.insert(peer, Link { role, since: cx.now, hello: None, group, answers: 0 });
-        self.say_hello(peer, cx);
+        let group = Group::of(peer, remote, self.config.grouping);
+        let is_stranger = purpose.is_none() && direction == Direction::Inbound;
+        if is_stranger && !self.admit_visitor(group, remote, cx) {
+            return cx.signals.push_back(Signal::Close { peer });
+        }
+        let link = Link {
+            since: cx.now,
+            hello: None,
+            remote,
+            group,
+            direction,
+            joined: false,
+            role,
+            kept: purpose == Some(Purpose::Kept),
+            said: None,
+            answers: 0,
+            served: None,
+            rank: self.rank(group),
+            leave_at: None,
+            chosen_at: cx.now,
+        };
+        self.links.insert(peer, link);
+        // A stranger says first what it wants.
+        if !is_stranger {
+            self.say_hello(peer, cx);
+        }
     }
 
     fn disconnect(&mut self, peer: NodeId, cx: &mut Cx<'_>) {
         let Some(link) = self.links.remove(&peer) else {
             return;
         };
-        self.back_off(peer, cx);
-        if link.hello.is_some() {
+        if link.joined {
             cx.signals.push_back(Signal::Left { peer });
         }
-    }
-
-    fn back_off(&mut self, peer: NodeId, cx: &mut Cx<'_>) {
-        let Some(prospect) = self.candidates.get_mut(&peer) else {
+        if !self.dials.may(&peer, cx.now) {
+            // It is left alone already: it is banned.
             return;
-        };
-        let doubled = BACKOFF.saturating_mul(1 << prospect.failures.min(16)).min(BACKOFF_MAX);
-        let jitter = doubled.mul_f64(f64::from(cx.rng.next_u32()) / f64::from(u32::MAX) / 2.0);
-        prospect.failures = prospect.failures.saturating_add(1);
-        prospect.next_try = cx.now + doubled + jitter;
+        }
+        let was_visit = link.is_visit() && link.hello.is_some();
+        if was_visit || cx.now.since(link.since) >= SHORT_LIFE {
+            self.dials.forgive(&peer);
+        }
+        if !was_visit {
+            self.dials.back_off(peer, cx.now, cx.rng);
+        }
     }
 
     fn avoid(&mut self, peer: NodeId, until: Option<Time>) {
-        self.dialing.remove(&peer);
-        match (self.candidates.get_mut(&peer), until) {
-            (Some(prospect), Some(until)) => prospect.next_try = until,
-            (Some(_), None) => drop(self.candidates.remove(&peer)),
-            (None, _) => {}
+        self.dials.end(&peer);
+        if let Some(until) = until {
+            self.dials.avoid(peer, until);
         }
-    }
-
-    fn greet(&mut self, from: NodeId, hello: Hello, cx: &mut Cx<'_>) {
-        let Some(link) = self.links.get_mut(&from) else { return };
-        if hello.version != VERSION {
-            return cx.fault(from, Fault::BadHello);
-        }
-        let role = link.role;
-        match link.hello.replace(hello) {
-            None => cx.signals.push_back(Signal::Joined { peer: from, role }),
-            // It lost a connection that we still have, and now waits to be greeted again. Counted, since two
-            // who both answer would never end.
-            Some(_) if link.answers < ANSWERS_MAX => {
-                link.answers += 1;
-                self.say_hello(from, cx);
-            }
-            Some(_) => {}
-        }
-    }
-
-    fn say_hello(&self, to: NodeId, cx: &mut Cx<'_>) {
-        let frame = Frame::Hello(self.config.hello.clone()).encode();
-        // Not behind the evidence, which is ignored until the hello is here.
-        cx.order(Effect::Send { to, class: Class::Evidence, frame });
-    }
-
-    /// Chooses peers until there are as many as wanted.
-    fn choose(&mut self, cx: &mut Cx<'_>) {
-        while self.wants_more() {
-            let mut eligible: Vec<NodeId> = self.eligible(cx.now).collect();
-            if eligible.is_empty() {
-                return;
-            }
-            let index = below(cx, eligible.len());
-            let peer = eligible.swap_remove(index);
-            match self.links.get_mut(&peer) {
-                // It came to us before we chose it; from now on it is chosen.
-                Some(link) => link.role = Role::Witness,
-                None => self.dial(peer, cx),
-            }
-        }
-    }
-
-    fn wants_more(&self) -> bool {
-        let chosen = self.links.values().filter(|link| link.role == Role::Witness).count();
-        self.dialing.len() < DIALS_MAX && chosen + self.dialing.len() < self.config.outbound_target
-    }
-
-    /// Candidates that may be chosen now.
-    fn eligible(&self, now: Time) -> impl Iterator<Item = NodeId> {
-        let free = move |(peer, prospect): &(&NodeId, &Prospect)| {
-            let chosen = self.links.get(peer).is_some_and(|link| link.role == Role::Witness);
-            prospect.next_try <= now && !chosen && !self.dialing.contains_key(*peer)
-        };
-        self.candidates.iter().filter(free).map(|(peer, _)| *peer)
-    }
-
-    fn dial(&mut self, peer: NodeId, cx: &mut Cx<'_>) {
-        let Some(prospect) = self.candidates.get(&peer) else {
-            return;
-        };
-        let index = below(cx, prospect.addresses.len());
-        let Some(address) = prospect.addresses.get(index).cloned() else {
-            return;
-        };
-        self.dialing.insert(peer, cx.now + DIAL_TIMEOUT);
-        cx.order(Effect::Dial { peer, address });
     }
 
     fn next_wake(&self) -> Option<Time> {
-        let waiting = self.wants_more().then(|| {
-            let idle = self.candidates.iter().filter(|(peer, _)| {
-                let chosen = self.links.get(peer).is_some_and(|link| link.role == Role::Witness);
-                !chosen && !self.dialing.contains_key(*peer)
-            });
-            idle.map(|(_, prospect)| prospect.next_try).min()
-        });
-        let hello = self.hello_deadlines().map(|(_, deadline)| deadline).min();
-        let dial = self.dialing.values().min().copied();
-        [waiting.flatten(), hello, dial].into_iter().flatten().min()
+        let link = self.deadlines().map(|(_, deadline, _)| deadline).min();
+        [link, self.dials.next()].into_iter().flatten().min()
     }
 
-    fn hello_deadlines(&self) -> impl Iterator<Item = (NodeId, Time)> {
-        let silent = self.links.iter().filter(|(_, link)| link.hello.is_none());
-        silent.map(|(peer, link)| (*peer, link.since + HELLO_TIMEOUT))
+    /// By when a link must have changed, and whether it is its fault if it has not.
+    fn deadlines(&self) -> impl Iterator<Item = (NodeId, Time, Option<Fault>)> {
+        self.links.iter().filter_map(|(peer, link)| {
+            if link.hello.is_none() {
+                return Some((*peer, link.since + HELLO_TIMEOUT, Some(Fault::Silent)));
+            }
+            let timeout = link.since + VISIT_TIMEOUT;
+            let end = link.leave_at.map_or(timeout, |leave_at| leave_at.min(timeout));
+            link.is_visit().then_some((*peer, end, None))
+        })
     }
-}
-
-/// A random number below `bound`; 0 if the bound is.
-fn below(cx: &mut Cx<'_>, bound: usize) -> usize {
-    // The bias of a remainder of 64 bits is beyond measure for the few thousand candidates there may be.
-    let bound = u64::try_from(bound).unwrap_or(u64::MAX).max(1);
-    usize::try_from(cx.rng.next_u64() % bound).unwrap_or(0)
 }
 
 impl Machine for Links {
@@ -366,24 +364,33 @@ impl Machine for Links {
 
     fn handle(&mut self, event: Event, cx: &mut Cx<'_>) {
         match event {
-            Event::Known(candidates) => candidates.into_iter().for_each(|known| self.learn(known)),
+            // Nothing to choose, and often.
+            Event::Served { peer } => {
+                if let Some(link) = self.links.get_mut(&peer) {
+                    link.served = Some(cx.now);
+                }
+                return;
+            }
             Event::Connected { peer, connection } => self.connect(peer, connection, cx),
             Event::Disconnected { peer } => self.disconnect(peer, cx),
             Event::DialFailed { peer } => {
-                if self.dialing.remove(&peer).is_some() {
-                    self.back_off(peer, cx);
+                if self.dials.end(&peer).is_some() {
+                    self.dials.back_off(peer, cx.now, cx.rng);
+                    cx.signals.push_back(Signal::Unreached { peer });
                 }
             }
-            // Nothing to choose, and cheap, since a peer may greet as often as its quota allows.
-            Event::Greeted { from, hello } => return self.greet(from, hello, cx),
+            Event::Greeted { from, hello } => self.greet(from, hello, cx),
+            Event::Chosen { peer, address, purpose } => self.choose(peer, address, purpose, cx),
+            Event::Released { peer } => self.release(peer, cx),
+            Event::Visited { peer } => {
+                if let Some(link) = self.links.get_mut(&peer) {
+                    link.leave_at = Some(cx.now + LINGER);
+                }
+            }
             Event::Banned { peer, until } => self.avoid(peer, until),
-            Event::Pardoned { peer } => {
-                if let Some(prospect) = self.candidates.get_mut(&peer) {
-                    prospect.next_try = cx.now;
-                }
-            }
+            Event::Pardoned { peer } => self.dials.forgive(&peer),
         }
-        self.choose(cx);
+        self.restless = true;
         self.wake = self.next_wake();
     }
 
@@ -393,12 +400,19 @@ impl Machine for Links {
 
     fn tick(&mut self, cx: &mut Cx<'_>) {
         let late: Vec<_> =
-            self.hello_deadlines().filter(|(_, deadline)| *deadline <= cx.now).collect();
-        late.into_iter().for_each(|(peer, _)| cx.fault(peer, Fault::Silent));
-        let now = cx.now;
-        let stuck: Vec<_> = self.dialing.extract_if(.., |_, deadline| *deadline <= now).collect();
-        stuck.into_iter().for_each(|(peer, _)| self.back_off(peer, cx));
-        self.choose(cx);
+            self.deadlines().filter(|(_, deadline, _)| *deadline <= cx.now).collect();
+        for (peer, _, fault) in late {
+            match fault {
+                Some(fault) => cx.fault(peer, fault),
+                None => cx.signals.push_back(Signal::Close { peer }),
+            }
+        }
+        for peer in self.dials.stuck(cx.now) {
+            self.dials.back_off(peer, cx.now, cx.rng);
+            cx.signals.push_back(Signal::Unreached { peer });
+        }
+        self.dials.expire(cx.now);
+        self.restless = true;
         self.wake = self.next_wake();
     }
 }

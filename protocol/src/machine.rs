@@ -8,11 +8,13 @@ use std::collections::VecDeque;
 
 use forsooth_crypto::NodeId;
 use rand_chacha::ChaCha8Rng;
+use rand_core::Rng as _;
 
 use crate::{
     Effect, Event, Fault, Input,
     effect::Drain,
     links::Role,
+    overlay::record::SignedRecord,
     time::{Time, Timestamp},
 };
 
@@ -65,7 +67,7 @@ impl Cx<'_> {
 }
 
 /// What a machine tells the core.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
     /// A peer did wrong.
     Fault {
@@ -86,6 +88,42 @@ pub(crate) enum Signal {
         /// Who.
         peer: NodeId,
     },
+    /// A peer has said hello, if only for a visit.
+    Met {
+        /// Who.
+        peer: NodeId,
+    },
+    /// A dial has not found a peer.
+    Unreached {
+        /// Whom.
+        peer: NodeId,
+    },
+    /// A link is to be closed, and nobody is to blame.
+    Close {
+        /// To whom.
+        peer: NodeId,
+    },
+    /// What a peer was visited for is done.
+    Visited {
+        /// Who.
+        peer: NodeId,
+    },
+    /// A record is worth a check of its signature.
+    Check {
+        /// The record.
+        record: SignedRecord,
+        /// Who told of it.
+        from: NodeId,
+    },
+    /// Our own record is to be signed anew.
+    Announce,
+}
+
+/// A random number below `bound`; 0 if the bound is.
+pub(crate) fn below(rng: &mut ChaCha8Rng, bound: usize) -> usize {
+    // The bias of a remainder of 64 bits is beyond measure for the few thousand candidates there may be.
+    let bound = u64::try_from(bound).unwrap_or(u64::MAX).max(1);
+    usize::try_from(rng.next_u64() % bound).unwrap_or(0)
 }
 
 /// Whatever takes part in a network: the [`Core`](crate::Core), or something that lies.

@@ -4,11 +4,14 @@
 //! differ in anything that matters can neither talk to each other nor replay each other's messages.
 //! Bootnodes are not part of it. This module does not know TOML; `node` reads the manifest.
 
+mod identity;
+
 use core::{fmt, time::Duration};
 
 use forsooth_crypto::{Digest, Domain};
 use prost::Message as _;
 
+pub use self::identity::{ADMITTED_MAX, Identity};
 use crate::wire;
 
 /// Version of the rules that the digest covers.
@@ -31,6 +34,7 @@ pub struct Network {
     kind: Kind,
     topics: Vec<Topic>,
     defence: Defence,
+    identity: Identity,
     digest: Digest,
 }
 
@@ -278,8 +282,19 @@ impl Network {
         }
         topics.iter().try_for_each(check_topic)?;
         check_defence(&defence)?;
-        let digest = digest(&name, kind, &topics, &defence);
-        Ok(Self { name, kind, topics, defence, digest })
+        let identity = Identity::Open;
+        let digest = digest(&name, kind, &topics, &defence, &identity);
+        Ok(Self { name, kind, topics, defence, identity, digest })
+    }
+
+    /// The same network, but for what a key has to have, and so another one.
+    ///
+    /// # Errors
+    /// Names the rule that is broken.
+    pub fn with_identity(self, identity: Identity) -> Result<Self, Error> {
+        identity.check()?;
+        let digest = digest(&self.name, self.kind, &self.topics, &self.defence, &identity);
+        Ok(Self { identity, digest, ..self })
     }
 
     /// The network's name.
@@ -298,6 +313,12 @@ impl Network {
     #[must_use]
     pub const fn defence(&self) -> &Defence {
         &self.defence
+    }
+
+    /// What a key has to have to take part.
+    #[must_use]
+    pub const fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     /// Covers everything in this struct.
@@ -405,7 +426,13 @@ fn range<T: PartialOrd + fmt::Display>(
     Ok(())
 }
 
-fn digest(name: &str, kind: Kind, topics: &[Topic], defence: &Defence) -> Digest {
+fn digest(
+    name: &str,
+    kind: Kind,
+    topics: &[Topic],
+    defence: &Defence,
+    identity: &Identity,
+) -> Digest {
     let topic = |topic: &Topic| wire::TopicDescriptor {
         name: topic.name.clone(),
         k: topic.policy.threshold().into(),
@@ -429,6 +456,7 @@ fn digest(name: &str, kind: Kind, topics: &[Topic], defence: &Defence) -> Digest
             data_bytes_per_second: defence.data_bytes_per_second,
             burst_seconds: defence.burst_seconds,
         }),
+        identity: identity.descriptor(),
     };
     Digest::of(Domain::Network, &descriptor.encode_to_vec())
 }

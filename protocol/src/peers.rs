@@ -75,22 +75,25 @@ const fn points(fault: Fault) -> f64 {
         | Fault::Forged
         | Fault::FalseProof
         | Fault::LongLifetime
-        | Fault::Equivocation => BAN_POINTS,
+        | Fault::Equivocation
+        | Fault::BadRecord => BAN_POINTS,
         // A dying or overloaded honest node may do these once in a while.
         Fault::Stalled | Fault::Silent | Fault::BadHello => 20.0,
+        // Nor these; but what makes sense may be told differently by another version one day.
+        Fault::AbsurdRecord | Fault::Unsolicited => 20.0,
         // Two honest applications of different versions may disagree.
         Fault::Invalid => 10.0,
         Fault::BrokenPromise => 2.0,
         // Single frames at the edge of a quota are tolerated, a flood of hundreds is not.
         Fault::OverRate => 1.0,
-        Fault::OverQuota | Fault::Greedy => 0.5,
+        Fault::OverQuota | Fault::Greedy | Fault::Pushy => 0.5,
         Fault::Expired | Fault::FromFuture | Fault::AbsurdGeneration => 0.0,
     }
 }
 
 /// Whether an honest node may commit it because it, its network or its neighbours are overloaded.
 const fn soft(fault: Fault) -> bool {
-    matches!(fault, Fault::OverQuota | Fault::BrokenPromise | Fault::Greedy)
+    matches!(fault, Fault::OverQuota | Fault::BrokenPromise | Fault::Greedy | Fault::Pushy)
 }
 
 /// Whether a link is closed at once even if it is not a ban: there is nothing left to read from it.

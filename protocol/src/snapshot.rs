@@ -20,6 +20,8 @@ pub struct Snapshot {
     pub witnesses_wanted: usize,
     /// Peers whose addresses are known.
     pub candidates: usize,
+    /// Whom this node samples.
+    pub overlay: Overlay,
     /// For each topic, how it stands.
     pub topics: BTreeMap<TopicId, TopicState>,
     /// Who is banned.
@@ -49,6 +51,35 @@ pub struct Link {
     pub score: f64,
     /// Topics on which it gets payloads from us at once.
     pub eager_topics: usize,
+}
+
+/// How the sampling of peers stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Overlay {
+    /// Slots of the view.
+    pub slots: usize,
+    /// Peers in them.
+    pub view: usize,
+    /// Peers in the network, oneself left out, as far as the view tells.
+    pub peers: u32,
+    /// Slots that are drawn anew in a round.
+    pub rate: f64,
+    /// How often a slot is offered every peer before it is drawn anew: `C = 2 v^2 / (rho N)`.
+    pub capacity: f64,
+    /// The capacity is below 10: the network is too large for the view, and liars may fill it.
+    pub is_overrun: bool,
+    /// The view has yet to settle, and nobody is drawn from it for good.
+    pub is_joining: bool,
+    /// Rounds so far.
+    pub rounds: u64,
+    /// Samples that wait to be made links.
+    pub samples: usize,
+    /// Peers that the operator, the manifest or the application named.
+    pub contacts: usize,
+    /// Peers in the address book.
+    pub book: usize,
+    /// The number of our own record, if we are reachable and told others so.
+    pub record: Option<u64>,
 }
 
 /// How a topic stands.

@@ -6,7 +6,10 @@
 use forsooth_crypto::{Rejected, Rejection, Untrusted, Verified, verify_all};
 use rand_core::CryptoRng;
 
-use crate::message::{Proof, Publication};
+use crate::{
+    message::{Proof, Publication},
+    overlay::record::SignedRecord,
+};
 
 /// Ties an answer to its question. Unique in one core's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,6 +22,8 @@ pub enum Check {
     Publication(Untrusted<Publication>),
     /// An equivocation proof: both signatures, one slot, two ids.
     Proof(Untrusted<Proof>),
+    /// A peer's record: its signature, and its proof of work if the network asks for one.
+    Record(Untrusted<SignedRecord>),
 }
 
 /// What the check found.
@@ -28,6 +33,8 @@ pub enum Outcome {
     Publication(Verified<Publication>),
     /// The proof proves.
     Proof(Verified<Proof>),
+    /// The record is its peer's.
+    Record(Verified<SignedRecord>),
     /// It does not hold.
     Rejected(Subject, Rejection),
 }
@@ -39,6 +46,8 @@ pub enum Subject {
     Publication,
     /// An equivocation proof.
     Proof,
+    /// A peer's record.
+    Record,
 }
 
 /// The answer to an [`Effect::Verify`](crate::Effect::Verify).
@@ -57,6 +66,7 @@ pub fn check_all(checks: Vec<(Ticket, Check)>, rng: &mut impl CryptoRng) -> Vec<
     let (mut message_tickets, mut messages) =
         (Vec::with_capacity(checks.len()), Vec::with_capacity(checks.len()));
     let (mut proof_tickets, mut proofs) = (Vec::new(), Vec::new());
+    let (mut record_tickets, mut records) = (Vec::new(), Vec::new());
     for (ticket, check) in checks {
         match check {
             Check::Publication(message) => {
@@ -66,6 +76,10 @@ pub fn check_all(checks: Vec<(Ticket, Check)>, rng: &mut impl CryptoRng) -> Vec<
             Check::Proof(proof) => {
                 proof_tickets.push(ticket);
                 proofs.push(proof);
+            }
+            Check::Record(record) => {
+                record_tickets.push(ticket);
+                records.push(record);
             }
         }
     }
@@ -79,7 +93,23 @@ pub fn check_all(checks: Vec<(Ticket, Check)>, rng: &mut impl CryptoRng) -> Vec<
         ticket,
         outcome: outcome(result, Outcome::Proof, Subject::Proof),
     }));
+    // No randomness is taken where there is nothing to check.
+    let records = if records.is_empty() { Vec::new() } else { verify_all(records, rng) };
+    let records = record_tickets.into_iter().zip(records);
+    verdicts.extend(
+        records.map(|(ticket, result)| Verdict { ticket, outcome: record_outcome(result) }),
+    );
     verdicts
+}
+
+/// What becomes of a record whose signature was looked at: its work is worth a look only if that is good.
+#[must_use]
+pub fn record_outcome(result: Result<Verified<SignedRecord>, Rejected<SignedRecord>>) -> Outcome {
+    match result {
+        Ok(record) if record.is_paid() => Outcome::Record(record),
+        Ok(_) => Outcome::Rejected(Subject::Record, Rejection::Content),
+        Err(rejected) => Outcome::Rejected(Subject::Record, rejected.reason),
+    }
 }
 
 fn outcome<T>(

@@ -12,6 +12,7 @@ use crate::{
     Fault,
     message::{HEADER_BYTES_MAX, Header, MessageId, Proof, Publication, SignedHeader, Slot},
     network::{Network, TopicId},
+    overlay::record::SignedRecord,
     time::Timestamp,
 };
 
@@ -26,7 +27,8 @@ mod schema {
 }
 
 pub(crate) use schema::{
-    DefenceDescriptor, Header as WireHeader, NetworkDescriptor, TopicDescriptor,
+    DefenceDescriptor, Header as WireHeader, IdentityDescriptor, NetworkDescriptor,
+    PeerRecord as WireRecord, TopicDescriptor,
 };
 
 /// The version of the protocol that [`Hello`] announces.
@@ -37,6 +39,8 @@ pub const CONTROL_FRAME_BYTES_MAX: usize = 64 << 10;
 pub const DATA_FRAME_OVERHEAD_MAX: usize = 512;
 /// Ids in one vouch or graft.
 pub const IDS_MAX: usize = 1024;
+/// Records in one answer or push.
+pub const RECORDS_MAX: usize = 100;
 /// Bytes of an agent string in a hello.
 pub const AGENT_BYTES_MAX: usize = 64;
 /// Bytes of a signature on the wire.
@@ -73,6 +77,12 @@ pub enum Frame {
     },
     /// Evidence against an author.
     Proof(Proof),
+    /// A request for records.
+    Pull,
+    /// The records that were asked for.
+    Answer(Vec<SignedRecord>),
+    /// Records that nobody asked for.
+    Push(Vec<SignedRecord>),
 }
 
 /// The first frame on a link.
@@ -84,6 +94,18 @@ pub struct Hello {
     pub generation: u64,
     /// Software and version, for people.
     pub agent: String,
+    /// What the sender wants of the link.
+    pub intent: Intent,
+}
+
+/// What a peer wants of a link.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Intent {
+    /// To take part in gossip.
+    #[default]
+    Gossip,
+    /// To exchange records, and then to leave.
+    Visit,
 }
 
 impl Frame {
@@ -111,6 +133,9 @@ impl Frame {
                 Ok(Self::Prune { topic })
             }
             Body::Proof(proof) => decode_proof(proof, network),
+            Body::Pull(schema::Pull {}) => Ok(Self::Pull),
+            Body::Answer(records) => decode_records(&records, network).map(Self::Answer),
+            Body::Push(records) => decode_records(&records, network).map(Self::Push),
         }
     }
 
@@ -124,6 +149,10 @@ impl Frame {
                 version: hello.version,
                 generation: hello.generation,
                 agent: hello.agent.clone(),
+                intent: match hello.intent {
+                    Intent::Gossip => 0,
+                    Intent::Visit => 1,
+                },
             }),
             Self::Vouch { topic, ids } => {
                 Body::Vouch(schema::Vouch { topic: topic.index().into(), ids: encode_ids(ids) })
@@ -139,6 +168,9 @@ impl Frame {
                     second: Some(signed(second)),
                 })
             }
+            Self::Pull => Body::Pull(schema::Pull {}),
+            Self::Answer(records) => Body::Answer(encode_records(records)),
+            Self::Push(records) => Body::Push(encode_records(records)),
         };
         schema::Frame { body: Some(body) }.encode_to_vec().into()
     }
@@ -173,10 +205,16 @@ fn decode_hello(hello: schema::Hello) -> Result<Frame, Fault> {
     if hello.agent.len() > AGENT_BYTES_MAX || !hello.agent.chars().all(printable) {
         return Err(Fault::Malformed);
     }
+    let intent = match hello.intent {
+        0 => Intent::Gossip,
+        1 => Intent::Visit,
+        _ => return Err(Fault::Malformed),
+    };
     Ok(Frame::Hello(Hello {
         version: hello.version,
         generation: hello.generation,
         agent: hello.agent,
+        intent,
     }))
 }
 
@@ -213,6 +251,36 @@ fn decode_proof(proof: schema::Proof, network: &Network) -> Result<Frame, Fault>
     let second = decode_signed(second.header, &second.signature, network)?;
     // Proofs are kept for good, and must not keep a frame's junk alive.
     Ok(Frame::Proof(Proof::unchecked(first.detached(), second.detached())))
+}
+
+fn encode_records(records: &[SignedRecord]) -> schema::Records {
+    let signed = |record: &SignedRecord| schema::SignedRecord {
+        record: record.encoded().clone(),
+        signature: Bytes::copy_from_slice(record.signature().as_bytes()),
+    };
+    schema::Records { records: records.iter().map(signed).collect() }
+}
+
+fn decode_records(wire: &schema::Records, network: &Network) -> Result<Vec<SignedRecord>, Fault> {
+    if wire.records.len() > RECORDS_MAX {
+        return Err(Fault::Malformed);
+    }
+    let decode = |wire: &schema::SignedRecord| {
+        SignedRecord::from_parts(&wire.record, &wire.signature, network)
+    };
+    wire.records.iter().map(decode).collect()
+}
+
+/// A record with its signature, as it is kept on disk.
+pub(crate) fn record_bytes(record: &SignedRecord) -> Bytes {
+    let signature = Bytes::copy_from_slice(record.signature().as_bytes());
+    schema::SignedRecord { record: record.encoded().clone(), signature }.encode_to_vec().into()
+}
+
+/// The record that [`record_bytes`] encoded, if it is one.
+pub(crate) fn record_from_bytes(bytes: &[u8], network: &Network) -> Result<SignedRecord, Fault> {
+    let wire = schema::SignedRecord::decode(bytes).map_err(|_| Fault::Malformed)?;
+    SignedRecord::from_parts(&wire.record, &wire.signature, network)
 }
 
 fn decode_signed(

@@ -16,6 +16,7 @@ pub mod cast;
 pub mod cli;
 pub mod clock;
 pub mod engine;
+pub mod experiment;
 pub mod gate;
 pub mod output;
 pub mod plan;

@@ -1,8 +1,8 @@
 //! What is printed at the end of a run: a page for people and an object for programs.
 
-mod canvas;
+pub(crate) mod canvas;
 pub(crate) mod html;
-mod palette;
+pub(crate) mod palette;
 mod plots;
 mod tree;
 mod words;

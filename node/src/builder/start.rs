@@ -2,11 +2,13 @@
 
 use std::{io, path::PathBuf, sync::Arc};
 
-use forsooth_crypto::Keypair;
+use bytes::Bytes;
+use forsooth_crypto::{Keypair, NodeId};
 use forsooth_protocol::{
     Candidate, Config, Core, Network, Participant, Record, Timestamp, Validator as Ask,
+    overlay::work::Work,
 };
-use libp2p::core::transport::ListenerId;
+use libp2p::{Multiaddr, core::transport::ListenerId};
 use tokio::sync::{mpsc, watch};
 
 use super::{Builder, StartError};
@@ -20,6 +22,7 @@ use crate::{
     store::{self, Store, Writer},
     subscription::Subscribers,
     validator::Panel,
+    work,
 };
 
 /// Commands that wait for the driver. More make their senders wait.
@@ -36,24 +39,27 @@ impl Builder {
         let wall = clock::wall().ok_or(StartError::ClockBeforeEpoch)?;
         let keypair = self.keypair.take().map_or_else(|| random().map(Keypair::from_seed), Ok)?;
         let me = keypair.id();
-        let bootnodes = self.bootnodes(&keypair)?;
+        let bootnodes = named(&self.peers, &keypair)?;
+        let kept = named(&self.keep, &keypair)?;
         let network = Arc::new(self.network.clone());
         let memory = Memory::open(self.data_dir.take(), &network, wall).await?;
+        let work = memory.work(me, &network).await?;
         let (outside, listeners) = self.outside(&keypair, &network, memory.store).await?;
         let messages_max = self.subscription_messages_max;
-        let participant = self.into_participant(keypair, &network, memory.generation)?;
+        let participant = self.into_participant(keypair, &network, memory.generation, work)?;
 
         let (commands, command_inbox) = mpsc::channel(COMMANDS_MAX);
         let (registrations, registration_inbox) = mpsc::channel(REGISTRATIONS_MAX);
         let (view, window) = View::new();
         // Read again: the disk may have taken its time.
         let wall = clock::wall().ok_or(StartError::ClockBeforeEpoch)?;
-        let named = Bootnodes::new(&bootnodes);
+        let counted_on: Vec<_> = bootnodes.iter().chain(&kept).cloned().collect();
+        let named = Bootnodes::new(&counted_on);
         let shell = Shell::new((me, Arc::clone(&network)), wall, outside, view, listeners, named);
         let driver = Driver::new(participant, shell, command_inbox, registration_inbox);
         let (report, ended) = watch::channel(None);
         tokio::spawn(async move {
-            let outcome = driver.run(memory.records, bootnodes).await.map_err(Arc::new);
+            let outcome = driver.run(memory.records, bootnodes, kept).await.map_err(Arc::new);
             report.send_replace(Some(outcome));
         });
         Ok(Node::new(Inner {
@@ -65,13 +71,6 @@ impl Builder {
             ended,
             messages_max,
         }))
-    }
-
-    /// The peers that the operator named; all nodes may be given one list, with themselves on it.
-    fn bootnodes(&self, keypair: &Keypair) -> Result<Vec<Candidate>, BadPeerAddress> {
-        let mut named = self.peers.iter().map(candidate).collect::<Result<Vec<_>, _>>()?;
-        named.retain(|candidate| candidate.peer != keypair.id());
-        Ok(named)
     }
 
     /// Sockets, threads and files.
@@ -104,8 +103,10 @@ impl Builder {
         keypair: Keypair,
         network: &Arc<Network>,
         generation: u64,
+        work: Option<Work>,
     ) -> Result<Box<dyn Participant>, StartError> {
         let mut config = Config::new(Arc::clone(network), generation);
+        config.work = work.map(|work| Bytes::copy_from_slice(&work.to_bytes())).unwrap_or_default();
         config.outbound_target = self.outbound_target.unwrap_or(config.outbound_target);
         config.validator = if self.judge.is_some() { Ask::Application } else { Ask::None };
         let seed = self.seed.map_or_else(random, Ok)?;
@@ -151,6 +152,33 @@ impl Memory {
             }
         })
     }
+}
+
+impl Memory {
+    /// The proof of work over this node's key, if the network asks for one: kept from an earlier life, or
+    /// found now, which takes as long as the network's effort says.
+    async fn work(&self, me: NodeId, network: &Arc<Network>) -> Result<Option<Work>, StartError> {
+        if network.identity().effort() == 0 {
+            return Ok(None);
+        }
+        let kept = self.store.as_ref().map(|store| store.work(&me)).transpose();
+        let kept = kept.map_err(StartError::Store)?.flatten();
+        if let Some(kept) = kept.filter(|kept| work::is_solution(&me, network, kept)) {
+            return Ok(Some(kept));
+        }
+        let found = work::find(me, Arc::clone(network)).await.map_err(StartError::Threads)?;
+        if let Some(store) = &self.store {
+            store.keep_work(&me, found).map_err(StartError::Store)?;
+        }
+        Ok(Some(found))
+    }
+}
+
+/// The peers that the operator named; all nodes may be given one list, with themselves on it.
+fn named(addresses: &[Multiaddr], keypair: &Keypair) -> Result<Vec<Candidate>, BadPeerAddress> {
+    let mut named = addresses.iter().map(candidate).collect::<Result<Vec<_>, _>>()?;
+    named.retain(|candidate| candidate.peer != keypair.id());
+    Ok(named)
 }
 
 fn random() -> Result<[u8; 32], StartError> {

@@ -80,12 +80,13 @@ async fn start_node(data: &DataDir, settings: &Settings) -> anyhow::Result<Node>
     let manifest =
         Manifest::load(&settings.network.value).map_err(|error| missing_manifest(error, data))?;
     let key = load_key(data, settings)?;
-    let peers = manifest.bootnodes().iter().chain(&settings.peers.value).cloned();
+    let (peers, keep) = (manifest.bootnodes().to_vec(), settings.peers.value.clone());
     let mut builder = Node::builder(manifest.network().clone())
         .keypair(key)
         .data_dir(data.path())
         .listen(settings.listen.value.clone())
-        .peers(peers);
+        .peers(peers)
+        .keep(keep);
     if let Some(links) = settings.outbound_target.value {
         builder = builder.outbound_target(links);
     }

@@ -31,7 +31,11 @@ impl Bans {
                 self.0.remove(peer);
                 behaviour.bans.unblock_peer(peer_id(peer));
             }
-            Record::Proof { .. } => {}
+            Record::Proof { .. }
+            | Record::Peer { .. }
+            | Record::PeerGone { .. }
+            | Record::BookKey { .. }
+            | Record::Anchors { .. } => {}
         }
     }
 

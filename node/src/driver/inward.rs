@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use forsooth_crypto::NodeId;
-use forsooth_protocol::{Connection, Direction, Input, Outcome, Receipt, Refusal, TopicId};
+use forsooth_protocol::{
+    Address, Connection, Direction, Input, Outcome, Receipt, Refusal, TopicId,
+};
 use libp2p::{
     Multiaddr, PeerId,
     multiaddr::Protocol,
@@ -122,6 +124,11 @@ impl Shell {
         let peer = *swarm.local_peer_id();
         let addresses =
             swarm.listeners().map(|address| address.clone().with(Protocol::P2p(peer))).collect();
+        let reachable = swarm
+            .listeners()
+            .chain(swarm.external_addresses())
+            .filter_map(|address| Address::new(&address.to_string()));
+        self.facts.push_back(Input::Listening(reachable.collect()));
         self.view.addresses.send_replace(addresses);
     }
 

@@ -14,8 +14,8 @@ use super::{
     failure::Failure,
     state::State,
     view::{
-        BoundView, LanesView, MessageView, NetworkView, NodeView, PeerView, ReceiptView, TopicView,
-        TrafficView,
+        BoundView, LanesView, MessageView, NetworkView, NodeView, OverlayView, PeerView,
+        ReceiptView, TopicView, TrafficView,
     },
 };
 use crate::{
@@ -68,6 +68,7 @@ impl From<&NodeSnapshot> for NodeView {
             witnesses: core.witnesses,
             witnesses_wanted: core.witnesses_wanted,
             candidates: core.candidates,
+            overlay: OverlayView::from(&core.overlay),
             bans: core.bans.len(),
             exposed: core.exposed,
             faults: core

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use forsooth_crypto::NodeId;
-use forsooth_protocol::{Network, network::Policy};
+use forsooth_protocol::{Network, network::Policy, snapshot::Overlay};
 use serde::{Deserialize, Serialize};
 
 pub use super::{
@@ -41,6 +41,8 @@ pub struct NodeView {
     pub witnesses_wanted: usize,
     /// Peers whose addresses are known.
     pub candidates: usize,
+    /// How the sampling of peers stands.
+    pub overlay: OverlayView,
     /// Peers and authors that are banned.
     pub bans: usize,
     /// Authors whose equivocation is proven.
@@ -49,6 +51,45 @@ pub struct NodeView {
     pub faults: BTreeMap<String, u64>,
     /// Every collection that a peer can feed.
     pub bounds: Vec<BoundView>,
+}
+
+/// How the sampling of peers stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverlayView {
+    /// Slots of the view.
+    pub slots: usize,
+    /// Peers in them.
+    pub view: usize,
+    /// Peers in the network, this node left out, as far as the view tells.
+    pub peers: u32,
+    /// How often a slot is offered every peer before it is drawn anew, rounded down.
+    pub capacity: u64,
+    /// The capacity is below 10: the network is too large for the view, and liars may fill it.
+    pub overrun: bool,
+    /// The view has yet to settle.
+    pub joining: bool,
+    /// Peers in the address book.
+    pub book: usize,
+}
+
+impl From<&Overlay> for OverlayView {
+    fn from(overlay: &Overlay) -> Self {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a float becomes the nearest integer there is"
+        )]
+        let capacity = overlay.capacity as u64;
+        Self {
+            slots: overlay.slots,
+            view: overlay.view,
+            peers: overlay.peers,
+            capacity,
+            overrun: overlay.is_overrun,
+            joining: overlay.is_joining,
+            book: overlay.book,
+        }
+    }
 }
 
 /// A network.

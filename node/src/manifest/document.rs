@@ -7,9 +7,9 @@ use std::{collections::BTreeSet, time::Duration};
 
 use forsooth_protocol::{
     Network,
-    network::{self, Defence, Grouping, Kind, Policy, Topic},
+    network::{self, Defence, Grouping, Identity, Kind, Policy, Topic},
 };
-use libp2p::Multiaddr;
+use libp2p::{Multiaddr, PeerId};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -22,6 +22,7 @@ struct Document {
     format: Spanned<u32>,
     name: Spanned<String>,
     kind: KindWord,
+    identity: Option<Spanned<IdentityWord>>,
     #[serde(default)]
     bootnodes: Vec<Spanned<Multiaddr>>,
     topics: Vec<Spanned<TopicTable>>,
@@ -34,6 +35,20 @@ enum KindWord {
     Local,
     Testnet,
     Production,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum IdentityWord {
+    Open,
+    Work(EffortTable),
+    Admitted(Vec<Spanned<String>>),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EffortTable {
+    effort: u8,
 }
 
 #[derive(Deserialize)]
@@ -105,8 +120,13 @@ pub(super) fn read(text: &str) -> Result<Manifest, Flaw> {
     let topics = topics(document.topics)?;
     let defence = defence(document.defence, kind)?;
     let bootnodes = bootnodes(document.bootnodes)?;
-    let network =
+    let mut network =
         Network::new(name, kind, topics, defence).map_err(|error| Flaw::new(0..0, error))?;
+    if let Some(word) = document.identity {
+        let span = word.span();
+        let identity = identity(word.into_inner())?;
+        network = network.with_identity(identity).map_err(|error| Flaw::new(span, error))?;
+    }
     Ok(Manifest { network, bootnodes })
 }
 
@@ -115,6 +135,31 @@ fn network_name(name: Spanned<String>) -> Result<String, Flaw> {
     Network::new(name.get_ref(), Kind::Local, vec![topic], Defence::recommended(Kind::Local))
         .map_err(|error| Flaw::new(name.span(), error))?;
     Ok(name.into_inner())
+}
+
+fn identity(word: IdentityWord) -> Result<Identity, Flaw> {
+    let admitted = |keys: Vec<Spanned<String>>| {
+        let mut admitted = BTreeSet::new();
+        for key in keys {
+            let peer = key.get_ref().parse::<PeerId>().ok();
+            let node = peer.and_then(|peer| crate::net::identity::node_id(&peer));
+            let node = node.ok_or_else(|| {
+                Flaw::new(
+                    key.span(),
+                    "this is no forsooth node's peer id, which begins with 12D3KooW",
+                )
+            })?;
+            if !admitted.insert(node) {
+                return Err(Flaw::new(key.span(), "this peer is admitted twice"));
+            }
+        }
+        Ok(Identity::Admitted(admitted))
+    };
+    match word {
+        IdentityWord::Open => Ok(Identity::Open),
+        IdentityWord::Work(EffortTable { effort }) => Ok(Identity::Work { effort }),
+        IdentityWord::Admitted(keys) => admitted(keys),
+    }
 }
 
 fn topics(tables: Vec<Spanned<TopicTable>>) -> Result<Vec<Topic>, Flaw> {

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use forsooth_protocol::network::{Defence, Policy, Topic};
+use forsooth_protocol::network::{Defence, Identity, Policy, Topic};
 use libp2p::Multiaddr;
 
 use super::{FORMAT, Manifest};
@@ -29,11 +29,36 @@ fn write(out: &mut String, manifest: &Manifest) -> fmt::Result {
         "# local: one machine or bench. testnet: open, for experiments. production: open, relied upon."
     )?;
     writeln!(out, "kind = \"{}\"", network.kind().name())?;
+    identity(out, network.identity())?;
     bootnodes(out, manifest.bootnodes())?;
     for (_, topic) in network.topics() {
         write_topic(out, topic)?;
     }
     write_defence(out, network.defence())
+}
+
+fn identity(out: &mut String, identity: &Identity) -> fmt::Result {
+    writeln!(
+        out,
+        "# What a key has to have to take part. open: nothing. work: a proof of work of so many bits,"
+    )?;
+    writeln!(
+        out,
+        "# {{ work = {{ effort = 16 }} }}. admitted: a place in a list, {{ admitted = [\"12D3KooW...\"] }}."
+    )?;
+    match identity {
+        Identity::Open => writeln!(out, "identity = \"open\""),
+        Identity::Work { effort } => {
+            writeln!(out, "identity = {{ work = {{ effort = {effort} }} }}")
+        }
+        Identity::Admitted(keys) => {
+            writeln!(out, "identity = {{ admitted = [")?;
+            for key in keys {
+                writeln!(out, "    \"{}\",", crate::net::identity::peer_id(key))?;
+            }
+            writeln!(out, "] }}")
+        }
+    }
 }
 
 fn bootnodes(out: &mut String, addresses: &[Multiaddr]) -> fmt::Result {

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use forsooth_protocol::network::{Defence, Grouping, Kind, Policy, Topic};
+use forsooth_crypto::NodeId;
+use forsooth_protocol::network::{Defence, Grouping, Identity, Kind, Policy, Topic};
 
 use super::*;
 
@@ -74,6 +75,44 @@ fn a_manifest_written_and_read_back_is_the_same_network() {
             assert_eq!(parse(&text).unwrap(), manifest, "{text}");
             assert!(text.contains(&manifest.network().protocol_name()));
         }
+    }
+}
+
+#[test]
+fn what_a_key_has_to_have_is_written_and_read_back() {
+    let keys = |keys: &[u8]| keys.iter().map(|key| NodeId::from_bytes([*key; 32])).collect();
+    let identities = [
+        Identity::Open,
+        Identity::Work { effort: 17 },
+        Identity::Admitted(keys(&[1])),
+        Identity::Admitted(keys(&[1, 2, 3])),
+    ];
+    for identity in identities {
+        let topics = vec![Topic::new("t", Policy::Verified)];
+        let network = Network::new("n", Kind::Testnet, topics, Defence::recommended(Kind::Testnet));
+        let network = network.unwrap().with_identity(identity).unwrap();
+        let manifest = Manifest::new(network, Vec::new()).unwrap();
+        let text = manifest.to_toml();
+        assert_eq!(parse(&text).unwrap(), manifest, "{text}");
+    }
+}
+
+#[test]
+fn a_key_cost_that_makes_no_sense_is_shown_where_it_is() {
+    let good = "format = 1\nname = \"n\"\nkind = \"local\"\n\n[[topics]]\nname = \"t\"\npolicy = \"verified\"\n";
+    let cases = [
+        ("{ work = { effort = 0 } }", 12, "identity.effort must be 1 to 40, not 0".to_owned()),
+        ("{ work = { effort = 41 } }", 12, "identity.effort must be 1 to 40, not 41".to_owned()),
+        ("{ admitted = [] }", 12, "identity.admitted (keys) must be 1 to 1024, not 0".to_owned()),
+        ("{ admitted = [\"me\"] }", 26, "no forsooth node's peer id".to_owned()),
+        (&format!("{{ admitted = [\"{PEER}\", \"{PEER}\"] }}"), 82, "admitted twice".to_owned()),
+        ("\"opne\"", 12, "did you mean `open`?".to_owned()),
+    ];
+    for (identity, column, message) in cases {
+        let text = good.replacen("\n\n", &format!("\nidentity = {identity}\n"), 1);
+        let error = parse(&text).unwrap_err().to_string();
+        assert!(error.contains(&message), "{error}");
+        assert!(error.contains(&format!("4:{column}")), "{column}: {error}");
     }
 }
 

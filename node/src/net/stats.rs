@@ -41,6 +41,8 @@ pub struct PerClass<T> {
     pub tree: T,
     /// For [`Class::Vouch`].
     pub vouch: T,
+    /// For [`Class::Peers`].
+    pub peers: T,
     /// For [`Class::Requested`].
     pub requested: T,
     /// For [`Class::Payload`].
@@ -54,6 +56,7 @@ impl<T> PerClass<T> {
             Class::Evidence => &self.evidence,
             Class::Tree => &self.tree,
             Class::Vouch => &self.vouch,
+            Class::Peers => &self.peers,
             Class::Requested => &self.requested,
             Class::Payload => &self.payload,
         }
@@ -65,6 +68,7 @@ impl<T> PerClass<T> {
             Class::Evidence => &mut self.evidence,
             Class::Tree => &mut self.tree,
             Class::Vouch => &mut self.vouch,
+            Class::Peers => &mut self.peers,
             Class::Requested => &mut self.requested,
             Class::Payload => &mut self.payload,
         }

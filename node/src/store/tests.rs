@@ -1,5 +1,6 @@
 use std::os::unix::fs::PermissionsExt as _;
 
+use bytes::Bytes;
 use forsooth_crypto::NodeId;
 
 use super::*;
@@ -54,6 +55,57 @@ async fn bans_and_proofs_survive_a_restart_and_pardons_too() {
     assert_eq!(store.records(at(77)).unwrap(), [ban(1, None), proof]);
 }
 
+#[test]
+fn the_address_book_survives_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let entry = |byte, entry| Record::Peer { peer: peer(byte), entry: Bytes::from_static(entry) };
+    let store = Store::open(folder.path(), &network("n")).unwrap();
+    let anchors = |peers| Record::Anchors { peers };
+    let first = [
+        entry(1, b"old"),
+        Record::BookKey { key: u64::MAX },
+        entry(2, b"two"),
+        anchors(vec![peer(2), peer(1)]),
+        entry(1, b"one"),
+    ];
+    store.write(&first).unwrap();
+    store.write(&[Record::PeerGone { peer: peer(2) }, anchors(vec![peer(1)])]).unwrap();
+    drop(store);
+    let store = Store::open(folder.path(), &network("n")).unwrap();
+    let expected = [Record::BookKey { key: u64::MAX }, anchors(vec![peer(1)]), entry(1, b"one")];
+    assert_eq!(store.records(at(1)).unwrap(), expected);
+}
+
+#[test]
+fn peers_over_the_bound_are_left_out_and_known_ones_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), &network("n")).unwrap();
+    let entry = |n: usize, entry| {
+        let mut id = [0; 32];
+        id[..8].copy_from_slice(&n.to_be_bytes());
+        Record::Peer { peer: NodeId::from_bytes(id), entry: Bytes::from_static(entry) }
+    };
+    let many: Vec<_> = (0..PEERS_MAX + 10).map(|n| entry(n, b"a")).collect();
+    store.write(&many).unwrap();
+    store.write(&[entry(0, b"b")]).unwrap();
+    let records = store.records(at(1)).unwrap();
+    assert_eq!(records.len(), PEERS_MAX);
+    assert_eq!(records[0], entry(0, b"b"));
+}
+
+#[test]
+fn a_proof_of_work_is_kept_for_its_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), &network("n")).unwrap();
+    let work = Work::from_bytes(&[7; Work::LEN]).unwrap();
+    assert_eq!(store.work(&peer(1)).unwrap(), None);
+    store.keep_work(&peer(1), work).unwrap();
+    drop(store);
+    let store = Store::open(folder.path(), &network("n")).unwrap();
+    assert_eq!(store.work(&peer(1)).unwrap(), Some(work));
+    assert_eq!(store.work(&peer(2)).unwrap(), None);
+}
+
 #[tokio::test]
 async fn a_storm_of_records_is_written_whole() {
     let folder = tempfile::tempdir().unwrap();
@@ -103,6 +155,27 @@ fn a_folder_belongs_to_one_network() {
 }
 
 #[test]
+fn a_file_of_the_first_schema_is_taken_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), &network("n")).unwrap();
+    let ban = Record::Ban { peer: peer(1), fault: Fault::Forged, until: None };
+    store.write(std::slice::from_ref(&ban)).unwrap();
+    store
+        .change(|transaction| {
+            transaction.open_table(META)?.insert("schema", 1)?;
+            transaction.delete_table(PEERS)?;
+            transaction.delete_table(ANCHORS)?;
+            transaction.delete_table(WORK)?;
+            Ok(())
+        })
+        .unwrap();
+    drop(store);
+    let store = Store::open(folder.path(), &network("n")).unwrap();
+    assert_eq!(store.records(at(1)).unwrap(), [ban]);
+    assert_eq!(store.work(&peer(1)).unwrap(), None);
+}
+
+#[test]
 fn a_newer_schema_is_refused_and_left_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let write_schema = |schema: u64| {
@@ -116,7 +189,7 @@ fn a_newer_schema_is_refused_and_left_as_it_is() {
     write_schema(SCHEMA);
     write_schema(SCHEMA + 1);
     let error = Store::open(folder.path(), &network("other")).unwrap_err();
-    assert!(matches!(error, StoreError::NewerSchema { found: 2, known: 1, .. }), "{error}");
+    assert!(matches!(error, StoreError::NewerSchema { found: 3, known: 2, .. }), "{error}");
     assert!(error.to_string().contains("run that version"), "{error}");
 }
 

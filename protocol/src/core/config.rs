@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::{defences::Defences, network::Network};
 
 /// What a core is told when it is made.
@@ -14,6 +16,9 @@ pub struct Config {
     /// Links to choose and keep, at least as many as the network's policies ask witnesses for.
     /// Recommended: 8 to 24.
     pub outbound_target: usize,
+    /// Links that others may have chosen; at least twice as many as this node chooses are as good as no limit
+    /// where nobody lies. Recommended: 48.
+    pub inbound_max: usize,
     /// Whether an application's validator is asked about each message.
     pub validator: Validator,
     /// Which safeguards are on: all, but for experiments.
@@ -21,6 +26,8 @@ pub struct Config {
     /// What the hello says that this node is; at most [`AGENT_BYTES_MAX`](crate::wire::AGENT_BYTES_MAX)
     /// printable ASCII characters, longer ones are cut.
     pub agent: String,
+    /// The proof of work over this node's key, if the network asks for one; empty otherwise.
+    pub work: Bytes,
 }
 
 /// Who judges messages beyond their signatures.
@@ -41,9 +48,11 @@ impl Config {
             network,
             generation,
             outbound_target,
+            inbound_max: 48,
             validator: Validator::None,
             defences: Defences::ALL,
             agent: concat!("forsooth/", env!("CARGO_PKG_VERSION")).to_owned(),
+            work: Bytes::new(),
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     links,
     message::{Header, MessageId, Proof, Publication},
     network::TopicId,
+    overlay,
     verify::{Check, Outcome, Subject, Ticket, Verdict},
     wire::Frame,
 };
@@ -29,7 +30,7 @@ impl Core {
         let Some(link) = self.links.get(&from) else {
             return;
         };
-        let greeted = link.hello.is_some();
+        let (greeted, visits) = (link.hello.is_some(), link.is_visit());
         // Charged before decoding: a flooder pays for bytes, not for well-formed bytes.
         if self.defences.has(Safeguard::Quota) && !self.quotas.admit(&from, lane, frame.len()) {
             return self.accuse(from, Fault::OverQuota);
@@ -45,6 +46,18 @@ impl Core {
         if lane == Lane::Control && !greeted && !matches!(decoded, Frame::Hello(_)) {
             return;
         }
+        let is_gossip = match decoded {
+            Frame::Publication(_)
+            | Frame::Vouch { .. }
+            | Frame::Graft { .. }
+            | Frame::Prune { .. }
+            | Frame::Proof(_) => true,
+            Frame::Hello(_) | Frame::Pull | Frame::Answer(_) | Frame::Push(_) => false,
+        };
+        // Nor does a visitor, whatever it brings; its hello may have been overtaken.
+        if is_gossip && visits && greeted {
+            return;
+        }
         match decoded {
             Frame::Hello(hello) => self.tell_links(links::Event::Greeted { from, hello }),
             Frame::Publication(message) => self.arrived(from, message),
@@ -54,6 +67,11 @@ impl Core {
             }
             Frame::Prune { topic } => self.tell_gossip(gossip::Event::Pruned { from, topic }),
             Frame::Proof(proof) => self.check_proof(from, proof, frame),
+            Frame::Pull => self.tell_overlay(overlay::Event::Pulled { from }),
+            Frame::Answer(records) => {
+                self.tell_overlay(overlay::Event::Answered { from, records });
+            }
+            Frame::Push(records) => self.pushed(from, records),
         }
     }
 
@@ -146,7 +164,7 @@ impl Core {
     }
 
     fn vouched(&mut self, from: NodeId, topic: TopicId, ids: Vec<MessageId>) {
-        let Some(role) = self.links.get(&from).map(|link| link.role) else { return };
+        let Some(role) = self.links.get(&from).map(|link| link.role()) else { return };
         let lacking: Vec<_> = ids.iter().filter(|id| !self.ledger.contains(id)).copied().collect();
         if !lacking.is_empty() {
             let checking: Vec<_> =
@@ -202,6 +220,7 @@ impl Core {
                 };
                 self.expose(&proof, Some(pending.from));
             }
+            Outcome::Record(record) => self.record_verified(ticket, record),
             Outcome::Rejected(subject, _) => {
                 let Some(pending) = self.intake.finish(ticket) else {
                     return;
@@ -209,6 +228,7 @@ impl Core {
                 let fault = match subject {
                     Subject::Publication => Fault::Forged,
                     Subject::Proof => Fault::FalseProof,
+                    Subject::Record => Fault::BadRecord,
                 };
                 self.tell_gossip(gossip::Event::Spoiled { id: pending.message });
                 self.accuse(pending.from, fault);
@@ -312,6 +332,7 @@ impl Core {
         let (id, slot, from) = (message.id(), message.header().slot, pending.from);
         let (mut cx, _, gossip, _) = self.lend();
         let Spread { pushed, vouched } = gossip.spread(&message, Some(from), &mut cx);
+        self.tell_links(links::Event::Served { peer: from });
         let event = Event::Relayed { id, from: Some(from), pushed, vouched };
         self.effects.push_back(Effect::Event(event));
         // What this node said in an earlier life is news to others, not to its own application.
@@ -330,6 +351,7 @@ const fn class(frame: &Frame) -> Class {
         Frame::Hello(_) | Frame::Proof(_) => Class::Evidence,
         Frame::Graft { .. } | Frame::Prune { .. } => Class::Tree,
         Frame::Vouch { .. } => Class::Vouch,
+        Frame::Pull | Frame::Answer(_) | Frame::Push(_) => Class::Peers,
         Frame::Publication(_) => Class::Payload,
     }
 }

@@ -7,6 +7,7 @@ mod config;
 mod egress;
 mod ingress;
 mod intake;
+mod neighbours;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -31,12 +32,13 @@ use crate::{
     machine::{Cx, Machine as _, Participant, Signal},
     message::{Proof, Publication},
     network::Network,
+    overlay::{self, Overlay},
     peers::{Consequence, Peers},
     quota::{CoreClock, Quotas},
     snapshot::{self, Bound, Snapshot},
     time::{Time, Timestamp},
     verify::Ticket,
-    wire::{AGENT_BYTES_MAX, Frame, Hello, VERSION},
+    wire::{AGENT_BYTES_MAX, Frame, Hello, Intent, VERSION},
 };
 
 /// Proofs that a newcomer is sent at once.
@@ -63,6 +65,7 @@ pub struct Core {
     signals: VecDeque<Signal>,
 
     links: Links,
+    overlay: Overlay,
     gossip: Gossip,
     acceptance: Acceptance,
     ledger: Ledger,
@@ -74,6 +77,10 @@ pub struct Core {
     judging: BTreeMap<Ticket, Verified<Publication>>,
     faults: BTreeMap<Fault, u64>,
     twin_reported: bool,
+    /// Records of our own that were signed in this life.
+    announced: u64,
+    /// The proof of work over our own key; empty if none is asked for.
+    work: bytes::Bytes,
 }
 
 impl Core {
@@ -81,7 +88,17 @@ impl Core {
     /// knows whom it will choose.
     #[must_use]
     pub fn new(config: Config, keypair: Keypair, seed: [u8; 32]) -> Self {
-        let Config { network, generation, outbound_target, validator, defences, agent } = config;
+        let Config {
+            network,
+            generation,
+            outbound_target,
+            inbound_max,
+            validator,
+            defences,
+            agent,
+            work,
+        } = config;
+        let mut rng = ChaCha8Rng::from_seed(seed);
         let me = keypair.id();
         let clock = CoreClock::default();
         let agent = agent
@@ -89,13 +106,17 @@ impl Core {
             .filter(|c| c.is_ascii_graphic() || *c == ' ')
             .take(AGENT_BYTES_MAX)
             .collect();
+        let outbound_target = outbound_target.max(usize::from(network.witnesses_max()));
         let links = links::Config {
-            me,
-            outbound_target: outbound_target.max(usize::from(network.witnesses_max())),
+            outbound_target,
+            inbound_max: inbound_max.max(2 * outbound_target),
             grouping: network.defence().grouping,
             defences,
-            hello: Hello { version: VERSION, generation, agent },
+            hello: Hello { version: VERSION, generation, agent, intent: Intent::Gossip },
         };
+        let overlay = overlay::Config { me, network: network.clone() };
+        let links = Links::new(links, rng.next_u64());
+        let overlay = Overlay::new(overlay, &mut rng);
         Self {
             keypair,
             me,
@@ -104,10 +125,11 @@ impl Core {
             defences,
             now: Time::ZERO,
             wall: (Timestamp::default(), Time::ZERO),
-            rng: ChaCha8Rng::from_seed(seed),
+            rng,
             effects: VecDeque::new(),
             signals: VecDeque::new(),
-            links: Links::new(links),
+            links,
+            overlay,
             gossip: Gossip::new(defences),
             acceptance: Acceptance::new(network.clone(), defences),
             ledger: Ledger::new(network.clone(), defences),
@@ -118,6 +140,8 @@ impl Core {
             judging: BTreeMap::new(),
             faults: BTreeMap::new(),
             twin_reported: false,
+            announced: 0,
+            work,
             network,
             clock,
         }
@@ -182,8 +206,18 @@ impl Core {
 
     fn react(&mut self, input: Input) {
         match input {
-            Input::WallClock(wall) => self.wall = (wall, self.now),
+            Input::WallClock(wall) => {
+                let first = self.wall.0 == Timestamp::default();
+                self.wall = (wall, self.now);
+                if first {
+                    self.announce();
+                }
+            }
             Input::Known(candidates) => self.known(candidates),
+            Input::Keep(candidates) => self.tell_overlay(overlay::Event::Keep(candidates)),
+            Input::Listening(addresses) => {
+                self.tell_overlay(overlay::Event::Listening(addresses));
+            }
             Input::Connected { peer, connection } => self.connected(peer, connection),
             Input::Disconnected { peer } => self.disconnected(peer),
             Input::DialFailed { peer } => self.tell_links(links::Event::DialFailed { peer }),
@@ -207,48 +241,17 @@ impl Core {
                 if self.peers.pardon(&peer) {
                     self.effects.push_back(Effect::Store(Record::Pardon { peer }));
                     self.tell_links(links::Event::Pardoned { peer });
+                    self.tell_overlay(overlay::Event::Pardoned);
                 }
             }
-            Input::Loaded(records) => records.into_iter().for_each(|record| self.loaded(record)),
+            Input::Loaded(records) => self.load(records),
             Input::Tick => {}
         }
-    }
-
-    fn known(&mut self, candidates: Vec<crate::Candidate>) {
-        let not_before = |peer: &NodeId| match self.peers.banned_until(peer, self.wall()) {
-            Some(None) => None,
-            // Learned, and left alone until its ban is over.
-            Some(until) => self.on_our_clock(until),
-            None => Some(self.now),
-        };
-        let welcome = candidates.into_iter();
-        let welcome = welcome.filter_map(|one| not_before(&one.peer).map(|time| (one, time)));
-        let welcome = welcome.collect();
-        self.tell_links(links::Event::Known(welcome));
     }
 
     /// A moment of the wall clock on our own; none for the end of time.
     fn on_our_clock(&self, at: Option<Timestamp>) -> Option<Time> {
         at.map(|at| self.now + at.since(self.wall()))
-    }
-
-    fn connected(&mut self, peer: NodeId, connection: crate::Connection) {
-        if peer == self.me || self.peers.banned(&peer, self.wall()) {
-            self.effects.push_back(Effect::Disconnect {
-                peer,
-                fault: None,
-                banned: peer != self.me,
-            });
-            return;
-        }
-        self.quotas.join(peer);
-        self.tell_links(links::Event::Connected { peer, connection });
-    }
-
-    /// A link is gone, or is as good as gone because it was ordered to be.
-    fn disconnected(&mut self, peer: NodeId) {
-        self.quotas.leave(peer, self.now);
-        self.tell_links(links::Event::Disconnected { peer });
     }
 
     fn loaded(&mut self, record: Record) {
@@ -263,6 +266,11 @@ impl Core {
                     self.expose(&proof, None);
                 }
             }
+            // These are restored together.
+            Record::Peer { .. }
+            | Record::PeerGone { .. }
+            | Record::BookKey { .. }
+            | Record::Anchors { .. } => {}
         }
     }
 
@@ -289,6 +297,14 @@ impl Core {
                     self.tell_gossip(gossip::Event::Left { peer });
                     self.tell_acceptance(acceptance::Event::Withdrawn { peer });
                 }
+                Signal::Met { peer } => self.met(peer),
+                Signal::Unreached { peer } => {
+                    self.tell_overlay(overlay::Event::Unreached { peer });
+                }
+                Signal::Close { peer } => self.part(peer),
+                Signal::Visited { peer } => self.tell_links(links::Event::Visited { peer }),
+                Signal::Check { record, from } => self.check_record(from, record),
+                Signal::Announce => self.announce(),
             }
         }
     }
@@ -325,6 +341,8 @@ impl Core {
                 self.tell_acceptance(acceptance::Event::Withdrawn { peer: blamed });
                 let until = self.on_our_clock(until);
                 self.tell_links(links::Event::Banned { peer: blamed, until });
+                let for_good = until.is_none();
+                self.tell_overlay(overlay::Event::Banned { peer: blamed, for_good });
                 self.close(blamed, fault, true);
             }
         }
@@ -370,6 +388,9 @@ impl Core {
         }
         let now = self.now;
         let due = |deadline: Option<Time>| deadline.is_some_and(|deadline| deadline <= now);
+        if due(self.overlay.deadline()) {
+            self.tick_overlay();
+        }
         let (mut cx, links, gossip, acceptance) = self.lend();
         if due(links.deadline()) {
             links.tick(&mut cx);
@@ -391,9 +412,12 @@ impl Core {
             pair("ledger.authors", authors),
             pair("ledger.proofs", proofs),
             pair("peers.records", self.peers.usage()),
-            pair("links.candidates", self.links.usage()),
+            pair("links.failures", self.links.usage()),
+            pair("links.inbound", self.links.inbound_usage()),
+            pair("links.visitors", self.links.visitor_usage()),
             pair("quota.peers", self.quotas.usage()),
         ];
+        let rest = rest.into_iter().chain(self.overlay.bounds());
         self.gossip.bounds().chain(self.acceptance.bounds(links)).chain(rest).collect()
     }
 }
@@ -406,13 +430,19 @@ impl Participant for Core {
         self.settle();
         self.tick();
         self.settle();
+        self.arrange();
         let (mut cx, _, gossip, _) = self.lend();
         gossip.flush(&mut cx);
         Drain::new(&mut self.effects)
     }
 
     fn deadline(&self) -> Option<Time> {
-        let machines = [self.links.deadline(), self.gossip.deadline(), self.acceptance.deadline()];
+        let machines = [
+            self.links.deadline(),
+            self.overlay.deadline(),
+            self.gossip.deadline(),
+            self.acceptance.deadline(),
+        ];
         machines.into_iter().chain([self.sweep_at()]).flatten().min()
     }
 
@@ -420,7 +450,7 @@ impl Participant for Core {
         let topics = || self.network.topics().map(|(id, _)| id);
         let link = |(peer, link): (NodeId, &links::Link)| snapshot::Link {
             peer,
-            role: link.role,
+            role: link.role(),
             age: self.now.since(link.since),
             agent: link.hello.as_ref().map(|hello| hello.agent.clone()).unwrap_or_default(),
             generation: link.hello.as_ref().map_or(0, |hello| hello.generation),
@@ -433,7 +463,8 @@ impl Participant for Core {
             generation: self.generation,
             witnesses,
             witnesses_wanted: self.links.outbound_target(),
-            candidates: self.links.usage().0,
+            candidates: self.overlay.candidates(),
+            overlay: self.overlay.snapshot(),
             topics: self.acceptance.topics(witnesses),
             bans: self.peers.bans(self.wall()),
             exposed: self.ledger.usage()[2].0,

@@ -235,7 +235,7 @@ impl Wanted {
     fn has_room(&self, role: Role) -> bool {
         let max = match role {
             Role::Witness => VOUCHERS_AND_WITNESSES_MAX,
-            Role::Inbound => VOUCHERS_MAX,
+            Role::Kept | Role::Inbound => VOUCHERS_MAX,
         };
         self.vouchers.len() < max
     }
@@ -260,17 +260,14 @@ impl Wanted {
         Some(Step::Ask { voucher, id })
     }
 
-    /// A random voucher that is not asked for too much already, a witness if there is one.
+    /// A random voucher that is not asked for too much already, a witness if there is one, then a kept peer.
     fn choose(&self, asked: &BTreeMap<NodeId, usize>, rng: &mut ChaCha8Rng) -> Option<usize> {
         let idle = |voucher: &Voucher| asked.get(&voucher.peer).copied().unwrap_or(0) < ASKED_MAX;
         let among = |role: Role| -> Vec<usize> {
             let vouchers = self.vouchers.iter().enumerate();
             vouchers.filter(|(_, v)| v.role == role && idle(v)).map(|(index, _)| index).collect()
         };
-        let mut eligible = among(Role::Witness);
-        if eligible.is_empty() {
-            eligible = among(Role::Inbound);
-        }
+        let eligible = Role::ALL.into_iter().map(among).find(|some| !some.is_empty())?;
         let random = usize::try_from(rng.next_u32()).unwrap_or(0);
         eligible.get(random.checked_rem(eligible.len())?).copied()
     }

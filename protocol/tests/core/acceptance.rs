@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::rig::{Rig, delivered, key, network_with, pushed_to, vouched_to};
+use crate::rig::{Rig, candidate, delivered, key, network_with, pushed_to, vouched_to};
 use forsooth_protocol::{
     Direction, Effect, Event, Input, Role,
     network::{Defence, Grouping, Kind},
@@ -173,8 +173,7 @@ fn a_peer_that_came_to_us_becomes_a_witness_when_we_choose_it() {
     let mut rig = Rig::new();
     let peer = rig.inbound(1);
     assert_eq!(rig.snapshot().links[0].role, Role::Inbound);
-    let address = forsooth_protocol::Address::new("anywhere").unwrap();
-    let effects = rig.input(Input::Known(vec![forsooth_protocol::Candidate { peer, address }]));
+    let effects = rig.input(Input::Known(vec![candidate(1)]));
     assert!(!effects.iter().any(|effect| matches!(effect, Effect::Dial { .. })));
     assert_eq!(rig.snapshot().links[0].role, Role::Witness);
     assert_eq!(key(1).id(), peer);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use forsooth_protocol::{
-    Fault, MessageId, Proof, Publication, Slot, Timestamp,
-    wire::{Frame, Hello},
+    Address, Fault, MessageId, PeerRecord, Proof, Publication, SignedRecord, Slot, Timestamp,
+    wire::{Frame, Hello, Intent},
 };
 use proptest::prelude::*;
 
@@ -19,12 +19,23 @@ fn publication(author: u8, seq: u64, payload: &[u8]) -> Publication {
     Publication::sign(slot, START, Duration::from_secs(9), payload, &key(author), &network)
 }
 
+fn record() -> impl Strategy<Value = SignedRecord> {
+    let addresses = prop::collection::vec("[ -~]{0,90}", 0..5);
+    (any::<u8>(), any::<u64>(), addresses).prop_map(|(tag, number, addresses)| {
+        let addresses = addresses.iter().map(|text| Address::new(text).unwrap()).collect();
+        let (id, time, work) = (key(tag).id(), START, Bytes::new());
+        let record = PeerRecord { id, addresses, number, time, work };
+        SignedRecord::sign(record, &key(tag), &network())
+    })
+}
+
 fn frames() -> impl Strategy<Value = Frame> {
     let topic = || network().topic_id("news").unwrap();
     let ids = prop::collection::vec(any::<[u8; 32]>().prop_map(MessageId::from_bytes), 1..50);
     let hello =
         (any::<u32>(), any::<u64>(), "[ -~]{0,64}").prop_map(|(version, generation, agent)| {
-            Frame::Hello(Hello { version, generation, agent })
+            let intent = if version % 2 == 0 { Intent::Gossip } else { Intent::Visit };
+            Frame::Hello(Hello { version, generation, agent, intent })
         });
     let message = (any::<u8>(), any::<u64>(), prop::collection::vec(any::<u8>(), 0..2000))
         .prop_map(|(author, seq, payload)| Frame::Publication(publication(author, seq, &payload)));
@@ -32,6 +43,7 @@ fn frames() -> impl Strategy<Value = Frame> {
         let (one, two) = (publication(author, seq, b"a"), publication(author, seq, b"b"));
         Frame::Proof(Proof::new(one.signed().clone(), two.signed().clone()).unwrap())
     });
+    let records = || prop::collection::vec(record(), 0..20);
     prop_oneof![
         hello,
         message,
@@ -39,6 +51,9 @@ fn frames() -> impl Strategy<Value = Frame> {
         ids.clone().prop_map(move |ids| Frame::Vouch { topic: topic(), ids }),
         ids.prop_map(move |ids| Frame::Graft { topic: topic(), ids }),
         Just(Frame::Prune { topic: topic() }),
+        Just(Frame::Pull),
+        records().prop_map(Frame::Answer),
+        records().prop_map(Frame::Push),
     ]
 }
 

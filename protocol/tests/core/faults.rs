@@ -8,7 +8,7 @@ use forsooth_protocol::{
     Blame, Effect, Event, Fault, Input, Judgement, Lane, Publication, SignedHeader, Slot,
     Timestamp,
     network::{Defence, Kind},
-    wire::{Frame, Hello, VERSION},
+    wire::{Frame, Hello, Intent, VERSION},
 };
 
 use crate::rig::{GENERATION, Rig, START, asks_the_application, delivered, key, network_with};
@@ -25,11 +25,27 @@ fn forged(rig: &Rig, seq: u64) -> Publication {
 
 #[test]
 fn bytes_that_are_no_frame_are_malformed() {
-    let good = Frame::Hello(Hello { version: VERSION, generation: 1, agent: "x".into() }).encode();
-    let long =
-        Frame::Hello(Hello { version: VERSION, generation: 1, agent: "x".repeat(65) }).encode();
-    let control =
-        Frame::Hello(Hello { version: VERSION, generation: 1, agent: "\u{7}".into() }).encode();
+    let good = Frame::Hello(Hello {
+        version: VERSION,
+        generation: 1,
+        agent: "x".into(),
+        intent: Intent::Gossip,
+    })
+    .encode();
+    let long = Frame::Hello(Hello {
+        version: VERSION,
+        generation: 1,
+        agent: "x".repeat(65),
+        intent: Intent::Gossip,
+    })
+    .encode();
+    let control = Frame::Hello(Hello {
+        version: VERSION,
+        generation: 1,
+        agent: "\u{7}".into(),
+        intent: Intent::Gossip,
+    })
+    .encode();
     let cases: [(&str, Bytes); 8] = [
         ("nothing", Bytes::new()),
         ("noise", Bytes::from_static(&[0xff; 20])),
@@ -104,7 +120,15 @@ fn an_unknown_version_is_a_bad_hello_and_no_crime() {
         remote: None,
     };
     rig.input(Input::Connected { peer, connection });
-    rig.send(peer, &Frame::Hello(Hello { version: 2, generation: 1, agent: String::new() }));
+    rig.send(
+        peer,
+        &Frame::Hello(Hello {
+            version: 2,
+            generation: 1,
+            agent: String::new(),
+            intent: Intent::Gossip,
+        }),
+    );
     assert_eq!(rig.faults(), [Fault::BadHello]);
     assert!(!rig.linked(&peer));
     assert!(rig.banned().is_empty());

@@ -5,11 +5,7 @@ use std::time::Duration;
 use forsooth_crypto::NodeId;
 use forsooth_protocol::{Address, Candidate, Connection, Direction, Effect, Input, Role};
 
-use crate::rig::{Rig, hello, key};
-
-fn candidate(tag: u8) -> Candidate {
-    Candidate { peer: key(tag).id(), address: Address::new(&format!("host-{tag}")).unwrap() }
-}
+use crate::rig::{Rig, candidate, hello};
 
 fn dialled(effects: &[Effect]) -> Vec<NodeId> {
     let peer = |effect: &Effect| match effect {
@@ -28,9 +24,8 @@ fn it_dials_until_it_has_as_many_as_it_wants() {
     let mut linked = 0;
     while let Some(peer) = waiting.pop() {
         let connection = Connection { direction: Direction::Outbound, remote: None };
-        let effects = rig.input(Input::Connected { peer, connection });
-        rig.send(peer, &hello());
-        waiting.extend(dialled(&effects));
+        rig.input(Input::Connected { peer, connection });
+        waiting.extend(dialled(&rig.send(peer, &hello())));
         linked += 1;
     }
     assert_eq!(linked, rig.snapshot().witnesses_wanted);

@@ -13,4 +13,5 @@ mod faults;
 mod gossip;
 mod harm;
 mod links;
+mod overlay;
 mod rig;

@@ -5,11 +5,11 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use bytes::Bytes;
 use forsooth_crypto::{Keypair, NodeId};
 use forsooth_protocol::{
-    Accepted, Class, Config, Connection, Core, Direction, Effect, Event, Fault, Input, Lane,
-    MessageId, Network, Participant, Publication, Slot, Snapshot, Time, Timestamp, TopicId,
-    Validator, check_all,
+    Accepted, Address, Candidate, Class, Config, Connection, Core, Direction, Effect, Event, Fault,
+    Input, Lane, MessageId, Network, Participant, Publication, Slot, Snapshot, Time, Timestamp,
+    TopicId, Validator, check_all,
     network::{Defence, Kind, Policy, Topic},
-    wire::{Frame, Hello, VERSION},
+    wire::{Frame, Hello, Intent, VERSION},
 };
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
@@ -24,6 +24,12 @@ pub(crate) struct Rig {
     pub(crate) now: Time,
     pub(crate) log: Vec<Effect>,
     rng: ChaCha8Rng,
+}
+
+/// Where a peer that the test plays may be reached.
+pub(crate) fn candidate(tag: u8) -> Candidate {
+    let address = Address::new(&format!("/ip4/127.0.0.{tag}/tcp/8650")).unwrap();
+    Candidate { peer: key(tag).id(), address }
 }
 
 /// A peer that the test plays.
@@ -121,6 +127,10 @@ impl Rig {
 
     pub(crate) fn link(&mut self, tag: u8, direction: Direction, remote: Option<IpAddr>) -> NodeId {
         let peer = key(tag).id();
+        if direction == Direction::Outbound {
+            // Only who was reached is drawn for a witness, and only who is known is reached.
+            self.input(Input::Known(vec![candidate(tag)]));
+        }
         self.input(Input::Connected { peer, connection: Connection { direction, remote } });
         self.send(peer, &hello());
         peer
@@ -134,7 +144,10 @@ impl Rig {
             | Frame::Vouch { .. }
             | Frame::Graft { .. }
             | Frame::Prune { .. }
-            | Frame::Proof(_) => Lane::Control,
+            | Frame::Proof(_)
+            | Frame::Pull
+            | Frame::Answer(_)
+            | Frame::Push(_) => Lane::Control,
         };
         self.send_bytes(from, lane, frame.encode())
     }
@@ -194,7 +207,11 @@ impl Rig {
 }
 
 pub(crate) fn hello() -> Frame {
-    Frame::Hello(Hello { version: VERSION, generation: 1, agent: "test".into() })
+    greeting(Intent::Gossip)
+}
+
+pub(crate) fn greeting(intent: Intent) -> Frame {
+    Frame::Hello(Hello { version: VERSION, generation: 1, agent: "test".into(), intent })
 }
 
 pub(crate) fn delivered(effects: &[Effect]) -> Vec<Accepted> {
@@ -225,7 +242,10 @@ fn lane_of(frame: &Frame) -> Lane {
         | Frame::Vouch { .. }
         | Frame::Graft { .. }
         | Frame::Prune { .. }
-        | Frame::Proof(_) => Lane::Control,
+        | Frame::Proof(_)
+        | Frame::Pull
+        | Frame::Answer(_)
+        | Frame::Push(_) => Lane::Control,
     }
 }
 

@@ -58,6 +58,9 @@ pub(crate) enum Command {
     Compare(CompareArgs),
     /// Tell what one node, or one message, of a run lived through that `--out` has kept
     Replay(crate::replay::Args),
+    /// Measure one part of the product alone, in numbers that the literature can be compared with
+    #[command(subcommand)]
+    Experiment(super::experiment::Experiment),
     /// Make the page of a run again that `--out` has kept
     Report(ReportArgs),
 }

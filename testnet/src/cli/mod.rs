@@ -5,6 +5,7 @@
 
 mod args;
 mod compare;
+mod experiment;
 mod list;
 mod shorthand;
 mod sweep;
@@ -78,6 +79,7 @@ pub fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitC
         Command::Sweep(args) => sweep::sweep(&args),
         Command::Compare(args) => compare::compare(&args),
         Command::Replay(args) => replay::command(&args).map_err(senseless),
+        Command::Experiment(which) => experiment::experiment(&which).map(|()| Verdict::Pass),
         Command::Report(args) => {
             report::command(&args.dir).map(|()| Verdict::Pass).map_err(senseless)
         }

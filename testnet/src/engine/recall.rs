@@ -28,7 +28,12 @@ impl Participant for Recall {
             for record in records {
                 match record {
                     Record::Proof { author, .. } => self.recorder.recalled(self.seat, *author),
-                    Record::Ban { .. } | Record::Pardon { .. } => {}
+                    Record::Ban { .. }
+                    | Record::Pardon { .. }
+                    | Record::Peer { .. }
+                    | Record::PeerGone { .. }
+                    | Record::BookKey { .. }
+                    | Record::Anchors { .. } => {}
                 }
             }
         }

@@ -88,9 +88,15 @@ fn look(frame: &Bytes, network: &Network) -> Facts {
         Ok(Frame::Proof(proof)) => {
             Facts { author: None, genuine: verify(Untrusted::new(proof)).is_ok() }
         }
-        Ok(Frame::Hello(_) | Frame::Vouch { .. } | Frame::Graft { .. } | Frame::Prune { .. }) => {
-            Facts { author: None, genuine: true }
-        }
+        Ok(
+            Frame::Hello(_)
+            | Frame::Vouch { .. }
+            | Frame::Graft { .. }
+            | Frame::Prune { .. }
+            | Frame::Pull
+            | Frame::Answer(_)
+            | Frame::Push(_),
+        ) => Facts { author: None, genuine: true },
         // What does not decode at all is not genuine either.
         Err(_) => Facts { author: None, genuine: false },
     }

@@ -149,8 +149,8 @@ impl Samples {
             let count = match (link.role, honest) {
                 (Role::Witness, true) => &mut linked.honest_witnesses,
                 (Role::Witness, false) => &mut linked.hostile_witnesses,
-                (Role::Inbound, true) => &mut linked.honest_inbound,
-                (Role::Inbound, false) => &mut linked.hostile_inbound,
+                (Role::Kept | Role::Inbound, true) => &mut linked.honest_inbound,
+                (Role::Kept | Role::Inbound, false) => &mut linked.hostile_inbound,
             };
             *count += 1;
         }

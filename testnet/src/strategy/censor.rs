@@ -70,7 +70,10 @@ impl Censor {
                 | Frame::Hello(_)
                 | Frame::Graft { .. }
                 | Frame::Prune { .. }
-                | Frame::Proof(_),
+                | Frame::Proof(_)
+                | Frame::Pull
+                | Frame::Answer(_)
+                | Frame::Push(_),
             )
             | Err(_) => Some(frame),
         }

@@ -94,7 +94,13 @@ impl Strategy for GraftDrain {
                 Ok(Frame::Publication(message)) => self.learn(message.id()),
                 Ok(Frame::Vouch { ids, .. }) => ids.into_iter().for_each(|id| self.learn(id)),
                 Ok(
-                    Frame::Hello(_) | Frame::Graft { .. } | Frame::Prune { .. } | Frame::Proof(_),
+                    Frame::Hello(_)
+                    | Frame::Graft { .. }
+                    | Frame::Prune { .. }
+                    | Frame::Proof(_)
+                    | Frame::Pull
+                    | Frame::Answer(_)
+                    | Frame::Push(_),
                 )
                 | Err(_) => {}
             }

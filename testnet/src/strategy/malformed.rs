@@ -6,7 +6,7 @@ use bytes::Bytes;
 use forsooth_crypto::NodeId;
 use forsooth_protocol::{
     Class, Effect, Input, Lane, Time,
-    wire::{AGENT_BYTES_MAX, CONTROL_FRAME_BYTES_MAX, Frame, Hello, IDS_MAX, VERSION},
+    wire::{AGENT_BYTES_MAX, CONTROL_FRAME_BYTES_MAX, Frame, Hello, IDS_MAX, Intent, VERSION},
 };
 use rand::RngExt as _;
 
@@ -141,7 +141,9 @@ fn bytes_of(len: usize, cx: &mut Cx<'_>) -> Vec<u8> {
 }
 
 fn hello(agent: String) -> Vec<u8> {
-    Frame::Hello(Hello { version: VERSION, generation: 1, agent }).encode().to_vec()
+    Frame::Hello(Hello { version: VERSION, generation: 1, agent, intent: Intent::Gossip })
+        .encode()
+        .to_vec()
 }
 
 fn vouch_of(ids: Vec<u8>) -> Vec<u8> {

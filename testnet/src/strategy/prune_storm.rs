@@ -6,7 +6,7 @@ use bytes::Bytes;
 use forsooth_crypto::NodeId;
 use forsooth_protocol::{
     Class, Time, Timestamp,
-    wire::{AGENT_BYTES_MAX, Frame, Hello, IDS_MAX, VERSION},
+    wire::{AGENT_BYTES_MAX, Frame, Hello, IDS_MAX, Intent, VERSION},
 };
 
 use super::{Cx, Intensity, Kind, Onset, Strategy, Wire, craft, craft::Draft};
@@ -43,7 +43,10 @@ impl PruneStorm {
         let turn = self.shakes / ABSURD_EVERY;
         let hello = |generation, version| {
             let agent = "~".repeat(AGENT_BYTES_MAX);
-            (Class::Evidence, Frame::Hello(Hello { version, generation, agent }).encode())
+            (
+                Class::Evidence,
+                Frame::Hello(Hello { version, generation, agent, intent: Intent::Gossip }).encode(),
+            )
         };
         match turn % 8 {
             0 => hello(u64::MAX, VERSION),

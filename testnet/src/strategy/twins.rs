@@ -9,7 +9,7 @@ use bytes::Bytes;
 use forsooth_crypto::{NodeId, verify};
 use forsooth_protocol::{
     Check, Config, Connection, Core, Direction, Effect, Input, Outcome, Participant as _, Subject,
-    Time, Verdict, wire::Frame,
+    Time, Verdict, record_outcome, wire::Frame,
 };
 use rand::RngExt as _;
 
@@ -60,7 +60,8 @@ impl Other {
         other.feed(Input::WallClock(cx.wall), cx);
         for peer in peers {
             cx.tell(Input::Disconnected { peer });
-            let connection = Connection { direction: Direction::Inbound, remote: None };
+            // Whoever dials says hello first; the peer has greeted this key already, and answers.
+            let connection = Connection { direction: Direction::Outbound, remote: None };
             other.feed(Input::Connected { peer, connection }, cx);
         }
         other
@@ -103,6 +104,8 @@ impl Other {
             Input::Disconnected { peer } => self.peers.remove(peer),
             Input::WallClock(_)
             | Input::Known(_)
+            | Input::Keep(_)
+            | Input::Listening(_)
             | Input::Connected { .. }
             | Input::DialFailed { .. }
             | Input::Verdicts(_)
@@ -195,5 +198,6 @@ fn check_one(check: Check) -> Outcome {
             |rejected| Outcome::Rejected(Subject::Proof, rejected.reason),
             Outcome::Proof,
         ),
+        Check::Record(record) => record_outcome(verify(record)),
     }
 }

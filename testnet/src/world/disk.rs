@@ -10,6 +10,9 @@ use forsooth_protocol::{Record, Timestamp};
 pub(crate) struct Disk {
     bans: BTreeMap<NodeId, Record>,
     proofs: BTreeMap<NodeId, Record>,
+    peers: BTreeMap<NodeId, Record>,
+    key: Option<Record>,
+    anchors: Option<Record>,
     /// What it is told to store is lost.
     pub(crate) is_full: bool,
 }
@@ -23,12 +26,18 @@ impl Disk {
             Record::Ban { peer, .. } => drop(self.bans.insert(*peer, record)),
             Record::Pardon { peer } => drop(self.bans.remove(peer)),
             Record::Proof { author, .. } => drop(self.proofs.insert(*author, record)),
+            Record::Peer { peer, .. } => drop(self.peers.insert(*peer, record)),
+            Record::PeerGone { peer } => drop(self.peers.remove(peer)),
+            Record::BookKey { .. } => self.key = Some(record),
+            Record::Anchors { .. } => self.anchors = Some(record),
         }
     }
 
-    /// All that is stored.
+    /// All that is stored. The book's key comes before its peers.
     pub(crate) fn records(&self) -> Vec<Record> {
-        self.bans.values().chain(self.proofs.values()).cloned().collect()
+        let few = self.key.iter().chain(&self.anchors);
+        let many = [&self.bans, &self.proofs, &self.peers].into_iter().flat_map(BTreeMap::values);
+        few.chain(many).cloned().collect()
     }
 
     /// Who is banned, and until when.

@@ -4,7 +4,7 @@
 //! everything that the check looks at, so a tampered copy is checked for itself.
 
 use forsooth_crypto::{Digest, Domain, Hasher, Rejected, Verifiable, Verified, verify};
-use forsooth_protocol::{Check, Outcome, SignedHeader, Subject};
+use forsooth_protocol::{Check, Outcome, SignedHeader, Subject, record_outcome};
 
 use super::index::ByRandom;
 
@@ -28,6 +28,7 @@ impl Judge {
                 conclude(verify(message), Outcome::Publication, Subject::Publication)
             }
             Check::Proof(proof) => conclude(verify(proof), Outcome::Proof, Subject::Proof),
+            Check::Record(record) => record_outcome(verify(record)),
         };
         if self.outcomes.len() >= OUTCOMES_MAX {
             self.outcomes.clear();
@@ -49,6 +50,12 @@ fn key(check: &Check) -> Digest {
     match check {
         // The frame has header, signature and payload.
         Check::Publication(message) => Digest::of(Domain::Received, message.unverified().frame()),
+        Check::Record(record) => {
+            let mut hasher = Hasher::new(Domain::Received);
+            hasher.update(record.unverified().digest().as_bytes());
+            hasher.update(record.unverified().signature().as_bytes());
+            hasher.finish()
+        }
         Check::Proof(proof) => {
             let (first, second) = proof.unverified().headers();
             let mut hasher = Hasher::new(Domain::Received);

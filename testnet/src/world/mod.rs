@@ -50,6 +50,8 @@ use self::{
 const EPOCH: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 /// How often nodes read the wall clock.
 const WALL_CLOCK_EVERY: Duration = Duration::from_secs(60);
+/// Where all nodes listen.
+const PORT: u16 = 8650;
 /// A dial that nobody answers has failed after so long.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -105,15 +107,29 @@ impl World {
         self.nodes.push(Node::new(participant, ip));
         self.net.add(place.group);
         self.queue.push(self.now, Occurrence::WallClock { node: index });
+        let address = self.address(index);
+        self.tell(self.now, index, Input::Listening(vec![address]));
         index
     }
 
     /// Where a node may be reached.
     #[must_use]
     pub fn candidate(&self, node: Index) -> Candidate {
-        let address =
-            Address::new(&format!("world/{}", node.0)).expect("an index is a short address");
-        Candidate { peer: self.ids.id(node), address }
+        Candidate { peer: self.ids.id(node), address: self.address(node) }
+    }
+
+    /// An address as real ones are, with the node's index at its end.
+    fn address(&self, node: Index) -> Address {
+        let (ip, index) = (self.node(node).ip, node.0);
+        let family = if ip.is_ipv4() { "ip4" } else { "ip6" };
+        let text = format!("/{family}/{ip}/tcp/{PORT}/world/{index}");
+        Address::new(&text).expect("an address and an index are short")
+    }
+
+    /// Tells a node where it may be reached.
+    fn tell_address(&mut self, node: Index) {
+        let address = self.address(node);
+        self.handle(node, Input::Listening(vec![address]));
     }
 
     /// Tells a node something at a moment; now, if that is over. A node that is down then does not hear it.
@@ -189,6 +205,7 @@ impl World {
             }
             Occurrence::Begins { node } => {
                 self.handle(node, Input::WallClock(self.wall(node)));
+                self.tell_address(node);
                 let records = self.node(node).disk.records();
                 self.handle(node, Input::Loaded(records));
             }
@@ -332,10 +349,11 @@ impl World {
     }
 }
 
-/// A node's address: each in a /24 of its own.
+/// A node's address: each in a /24 of its own, spread evenly over 64 of the /8 that are public.
 fn ip(Index(index): Index) -> Ipv4Addr {
-    let [_, high, middle, low] = index.to_be_bytes();
-    Ipv4Addr::new(high.wrapping_add(10), middle, low, 1)
+    // Multiplying by an odd number shuffles the 22 bits that are kept (Knuth, TAOCP 3, section 6.4).
+    let [_, high, middle, low] = (index.wrapping_mul(0x9e37_79b1) & 0x3f_ffff).to_be_bytes();
+    Ipv4Addr::new(high + 32, middle, low, 1)
 }
 
 /// A lane's place in arrays of two.

@@ -200,8 +200,11 @@ impl Hands<'_> {
     }
 
     fn dial(&mut self, peer: NodeId, address: &Address, inputs: &mut VecDeque<Input>) {
-        let place =
-            address.as_str().strip_prefix("world/").and_then(|place| place.parse().ok()).map(Index);
+        let place = address
+            .as_str()
+            .rsplit_once("world/")
+            .and_then(|(_, place)| place.parse().ok())
+            .map(Index);
         let from = self.caller;
         match place {
             // The transport proves who is there, so a wrong address is a failed dial.

@@ -57,7 +57,9 @@ impl Participant for Puppet {
                 let ahead = i128::from(wall) - right;
                 (ahead != 0).then(|| format!("clock {ahead}"))
             }
-            Input::Verdicts(_)
+            Input::Keep(_)
+            | Input::Listening(_)
+            | Input::Verdicts(_)
             | Input::Validated { .. }
             | Input::Publish { .. }
             | Input::Subscribe { .. }

@@ -62,6 +62,8 @@ impl<'a> Entry<'a> {
         match input {
             Input::WallClock(wall) => new(0, wall.as_millis()),
             Input::Known(known) => new(1, known.len() as u64),
+            Input::Keep(known) => new(16, known.len() as u64),
+            Input::Listening(addresses) => new(17, addresses.len() as u64),
             Input::Connected { peer, connection } => {
                 let number = match connection.direction {
                     Direction::Outbound => 0,
@@ -80,7 +82,7 @@ impl<'a> Entry<'a> {
             // Good or bad, one after the other.
             Input::Verdicts(verdicts) => {
                 let good = |outcome: &Outcome| match outcome {
-                    Outcome::Publication(_) | Outcome::Proof(_) => 1,
+                    Outcome::Publication(_) | Outcome::Proof(_) | Outcome::Record(_) => 1,
                     Outcome::Rejected(..) => 0,
                 };
                 let number = verdicts

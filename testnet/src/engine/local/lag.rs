@@ -136,6 +136,8 @@ impl Lag {
             }
             Input::WallClock(_)
             | Input::Known(_)
+            | Input::Keep(_)
+            | Input::Listening(_)
             | Input::DialFailed { .. }
             | Input::Verdicts(_)
             | Input::Validated { .. }

@@ -2,7 +2,8 @@
 
 use forsooth_protocol::{
     Config, Connection, Core, Defences, Direction, Effect, MessageId, Proof, Safeguard, Slot,
-    check_all, wire::Hello,
+    check_all,
+    wire::{Hello, Intent},
 };
 use rand::RngExt as _;
 
@@ -40,7 +41,8 @@ impl Fuzzed {
     fn connect(&mut self, peer: NodeId) {
         let direction = if self.rng.random() { Direction::Outbound } else { Direction::Inbound };
         self.tell(Input::Connected { peer, connection: Connection { direction, remote: None } });
-        let hello = Hello { version: 1, generation: 1, agent: "fuzzer".to_owned() };
+        let hello =
+            Hello { version: 1, generation: 1, agent: "fuzzer".to_owned(), intent: Intent::Gossip };
         let frame = Frame::Hello(hello).encode();
         self.tell(Input::Received { from: peer, lane: Lane::Control, frame });
     }
@@ -109,7 +111,8 @@ fn seeds(field: &Field, network: &Network, topic: TopicId) -> Vec<Bytes> {
     let ids: Vec<_> =
         (0..5).map(|id| MessageId::from_bytes([id; 32])).chain([say(0, "a").id()]).collect();
     let proof = Proof::new(say(9, "a").signed().clone(), say(9, "b").signed().clone()).unwrap();
-    let hello = Hello { version: 1, generation: 1, agent: "fuzzer".to_owned() };
+    let hello =
+        Hello { version: 1, generation: 1, agent: "fuzzer".to_owned(), intent: Intent::Gossip };
     let mut frames: Vec<_> =
         (0..20).map(|seq| say(seq, "a good message").frame().clone()).collect();
     frames.extend(

@@ -124,7 +124,8 @@ fn whoever_stops_in_the_middle_of_a_frame_is_let_go() {
     let field = Field { load: vec![(0.0, 120, 0.25)], ..Field::of(&SLOW_LORIS) };
     let end = field.run();
     end.assert_safe();
-    assert!(end.fault("stalled") > 50 && delivered(&end) >= 0.9, "{}", end.summary());
+    // Whoever was let go is left alone for longer each time, so each staller is met a few times only.
+    assert!(end.fault("stalled") > 30 && delivered(&end) >= 0.9, "{}", end.summary());
 }
 
 #[test]

@@ -1,0 +1,244 @@
+//! Links and the overlay, wired: whom to dial and draw, who is met, and what becomes of records.
+//!
+//! The overlay draws, the links link; neither knows the other. Whom to choose is looked at after an input that
+//! changed something for either.
+
+use std::collections::BTreeSet;
+
+use forsooth_crypto::{NodeId, Untrusted, Verified, verify, verify_all};
+use rand_chacha::ChaCha8Rng;
+use rand_core::SeedableRng as _;
+
+use super::{Core, intake::Admission};
+use crate::{
+    Candidate, Connection, Effect, Record, Time, Timestamp,
+    group::Group,
+    links::{self, Purpose},
+    machine::{Cx, Machine as _},
+    message::MessageId,
+    overlay::{
+        self, Overlay, Target,
+        book::Stored,
+        record::{PeerRecord, SignedRecord},
+    },
+    verify::{Check, Ticket},
+};
+
+impl Core {
+    pub(super) fn known(&mut self, candidates: Vec<Candidate>) {
+        let wall = self.wall();
+        let welcome = |one: &Candidate| self.peers.banned_until(&one.peer, wall) != Some(None);
+        let welcome = candidates.into_iter().filter(welcome).collect();
+        self.tell_overlay(overlay::Event::Known(welcome));
+    }
+
+    pub(super) fn connected(&mut self, peer: NodeId, connection: Connection) {
+        let is_admitted = self.network.identity().admits(&peer);
+        if peer == self.me || !is_admitted || self.peers.banned(&peer, self.wall()) {
+            self.effects.push_back(Effect::Disconnect {
+                peer,
+                fault: None,
+                banned: peer != self.me,
+            });
+            return;
+        }
+        self.quotas.join(peer);
+        self.tell_links(links::Event::Connected { peer, connection });
+    }
+
+    /// A link is gone, or is as good as gone because it was ordered to be.
+    pub(super) fn disconnected(&mut self, peer: NodeId) {
+        self.quotas.leave(peer, self.now);
+        if let Some(link) = self.links.get(&peer) {
+            let (direction, remote) = (link.direction, link.remote);
+            self.tell_overlay(overlay::Event::Gone { peer, direction, remote });
+        }
+        self.tell_links(links::Event::Disconnected { peer });
+    }
+
+    /// A link is closed, and nobody is to blame.
+    pub(super) fn part(&mut self, peer: NodeId) {
+        self.effects.push_back(Effect::Disconnect { peer, fault: None, banned: false });
+        self.disconnected(peer);
+    }
+
+    /// A peer has said hello.
+    pub(super) fn met(&mut self, peer: NodeId) {
+        let Some(link) = self.links.get(&peer) else { return };
+        let (direction, remote) = (link.direction, link.remote);
+        self.tell_overlay(overlay::Event::Met { peer, direction, remote });
+    }
+
+    /// A peer tells unasked of others.
+    pub(super) fn pushed(&mut self, from: NodeId, records: Vec<SignedRecord>) {
+        let Some(link) = self.links.get(&from) else { return };
+        let group = link.group;
+        self.tell_overlay(overlay::Event::Pushed { from, group, records });
+    }
+
+    /// A record is worth a check.
+    pub(super) fn check_record(&mut self, from: NodeId, record: SignedRecord) {
+        let peer = record.record().id;
+        if self.peers.banned(&peer, self.wall()) || !self.network.identity().admits(&peer) {
+            return;
+        }
+        let name = MessageId::from_bytes(*record.digest().as_bytes());
+        if let Admission::Check(ticket) = self.intake.admit(from, name, &record.to_bytes()) {
+            let check = Check::Record(Untrusted::new(record));
+            self.effects.push_back(Effect::Verify { ticket, check });
+        }
+    }
+
+    pub(super) fn record_verified(&mut self, ticket: Ticket, record: Verified<SignedRecord>) {
+        let Some(pending) = self.intake.finish(ticket) else { return };
+        let from = pending.from;
+        let remote = self.links.get(&from).and_then(|link| link.remote);
+        self.tell_overlay(overlay::Event::Verified { record, from, remote });
+    }
+
+    /// Signs where this node may be reached.
+    pub(super) fn announce(&mut self) {
+        let addresses = self.overlay.listening().to_vec();
+        // Without a clock, nobody would take the record for a fresh one.
+        if addresses.is_empty() || self.wall() == Timestamp::default() {
+            return;
+        }
+        self.announced = self.announced.saturating_add(1);
+        let record = PeerRecord {
+            id: self.me,
+            addresses,
+            // Grows over restarts, as generations do.
+            number: self.generation.saturating_mul(1 << 20).saturating_add(self.announced),
+            time: self.wall(),
+            work: self.work.clone(),
+        };
+        let record = SignedRecord::sign(record, &self.keypair, &self.network);
+        let record = verify(Untrusted::new(record)).expect("a key verifies what it signed");
+        self.tell_overlay(overlay::Event::Own(record));
+    }
+
+    /// Takes back what was stored in an earlier life. Believed no more than if a peer had sent it.
+    pub(super) fn load(&mut self, records: Vec<Record>) {
+        let mut peers = Vec::new();
+        for record in records {
+            match record {
+                // First of all: it says where the others stand.
+                Record::BookKey { key } => self.tell_overlay(overlay::Event::BookKey(key)),
+                Record::Anchors { peers } => self.tell_overlay(overlay::Event::Anchors(peers)),
+                Record::Peer { entry, .. } => peers.extend(self.stored(entry)),
+                Record::PeerGone { .. } => {}
+                Record::Ban { .. } | Record::Pardon { .. } | Record::Proof { .. } => {
+                    self.loaded(record);
+                }
+            }
+        }
+        let (stored, records): (Vec<_>, Vec<_>) = peers.into_iter().unzip();
+        let mut rng = ChaCha8Rng::from_rng(&mut self.rng);
+        let records = verify_all(records, &mut rng);
+        let wall = self.wall();
+        for (stored, record) in stored.into_iter().zip(records) {
+            let Ok(record) = record else { continue };
+            if !self.peers.banned(&record.record().id, wall) {
+                self.tell_overlay(overlay::Event::Restored { record, stored });
+            }
+        }
+        self.with_overlay(Overlay::recall);
+    }
+
+    fn stored(&self, entry: bytes::Bytes) -> Option<(Stored, Untrusted<SignedRecord>)> {
+        let stored = Stored::decode(entry)?;
+        let record = SignedRecord::from_bytes(&stored.record, &self.network).ok()?;
+        Some((stored, Untrusted::new(record)))
+    }
+
+    pub(super) fn tick_overlay(&mut self) {
+        let mut drawn: Vec<_> =
+            self.links.witnesses().map(|(peer, link)| (link.since, peer)).collect();
+        drawn.sort();
+        self.overlay.anchor(drawn.into_iter().map(|(_, peer)| peer));
+        self.with_overlay(|overlay, cx| overlay.tick(cx));
+    }
+
+    /// Has peers dialled, chosen and let go, until all is as it should be.
+    pub(super) fn arrange(&mut self) {
+        let changed = [self.links.take_restless(), self.overlay.take_restless()];
+        if !changed.contains(&true) {
+            return;
+        }
+        let wall = self.wall();
+        self.keep();
+        while self.links.wants_witness(0) && self.choose(wall) {}
+        self.rotate(wall);
+        while self.links.may_visit() {
+            let (links, peers, now) = (&self.links, &self.peers, self.now);
+            let is_free = |peer: &NodeId| links.may_dial(peer, now) && !peers.banned(peer, wall);
+            let is_lacking = links.is_lacking();
+            let target = self.overlay.next_visit(&is_free, is_lacking, &mut self.rng);
+            let Some(Target { peer, address, .. }) = target else { break };
+            self.tell_links(links::Event::Chosen { peer, address, purpose: Purpose::Visit });
+        }
+        // Nothing of that asks to be looked at again.
+        self.links.take_restless();
+        self.settle();
+    }
+
+    /// Has the operator's own peers dialled.
+    fn keep(&mut self) {
+        let (now, wall) = (self.now, self.wall());
+        let missing = |target: &Target| {
+            !self.links.is_kept(&target.peer, now) && !self.peers.banned(&target.peer, wall)
+        };
+        let missing: Vec<_> = self.overlay.kept().filter(missing).collect();
+        for Target { peer, address, .. } in missing {
+            self.tell_links(links::Event::Chosen { peer, address, purpose: Purpose::Kept });
+        }
+    }
+
+    /// Draws a witness. Whether there was one to draw.
+    fn choose(&mut self, wall: Timestamp) -> bool {
+        let (links, peers, now) = (&self.links, &self.peers, self.now);
+        let taken: BTreeSet<Group> = links.witnesses().map(|(_, link)| link.group).collect();
+        let is_free = |peer: &NodeId| links.is_free(peer, now) && !peers.banned(peer, wall);
+        let drawn = self.overlay.draw(&is_free, &taken, &mut self.rng);
+        let Some(Target { peer, address, .. }) = drawn else { return false };
+        self.tell_links(links::Event::Chosen { peer, address, purpose: Purpose::Witness });
+        true
+    }
+
+    /// Draws one link anew if it is time, and lets an old one go when the new one is up.
+    fn rotate(&mut self, wall: Timestamp) {
+        let witnesses = |core: &Self| -> Vec<(NodeId, Time)> {
+            let joined = core.links.witnesses().filter(|(_, link)| link.joined);
+            joined.map(|(peer, link)| (peer, link.chosen_at)).collect()
+        };
+        let is_full = !self.links.wants_witness(0) && self.links.wants_witness(1);
+        if self.overlay.rotates(self.now) && is_full {
+            self.choose(wall);
+            let now = self.now;
+            let chosen = witnesses(self);
+            self.overlay.rotated(&chosen, now, &mut self.rng);
+        }
+        let mut chosen = witnesses(self);
+        while chosen.len() > self.links.outbound_target() {
+            let Some(peer) = self.overlay.oldest(&chosen, &mut self.rng) else { break };
+            self.tell_links(links::Event::Released { peer });
+            chosen.retain(|(other, _)| *other != peer);
+        }
+    }
+
+    fn with_overlay(&mut self, act: impl FnOnce(&mut Overlay, &mut Cx<'_>)) {
+        let wall = self.wall();
+        let mut cx = Cx {
+            now: self.now,
+            wall,
+            rng: &mut self.rng,
+            effects: &mut self.effects,
+            signals: &mut self.signals,
+        };
+        act(&mut self.overlay, &mut cx);
+    }
+
+    pub(super) fn tell_overlay(&mut self, event: overlay::Event) {
+        self.with_overlay(|overlay, cx| overlay.handle(event, cx));
+    }
+}

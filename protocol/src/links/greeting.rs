@@ -1,0 +1,113 @@
+//! What the two sides of a link tell each other that they want of it, and what it becomes by that.
+//!
+//! Each side's hello names its intent. Gossip begins when both want it; either may come to want it later, and
+//! says hello again. Whoever takes part does not become a visitor again: it leaves.
+
+use forsooth_crypto::NodeId;
+
+use super::{
+    ANSWERS_MAX, Address, Class, Cx, Direction, Effect, Fault, Frame, Hello, Intent, Links,
+    Purpose, Role, Signal, VERSION,
+};
+
+impl Links {
+    pub(super) fn greet(&mut self, from: NodeId, mut hello: Hello, cx: &mut Cx<'_>) {
+        let Some(link) = self.links.get(&from) else { return };
+        if hello.version != VERSION {
+            return cx.fault(from, Fault::BadHello);
+        }
+        let before = link.hello.as_ref().map(|hello| hello.intent);
+        if before == Some(Intent::Gossip) {
+            // Nobody who took part becomes a visitor: it leaves.
+            hello.intent = Intent::Gossip;
+        }
+        if link.is_visit() && hello.intent == Intent::Gossip && !self.admit_inbound(from, cx) {
+            return cx.signals.push_back(Signal::Close { peer: from });
+        }
+        let Some(link) = self.links.get_mut(&from) else { return };
+        if link.is_visit() && hello.intent == Intent::Gossip {
+            link.role = Some(Role::Inbound);
+        }
+        let again = before == Some(hello.intent);
+        link.hello = Some(hello);
+        // It lost a connection that we still have, and now waits to be greeted again. Counted, since two
+        // who both answer would never end.
+        if again && link.answers < ANSWERS_MAX {
+            link.answers += 1;
+            link.said = None;
+        }
+        self.say_hello(from, cx);
+        if before.is_none() {
+            cx.signals.push_back(Signal::Met { peer: from });
+        }
+        self.join(from, cx);
+    }
+
+    /// Says what we want of a link, if that is not what we said last.
+    pub(super) fn say_hello(&mut self, to: NodeId, cx: &mut Cx<'_>) {
+        let Some(link) = self.links.get_mut(&to) else { return };
+        let intent = if link.is_visit() { Intent::Visit } else { Intent::Gossip };
+        if link.said.replace(intent) != Some(intent) {
+            let frame = Frame::Hello(Hello { intent, ..self.config.hello.clone() }).encode();
+            // Not behind the evidence, which is ignored until the hello is here.
+            cx.order(Effect::Send { to, class: Class::Evidence, frame });
+        }
+    }
+
+    /// Begins gossip over a link on which both sides want it.
+    fn join(&mut self, peer: NodeId, cx: &mut Cx<'_>) {
+        let Some(link) = self.links.get_mut(&peer) else { return };
+        let theirs = link.hello.as_ref().map(|hello| hello.intent);
+        if let (Some(role), Some(Intent::Gossip), false) = (link.role, theirs, link.joined) {
+            link.joined = true;
+            cx.signals.push_back(Signal::Joined { peer, role });
+        }
+    }
+
+    pub(super) fn choose(
+        &mut self,
+        peer: NodeId,
+        address: Address,
+        purpose: Purpose,
+        cx: &mut Cx<'_>,
+    ) {
+        let Some(link) = self.links.get_mut(&peer) else {
+            if self.dials.pending(&peer) {
+                return self.dials.promote(&peer, purpose);
+            }
+            self.dials.begin(peer, purpose, cx.now);
+            return cx.order(Effect::Dial { peer, address });
+        };
+        match purpose {
+            // It came to us before we chose it; from now on it is chosen.
+            Purpose::Witness => {
+                link.role = Some(Role::Witness);
+                link.chosen_at = cx.now;
+            }
+            Purpose::Kept => {
+                link.kept = true;
+                if link.role != Some(Role::Witness) {
+                    link.role = Some(Role::Kept);
+                }
+            }
+            Purpose::Visit => {}
+        }
+        self.say_hello(peer, cx);
+        self.join(peer, cx);
+    }
+
+    /// A witness that was drawn long ago makes room. Whoever dialled us, or is kept, stays as that.
+    pub(super) fn release(&mut self, peer: NodeId, cx: &mut Cx<'_>) {
+        let Some(link) = self.links.get_mut(&peer) else { return };
+        if link.role != Some(Role::Witness) {
+            return;
+        }
+        if link.kept {
+            link.role = Some(Role::Kept);
+        } else if link.direction == Direction::Inbound {
+            link.role = Some(Role::Inbound);
+        } else {
+            cx.signals.push_back(Signal::Close { peer });
+        }
+    }
+}

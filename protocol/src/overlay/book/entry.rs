@@ -1,0 +1,118 @@
+//! What the book knows of one peer, and when that is worth nothing.
+
+use core::time::Duration;
+
+use bytes::Bytes;
+use forsooth_crypto::NodeId;
+
+use super::bucket::{Group, Spot};
+use crate::{input::Address, time::Timestamp};
+
+/// A record older than this is of somebody who has long been silent. As in Bitcoin Core.
+pub const HORIZON: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Who was never reached is given up after so many failures.
+pub(super) const RETRIES: u32 = 3;
+/// Who was reached once is given up after so many failures, over at least [`FAILING`].
+pub(super) const FAILURES_MAX: u32 = 10;
+/// See [`FAILURES_MAX`].
+pub(super) const FAILING: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Who was dialled within this may be about to answer.
+const JUST_TRIED: Duration = Duration::from_secs(60);
+/// Who was dialled within this is rarely picked again.
+const TRIED_LATELY: Duration = Duration::from_secs(600);
+
+/// What a peer's verified record says, and the bytes in which it travels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contact {
+    /// Whose record it is.
+    pub peer: NodeId,
+    /// The record's number; a higher one replaces it.
+    pub number: u64,
+    /// When the peer says that it made the record.
+    pub time: Timestamp,
+    /// Where the peer says that it listens.
+    pub addresses: Vec<Address>,
+    /// The autonomous system of the first address, if the operator has a table of them.
+    pub asn: Option<u32>,
+    /// The signed record.
+    pub record: Bytes,
+}
+
+/// One peer of the book.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) contact: Contact,
+    /// Who told us first.
+    pub(super) source: Group,
+    pub(super) standing: Standing,
+    /// When it was last dialled, with whatever outcome.
+    pub(super) last_dial: Option<Timestamp>,
+    /// When it was last reached.
+    pub(super) last_reached: Option<Timestamp>,
+    /// When a failure was last held against it.
+    pub(super) last_failure: Option<Timestamp>,
+    /// Failures held against it since it was last reached.
+    pub(super) failures: u32,
+    /// Whether the shell was told to store it.
+    pub(super) stored: bool,
+}
+
+/// On which shelf a peer stands, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Heard of; in one bucket for each of a few groups of sources.
+    New(Vec<Spot>),
+    /// Reached, in this group.
+    Tried(Spot, Group),
+}
+
+impl Entry {
+    pub(super) const fn new(contact: Contact, source: Group, spot: Vec<Spot>) -> Self {
+        Self {
+            contact,
+            source,
+            standing: Standing::New(spot),
+            last_dial: None,
+            last_reached: None,
+            last_failure: None,
+            failures: 0,
+            stored: false,
+        }
+    }
+
+    pub(super) const fn is_tried(&self) -> bool {
+        matches!(self.standing, Standing::Tried(..))
+    }
+
+    /// Whether it may go for anybody else: Bitcoin Core's rules for terrible addresses.
+    pub(super) fn is_terrible(&self, now: Timestamp) -> bool {
+        if self.dialled_within(JUST_TRIED, now) {
+            return false;
+        }
+        let outdated = now.since(self.contact.time) > HORIZON;
+        let never = self.last_reached.is_none() && self.failures >= RETRIES;
+        let no_more = self.last_reached.is_some_and(|last| now.since(last) > FAILING)
+            && self.failures >= FAILURES_MAX;
+        outdated || never || no_more
+    }
+
+    /// Whether it has more than one place.
+    pub(super) fn stands_elsewhere(&self) -> bool {
+        match &self.standing {
+            Standing::New(spots) => spots.len() > 1,
+            Standing::Tried(..) => false,
+        }
+    }
+
+    /// How likely it is to be taken when it is drawn: less after each failure, and hardly at all when it was
+    /// dialled a moment ago.
+    pub(super) fn chance(&self, now: Timestamp) -> f64 {
+        let lately = if self.dialled_within(TRIED_LATELY, now) { 0.01 } else { 1.0 };
+        (0..self.failures.min(8)).fold(lately, |chance, _| chance * 0.66)
+    }
+
+    /// Whether it was dialled so short a time ago. A clock that was set back must not make that last.
+    fn dialled_within(&self, span: Duration, now: Timestamp) -> bool {
+        self.last_dial.is_some_and(|last| last <= now && now.since(last) < span)
+    }
+}

@@ -1,0 +1,170 @@
+//! Who is drawn for a link, who is visited next, and which link was drawn long enough ago.
+
+use core::time::Duration;
+use std::collections::BTreeSet;
+
+use forsooth_crypto::NodeId;
+use rand_chacha::ChaCha8Rng;
+use rand_core::Rng as _;
+
+use super::{Address, Group, Overlay, ROUND, below, directory::place_of};
+use crate::time::Time;
+
+/// Draws in search of a group that has no link yet.
+const DRAWS: usize = 24;
+/// A link is replaced this often, give or take a quarter. With 8 to 24 links, each lasts for an hour or two.
+const ROTATE_EVERY: Duration = Duration::from_secs(300);
+
+/// Somebody to reach.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) peer: NodeId,
+    pub(crate) address: Address,
+    pub(crate) group: Group,
+}
+
+impl Overlay {
+    /// Draws a peer for a link, in a group that has none if one can be found.
+    pub(crate) fn draw(
+        &mut self,
+        is_free: &dyn Fn(&NodeId) -> bool,
+        taken: &BTreeSet<Group>,
+        rng: &mut ChaCha8Rng,
+    ) -> Option<Target> {
+        if let Some(anchor) = self.draw_anchor(is_free, rng) {
+            return Some(anchor);
+        }
+        let view: Vec<NodeId> = self.sampler.view().map(|(peer, _)| peer).collect();
+        let mut second = None;
+        for _ in 0..DRAWS {
+            let sample = self.samples.pop_front();
+            let at = below(rng, view.len());
+            let Some(peer) = sample.or_else(|| view.get(at).copied()) else { break };
+            let Some(target) = self.target(peer, rng).filter(|_| is_free(&peer)) else { continue };
+            if !taken.contains(&target.group) {
+                return Some(target);
+            }
+            second.get_or_insert(target);
+        }
+        if self.directory.members().len() <= self.sampler.slots() {
+            // The network, as far as it is known, is smaller than the view: everybody is a sample.
+            let members: Vec<NodeId> = self.directory.members().map(|(peer, _)| *peer).collect();
+            let (before, after) = members.split_at(below(rng, members.len()));
+            for peer in after.iter().chain(before).filter(|peer| is_free(peer)) {
+                let Some(target) = self.target(*peer, rng) else { continue };
+                if !taken.contains(&target.group) {
+                    return Some(target);
+                }
+                second.get_or_insert(target);
+            }
+        }
+        second
+    }
+
+    /// Whom an earlier life was linked with comes first: nobody can have arranged that since.
+    fn draw_anchor(
+        &mut self,
+        is_free: &dyn Fn(&NodeId) -> bool,
+        rng: &mut ChaCha8Rng,
+    ) -> Option<Target> {
+        while let Some(anchor) = self.anchors.pop() {
+            if let Some(target) = self.target(anchor, rng).filter(|_| is_free(&anchor)) {
+                return Some(target);
+            }
+        }
+        None
+    }
+
+    /// How a peer may be reached.
+    fn target(&self, peer: NodeId, rng: &mut ChaCha8Rng) -> Option<Target> {
+        let mut addresses = match self.tried.get(&peer) {
+            Some(record) => record.record().addresses.clone(),
+            None => self.directory.addresses(&peer),
+        };
+        if let (true, Some(contact)) = (addresses.is_empty(), self.book.contact(&peer)) {
+            addresses.clone_from(&contact.addresses);
+        }
+        if self.tried.contains_key(&peer) {
+            // It would win because of where it says it is first of all.
+            let first = addresses.first().map(place_of);
+            addresses.retain(|address| Some(place_of(address)) == first);
+        }
+        let address = addresses.get(below(rng, addresses.len()))?.clone();
+        let grouping = self.config.network.defence().grouping;
+        let place = self.directory.member(&peer).map_or(place_of(&address), |member| member.place);
+        Some(Target { peer, group: Group::of(peer, place.ip(), grouping), address })
+    }
+
+    /// Whom to visit next; while links are lacking, any contact that may be dialled.
+    pub(crate) fn next_visit(
+        &mut self,
+        is_free: &dyn Fn(&NodeId) -> bool,
+        is_lacking: bool,
+        rng: &mut ChaCha8Rng,
+    ) -> Option<Target> {
+        let is_new =
+            |overlay: &Self, peer: &NodeId| !overlay.met.contains_key(peer) && is_free(peer);
+        while let Some(peer) = self.visits.pop_front() {
+            if let Some(target) = self.target(peer, rng).filter(|_| is_new(self, &peer)) {
+                return Some(target);
+            }
+            self.errands.remove(&peer);
+            self.tried.remove(&peer);
+        }
+        if !is_lacking {
+            return None;
+        }
+        while !self.fresh.is_empty() {
+            let peer = self.fresh.swap_remove(below(rng, self.fresh.len()));
+            if let Some(target) = self.target(peer, rng).filter(|_| is_new(self, &peer)) {
+                return Some(self.ask(target));
+            }
+        }
+        let unmet = |peer: &&NodeId| self.directory.member(peer).is_none() && is_new(self, peer);
+        let contacts: Vec<NodeId> = self.directory.contacts().filter(unmet).copied().collect();
+        let peer = contacts.get(below(rng, contacts.len()))?;
+        self.target(*peer, rng).map(|target| self.ask(target))
+    }
+
+    /// Has a peer asked for its view when it is met.
+    fn ask(&mut self, target: Target) -> Target {
+        self.errands.entry(target.peer).or_default().pull = true;
+        target
+    }
+
+    /// Whom the operator wants, and where.
+    pub(crate) fn kept(&self) -> impl Iterator<Item = Target> {
+        let grouping = self.config.network.defence().grouping;
+        self.kept.iter().map(move |(peer, address)| Target {
+            peer: *peer,
+            address: address.clone(),
+            group: Group::of(*peer, place_of(address).ip(), grouping),
+        })
+    }
+
+    /// Whether it is time to draw a link anew.
+    pub(crate) fn rotates(&self, now: Time) -> bool {
+        self.settled_at.is_some() && self.rotate_at <= now
+    }
+
+    /// A link is being drawn anew, or there was nobody else to draw. Links that were drawn before the view
+    /// had settled were drawn from what the first contacts said: they go soon, one after the other.
+    pub(crate) fn rotated(&mut self, chosen: &[(NodeId, Time)], now: Time, rng: &mut ChaCha8Rng) {
+        let is_early = chosen.iter().any(|(_, at)| self.is_early(*at));
+        let jitter = 0.75 + f64::from(rng.next_u32()) / f64::from(u32::MAX) / 2.0;
+        self.rotate_at = now + if is_early { ROUND } else { ROTATE_EVERY.mul_f64(jitter) };
+    }
+
+    fn is_early(&self, chosen_at: Time) -> bool {
+        self.settled_at.is_some_and(|settled_at| chosen_at < settled_at)
+    }
+
+    /// Which of the links that were drawn makes room: one of the early ones, else any but the latest.
+    pub(crate) fn oldest(&self, chosen: &[(NodeId, Time)], rng: &mut ChaCha8Rng) -> Option<NodeId> {
+        let early: Vec<_> = chosen.iter().filter(|(_, at)| self.is_early(*at)).collect();
+        let latest = chosen.iter().map(|(_, at)| *at).max()?;
+        let others: Vec<_> = chosen.iter().filter(|(_, at)| *at < latest).collect();
+        let from = if early.is_empty() { others } else { early };
+        from.get(below(rng, from.len())).map(|(peer, _)| *peer)
+    }
+}

@@ -1,0 +1,68 @@
+//! What the overlay keeps over a restart: the book, and its anchors.
+//!
+//! A restart is when an eclipse pays most (Heilman et al., section 4): whoever has filled the table of a node
+//! then fills its links. So whom it was linked with is dialled first, and what it had reached itself is
+//! tried before what others have told.
+
+use core::time::Duration;
+
+use forsooth_crypto::{NodeId, Verified};
+
+use super::{
+    Cx, Effect, Errand, Overlay, Signal, SignedRecord,
+    book::{Contact, Stored},
+    record::LIFETIME,
+};
+
+/// How often the shell is told what to store.
+pub(super) const STORE_EVERY: Duration = Duration::from_secs(60);
+/// Entries stored at once.
+const STORED_MAX: usize = 256;
+/// Peers of the book that are visited first after a restart.
+const REVISITED: usize = 16;
+
+impl Overlay {
+    /// A peer of an earlier life.
+    pub(super) fn restored(&mut self, record: &Verified<SignedRecord>, stored: Stored) {
+        // What may not be dialled any more is forgotten.
+        let _ = self.book.restore(stored, Contact::from(record));
+    }
+
+    /// Anchors of an earlier life.
+    pub(super) fn restore_anchors(&mut self, peers: Vec<NodeId>) {
+        self.book.restore_anchors(peers);
+        self.anchors = self.book.anchors().to_vec();
+        // The most trusted is taken first, from the end.
+        self.anchors.reverse();
+    }
+
+    /// All of an earlier life has been restored: whom to look up first.
+    pub(crate) fn recall(&mut self, cx: &mut Cx<'_>) {
+        for _ in 0..REVISITED {
+            let Some(peer) = self.book.pick_tried(cx.wall, cx.rng) else { break };
+            if !self.errands.contains_key(&peer) {
+                self.send_on(peer, Errand { pull: true, push: false }, cx);
+            }
+        }
+        self.restless = true;
+    }
+
+    /// The links that were drawn, the oldest first.
+    pub(crate) fn anchor(&mut self, drawn: impl IntoIterator<Item = NodeId>) {
+        self.book.set_anchors(drawn);
+    }
+
+    /// Has the shell store what has changed, and our record signed anew before it is old.
+    pub(super) fn remember(&mut self, cx: &mut Cx<'_>) {
+        if let Some(own) = &self.own
+            && own.record().time.saturating_add(LIFETIME / 4) <= cx.wall
+        {
+            cx.signals.push_back(Signal::Announce);
+        }
+        if cx.now >= self.store_at {
+            self.store_at = cx.now + STORE_EVERY;
+            let changes = self.book.changes(STORED_MAX);
+            changes.into_iter().for_each(|record| cx.order(Effect::Store(record)));
+        }
+    }
+}

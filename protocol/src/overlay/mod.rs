@@ -1,0 +1,401 @@
+//! The overlay: whom a node knows, whom it samples, and whom it draws for its links.
+//!
+//! Each round, one member of the [view](sampler) is asked for its view and one is sent ours, over a link if
+//! there is one and else in a short *visit*. What is told of is a [record], whose signature is checked if it
+//! would win a place in the view or is news for the [book]; and nobody enters the view before a dial of ours
+//! has found it where its record says. So a liar pays for a place with an address that answers.
+//!
+//! Links are drawn from the sampler alone: what it handed out, else a random slot of the view, else, while the
+//! network is smaller than the view, any member. Nobody comes to be drawn by asking. This machine draws and
+//! counts; it does not know how links are made, nor what they carry.
+
+pub mod book;
+mod directory;
+mod draw;
+mod exchange;
+mod memory;
+pub mod place;
+pub(crate) mod rank;
+pub mod record;
+mod round;
+pub mod sampler;
+pub mod size;
+mod status;
+mod talk;
+mod trials;
+pub mod work;
+
+use core::{net::IpAddr, num::NonZeroU32, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use forsooth_crypto::{NodeId, Verified};
+use rand_chacha::ChaCha8Rng;
+use rand_core::Rng as _;
+
+pub(crate) use self::draw::Target;
+use self::{
+    book::Book,
+    directory::{Directory, place_of},
+    exchange::Exchange,
+    memory::STORE_EVERY,
+    place::Place,
+    record::SignedRecord,
+    sampler::{JOINING, Round, Sampler, Sizing},
+    size::{CAPACITY_MIN, Rate},
+    trials::Trials,
+};
+use crate::{
+    Class, Effect, Fault,
+    group::Group,
+    input::{Address, Candidate, Direction},
+    machine::{Cx, Machine, Signal, below},
+    network::Network,
+    snapshot::{self, Bound},
+    time::{Time, millis},
+    wire::{Frame, RECORDS_MAX},
+};
+
+/// Slots of the view at the start; it follows the size of the network, up to the second.
+const VIEW: usize = 64;
+const VIEW_MAX: usize = 256;
+/// One slot every two rounds.
+const RATE: Rate = Rate { replaced: 1, rounds: NonZeroU32::new(2).expect("two is not zero") };
+/// Rounds are this far apart in the end...
+const ROUND: Duration = Duration::from_secs(10);
+/// ...and at first this, and twice as far each time.
+const FIRST_ROUND: Duration = Duration::from_secs(1);
+/// How often somebody of the book is dialled only to see whether it is there.
+const FEELER_EVERY: Duration = Duration::from_secs(120);
+/// Peers that wait to be visited.
+const VISITS_MAX: usize = 64;
+/// Peers that the operator wants, whatever the sampler says.
+const KEPT_MAX: usize = 64;
+
+/// Whom this node knows and draws.
+#[derive(Debug)]
+pub(crate) struct Overlay {
+    config: Config,
+    sampler: Sampler,
+    book: Book,
+    directory: Directory,
+    exchange: Exchange,
+    trials: Trials,
+    /// What the sampler handed out, the oldest first.
+    samples: VecDeque<NodeId>,
+    /// Whom the operator wants.
+    kept: BTreeMap<NodeId, Address>,
+    /// Peers that are connected and have said hello.
+    met: BTreeMap<NodeId, Option<IpAddr>>,
+    /// What is to be done as soon as a peer is met.
+    errands: BTreeMap<NodeId, Errand>,
+    /// Whom to visit for it, in this order.
+    visits: VecDeque<NodeId>,
+    /// Contacts that nobody has tried yet.
+    fresh: Vec<NodeId>,
+    /// Anchors of an earlier life that are not links again yet.
+    anchors: Vec<NodeId>,
+    /// Where this node may be reached.
+    listening: Vec<Address>,
+    /// What it says of itself.
+    own: Option<Verified<SignedRecord>>,
+    /// Records of those who are dialled to see whether they tell the truth.
+    tried: BTreeMap<NodeId, Verified<SignedRecord>>,
+    round_at: Time,
+    interval: Duration,
+    rounds: u64,
+    feeler_at: Time,
+    rotate_at: Time,
+    /// When the view had settled; whoever was drawn before was drawn from what the first contacts said.
+    settled_at: Option<Time>,
+    store_at: Time,
+    restless: bool,
+}
+
+/// What [`Overlay`] is told when it is made.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) me: NodeId,
+    pub(crate) network: Arc<Network>,
+}
+
+/// What a peer is visited for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Errand {
+    pull: bool,
+    push: bool,
+}
+
+/// What [`Overlay`] reacts to.
+#[derive(Clone, Debug)]
+pub(crate) enum Event {
+    /// Peers may be reached there.
+    Known(Vec<Candidate>),
+    /// The operator wants these as peers.
+    Keep(Vec<Candidate>),
+    /// This node may be reached there.
+    Listening(Vec<Address>),
+    /// This node's own record, signed anew.
+    Own(Verified<SignedRecord>),
+    /// A peer has said hello.
+    Met { peer: NodeId, direction: Direction, remote: Option<IpAddr> },
+    /// A peer is gone.
+    Gone { peer: NodeId, direction: Direction, remote: Option<IpAddr> },
+    /// A dial has not found a peer.
+    Unreached { peer: NodeId },
+    /// A peer asks for records.
+    Pulled { from: NodeId },
+    /// A peer answers.
+    Answered { from: NodeId, records: Vec<SignedRecord> },
+    /// A peer tells unasked.
+    Pushed { from: NodeId, group: Group, records: Vec<SignedRecord> },
+    /// A record is its peer's.
+    Verified { record: Verified<SignedRecord>, from: NodeId, remote: Option<IpAddr> },
+    /// A record of an earlier life is its peer's.
+    Restored { record: Verified<SignedRecord>, stored: book::Stored },
+    /// The book's key of an earlier life.
+    BookKey(u64),
+    /// Anchors of an earlier life.
+    Anchors(Vec<NodeId>),
+    /// A peer is banned, for good or not.
+    Banned { peer: NodeId, for_good: bool },
+    /// A peer's ban is lifted.
+    Pardoned,
+}
+
+impl Overlay {
+    pub(crate) fn new(config: Config, rng: &mut ChaCha8Rng) -> Self {
+        let Config { me, network } = &config;
+        let sampler = sampler::Config {
+            me: *me,
+            view: VIEW,
+            rate: RATE,
+            joining: JOINING,
+            sizing: Sizing::Follow { view_max: VIEW_MAX },
+        };
+        let book = book::Config {
+            me: *me,
+            kind: network.kind(),
+            grouping: network.defence().grouping,
+            key: rng.next_u64(),
+        };
+        Self {
+            sampler: Sampler::new(sampler, rng),
+            book: Book::new(book),
+            directory: Directory::default(),
+            exchange: Exchange::new(),
+            trials: Trials::default(),
+            samples: VecDeque::new(),
+            kept: BTreeMap::new(),
+            met: BTreeMap::new(),
+            errands: BTreeMap::new(),
+            visits: VecDeque::new(),
+            fresh: Vec::new(),
+            anchors: Vec::new(),
+            listening: Vec::new(),
+            own: None,
+            tried: BTreeMap::new(),
+            round_at: Time::ZERO + FIRST_ROUND,
+            interval: FIRST_ROUND,
+            rounds: 0,
+            feeler_at: Time::ZERO + FEELER_EVERY,
+            rotate_at: Time::ZERO,
+            settled_at: None,
+            store_at: Time::ZERO + STORE_EVERY,
+            restless: true,
+            config,
+        }
+    }
+
+    /// Whether whom to reach is to be looked at again, since the last time that this was asked.
+    pub(crate) const fn take_restless(&mut self) -> bool {
+        core::mem::replace(&mut self.restless, false)
+    }
+
+    /// Where this node may be reached.
+    pub(crate) fn listening(&self) -> &[Address] {
+        &self.listening
+    }
+
+    fn know(&mut self, candidates: Vec<Candidate>, cx: &mut Cx<'_>) {
+        let me = self.config.me;
+        for candidate in candidates.into_iter().filter(|one| one.peer != me) {
+            let peer = candidate.peer;
+            let is_new = self.directory.know(candidate);
+            if let Some(remote) = self.met.get(&peer).copied() {
+                self.recognise(peer, remote, cx);
+            } else if is_new {
+                self.fresh.push(peer);
+            }
+        }
+    }
+
+    /// Somebody who came to us is where the operator says that it is: as good as a dial.
+    fn recognise(&mut self, peer: NodeId, remote: Option<IpAddr>, cx: &mut Cx<'_>) {
+        let place = Place::of(remote, None);
+        let mut said = self.directory.contact(&peer).into_iter().flatten();
+        if said.any(|address| place_of(address).ip() == place.ip()) {
+            self.found(peer, place, cx);
+        }
+    }
+
+    fn keep(&mut self, candidates: Vec<Candidate>, cx: &mut Cx<'_>) {
+        for Candidate { peer, address } in &candidates {
+            if *peer != self.config.me && self.kept.len() < KEPT_MAX {
+                self.kept.entry(*peer).or_insert_with(|| address.clone());
+            }
+        }
+        self.know(candidates, cx);
+    }
+
+    fn listen(&mut self, addresses: Vec<Address>, cx: &mut Cx<'_>) {
+        self.book.set_own(&addresses);
+        let kind = self.config.network.kind();
+        let endpoint = |address: &Address| book::Endpoint::parse(address).ok();
+        let usable = |address: &Address| endpoint(address).is_some_and(|it| it.check(kind).is_ok());
+        let mut usable: Vec<_> = addresses.into_iter().filter(usable).collect();
+        // Others see the first as the place where we are.
+        usable.sort_by_key(|address| endpoint(address).is_none_or(|it| it.ip.is_loopback()));
+        if usable != self.listening {
+            self.listening = usable;
+            cx.signals.push_back(Signal::Announce);
+        }
+    }
+
+    /// A peer has said hello.
+    fn meet(
+        &mut self,
+        peer: NodeId,
+        remote: Option<IpAddr>,
+        direction: Direction,
+        cx: &mut Cx<'_>,
+    ) {
+        self.met.insert(peer, remote);
+        let errand = self.errands.remove(&peer).unwrap_or_default();
+        match direction {
+            Direction::Outbound => self.found(peer, Place::of(remote, None), cx),
+            Direction::Inbound => self.recognise(peer, remote, cx),
+        }
+        // Both sides, since either may come to draw the other, and a member without a record is told to nobody.
+        if !errand.push {
+            self.introduce(peer, cx);
+        }
+        self.run(peer, errand, cx);
+    }
+
+    /// A dial of ours, or what is as good, has found a peer there.
+    fn found(&mut self, peer: NodeId, place: Place, cx: &mut Cx<'_>) {
+        let contact = self.directory.contact(&peer).into_iter().flatten();
+        let address = contact.rev().find(|address| place_of(address).ip() == place.ip()).cloned();
+        self.directory.found(peer, place, address);
+        if let Some(record) = self.tried.remove(&peer) {
+            self.directory.sign(&record);
+        }
+        self.sampler.offer(peer, place);
+        self.book.tried(&peer, place.ip(), None, cx.wall);
+    }
+
+    fn part(
+        &mut self,
+        peer: NodeId,
+        direction: Direction,
+        remote: Option<IpAddr>,
+        cx: &mut Cx<'_>,
+    ) {
+        self.exchange.end(&peer);
+        // It may have left before it said hello: then it was not met for what it was to be met for.
+        self.errands.remove(&peer);
+        self.tried.remove(&peer);
+        if self.met.remove(&peer).is_some() && direction == Direction::Outbound {
+            self.book.tried(&peer, remote, None, cx.wall);
+        }
+    }
+
+    /// A dial has come to nothing.
+    fn miss(&mut self, peer: NodeId, cx: &mut Cx<'_>) {
+        self.errands.remove(&peer);
+        self.tried.remove(&peer);
+        self.book.failed(&peer, cx.wall);
+        // Whoever reaches nobody at all has itself to doubt.
+        if !self.met.is_empty() && !self.met.contains_key(&peer) {
+            self.drop(&peer, cx.rng);
+        }
+    }
+
+    /// A peer is not where it was found, or not welcome any more.
+    fn drop(&mut self, peer: &NodeId, rng: &mut ChaCha8Rng) {
+        self.directory.lose(peer);
+        self.samples.retain(|sample| sample != peer);
+        self.sampler.remove(peer, rng);
+    }
+
+    fn ban(&mut self, peer: NodeId, for_good: bool, cx: &mut Cx<'_>) {
+        self.drop(&peer, cx.rng);
+        self.errands.remove(&peer);
+        self.tried.remove(&peer);
+        if for_good {
+            self.directory.forget(&peer);
+            self.book.forget(&peer);
+            self.kept.remove(&peer);
+        }
+    }
+
+    /// Has something done over a link, or over a visit.
+    fn send_on(&mut self, peer: NodeId, errand: Errand, cx: &mut Cx<'_>) {
+        if self.met.contains_key(&peer) {
+            return self.run(peer, errand, cx);
+        }
+        if self.visits.len() < VISITS_MAX {
+            let pending = self.errands.entry(peer).or_default();
+            *pending =
+                Errand { pull: pending.pull | errand.pull, push: pending.push | errand.push };
+            self.visits.push_back(peer);
+        }
+    }
+}
+
+/// Where a record says that its peer is, first of all.
+fn place_said(record: &SignedRecord) -> Place {
+    record.record().addresses.first().map_or(Place::UNKNOWN, place_of)
+}
+
+impl Machine for Overlay {
+    type Event = Event;
+
+    fn handle(&mut self, event: Event, cx: &mut Cx<'_>) {
+        match event {
+            Event::Known(candidates) => self.know(candidates, cx),
+            Event::Keep(candidates) => self.keep(candidates, cx),
+            Event::Listening(addresses) => self.listen(addresses, cx),
+            Event::Own(record) => self.own = Some(record),
+            Event::Met { peer, direction, remote } => self.meet(peer, remote, direction, cx),
+            Event::Gone { peer, direction, remote } => self.part(peer, direction, remote, cx),
+            Event::Unreached { peer } => self.miss(peer, cx),
+            // Nobody new to reach.
+            Event::Pulled { from } => return self.pulled(from, cx),
+            Event::Answered { from, records } => self.answered(from, records, cx),
+            Event::Pushed { from, group, records } => self.pushed(from, group, records, cx),
+            Event::Verified { record, from, remote } => self.verified(record, from, remote, cx),
+            Event::Restored { record, stored } => self.restored(&record, stored),
+            Event::BookKey(key) => self.book.restore_key(key),
+            Event::Anchors(peers) => self.restore_anchors(peers),
+            Event::Banned { peer, for_good } => self.ban(peer, for_good, cx),
+            Event::Pardoned => {}
+        }
+        self.restless = true;
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        Some(self.round_at)
+    }
+
+    fn tick(&mut self, cx: &mut Cx<'_>) {
+        if self.round_at <= cx.now {
+            self.round(cx);
+            self.remember(cx);
+            self.restless = true;
+        }
+    }
+}

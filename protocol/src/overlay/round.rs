@@ -1,0 +1,85 @@
+//! What happens in a round: whom to ask and to tell, whom to look for, and what to let go of.
+
+use core::time::Duration;
+use std::collections::BTreeSet;
+
+use forsooth_crypto::NodeId;
+use rand_core::Rng as _;
+
+use super::{
+    Cx, Errand, FEELER_EVERY, Overlay, Place, ROUND, Round, VISITS_MAX, millis, place_said,
+};
+
+/// Dials in a round that only see whether a record tells the truth.
+const TRIALS_PER_ROUND: usize = 2;
+/// Samples that wait to be made links. The oldest goes first.
+const SAMPLES_MAX: usize = 64;
+
+impl Overlay {
+    pub(super) fn round(&mut self, cx: &mut Cx<'_>) {
+        self.rounds = self.rounds.saturating_add(1);
+        // Not in step with others who started at the same time.
+        let interval = millis(self.interval);
+        let jitter = cx.rng.next_u64() % (interval / 2).max(1);
+        self.round_at = cx.now + Duration::from_millis(interval * 3 / 4 + jitter);
+        self.interval = (self.interval * 2).min(ROUND);
+        let Round { pull, push, samples } = self.sampler.round(cx.rng);
+        if !self.sampler.joining() && self.settled_at.is_none() && !self.met.is_empty() {
+            self.settled_at = Some(cx.now);
+            self.rotate_at = cx.now;
+        }
+        self.samples.extend(samples);
+        let excess = self.samples.len().saturating_sub(SAMPLES_MAX);
+        self.samples.drain(..excess);
+        let (pulls, pushes) =
+            (Errand { pull: true, push: false }, Errand { pull: false, push: true });
+        pull.into_iter().for_each(|peer| self.send_on(peer, pulls, cx));
+        push.into_iter().for_each(|peer| self.send_on(peer, pushes, cx));
+        self.try_some(cx);
+        self.prune();
+    }
+
+    /// Has a few dialled to see whether they are there.
+    fn try_some(&mut self, cx: &mut Cx<'_>) {
+        for _ in 0..TRIALS_PER_ROUND {
+            let Some(record) = self.trials.next(cx.rng) else { break };
+            let (peer, place) = (record.record().id, place_said(&record));
+            if self.directory.member(&peer).is_some() || !self.would_win(&peer, place) {
+                continue;
+            }
+            if self.visits.len() < VISITS_MAX && !self.met.contains_key(&peer) {
+                self.tried.insert(peer, record);
+                self.visits.push_back(peer);
+            }
+        }
+        if let Some(contact) = self.fresh.pop() {
+            self.send_on(contact, Errand { pull: true, push: false }, cx);
+        }
+        if cx.now >= self.feeler_at || (self.met.is_empty() && self.visits.is_empty()) {
+            self.feeler_at = cx.now + FEELER_EVERY;
+            let feeler = self.book.pick_feeler(cx.wall, cx.rng);
+            match feeler {
+                Some(peer) if self.met.contains_key(&peer) => {
+                    // It is there: that was the question.
+                    if let Some(place) = self.directory.member(&peer).map(|member| member.place) {
+                        self.book.tried(&peer, place.ip(), None, cx.wall);
+                    }
+                }
+                Some(peer) => self.visits.push_back(peer),
+                None => {}
+            }
+        }
+    }
+
+    /// Lets go of what nobody needs.
+    fn prune(&mut self) {
+        let mut used: BTreeSet<NodeId> = self.sampler.view().map(|(peer, _)| peer).collect();
+        used.extend(self.samples.iter().chain(self.met.keys()).chain(self.kept.keys()));
+        self.directory.prune(&used);
+    }
+
+    /// Whether a peer at a place would enter the view.
+    pub(super) fn would_win(&self, peer: &NodeId, place: Place) -> bool {
+        self.sampler.would_win(peer, place)
+    }
+}

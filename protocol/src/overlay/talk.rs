@@ -1,0 +1,184 @@
+//! What peers are told of others, and what becomes of what they tell.
+
+use core::net::IpAddr;
+use std::collections::BTreeSet;
+
+use forsooth_crypto::{NodeId, Verified};
+use rand_chacha::ChaCha8Rng;
+
+use super::{
+    Class, Cx, Effect, Errand, Fault, Frame, Group, Overlay, RECORDS_MAX, Signal, SignedRecord,
+    below,
+    book::{Contact, Shelf, Source},
+    place::Place,
+    place_of, place_said,
+};
+
+/// Records of one list that are checked for the book alone: it grows by what many tell, not by what one does.
+const HEARD_PER_LIST: usize = 8;
+
+/// What a record would change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum News {
+    /// The view, or what is known of somebody in it.
+    Wins,
+    /// The book alone.
+    Unheard,
+    /// Nothing.
+    None,
+}
+
+impl Overlay {
+    /// Does what a connected peer was to be met for.
+    pub(super) fn run(&mut self, peer: NodeId, errand: Errand, cx: &mut Cx<'_>) {
+        if errand.push {
+            let records = self.list(cx.rng);
+            tell(peer, &Frame::Push(records), cx);
+        }
+        if errand.pull && self.exchange.ask(peer) {
+            tell(peer, &Frame::Pull, cx);
+        }
+        if !self.exchange.waits_for(&peer) {
+            cx.signals.push_back(Signal::Visited { peer });
+        }
+    }
+
+    /// Tells a peer where we are, if it may be told.
+    pub(super) fn introduce(&self, peer: NodeId, cx: &mut Cx<'_>) {
+        if let Some(own) = &self.own {
+            tell(peer, &Frame::Push(vec![(**own).clone()]), cx);
+        }
+    }
+
+    /// Our own record, and those of the view: all, or as many as fit, by chance.
+    fn list(&self, rng: &mut ChaCha8Rng) -> Vec<SignedRecord> {
+        let view: BTreeSet<NodeId> = self.sampler.view().map(|(peer, _)| peer).collect();
+        let record = |peer: &NodeId| self.directory.member(peer)?.record.as_ref();
+        let mut records: Vec<_> = view.iter().filter_map(record).collect();
+        let room = RECORDS_MAX - 1;
+        while records.len() > room {
+            let at = below(rng, records.len());
+            records.swap_remove(at);
+        }
+        self.own.iter().chain(records).map(|record| (**record).clone()).collect()
+    }
+
+    /// A peer asks.
+    pub(super) fn pulled(&mut self, from: NodeId, cx: &mut Cx<'_>) {
+        if !self.exchange.may_pull(from, cx.now) {
+            return cx.fault(from, Fault::Pushy);
+        }
+        let records = self.list(cx.rng);
+        tell(from, &Frame::Answer(records), cx);
+    }
+
+    /// A peer answers.
+    pub(super) fn answered(&mut self, from: NodeId, records: Vec<SignedRecord>, cx: &mut Cx<'_>) {
+        if !self.exchange.end(&from) {
+            return cx.fault(from, Fault::Unsolicited);
+        }
+        self.consider(from, records, cx);
+        cx.signals.push_back(Signal::Visited { peer: from });
+    }
+
+    /// A peer tells unasked.
+    pub(super) fn pushed(
+        &mut self,
+        from: NodeId,
+        group: Group,
+        mut records: Vec<SignedRecord>,
+        cx: &mut Cx<'_>,
+    ) {
+        let admitted = self.exchange.admit(from, group, records.len(), cx.now);
+        if admitted < records.len() {
+            cx.fault(from, Fault::Pushy);
+            records.truncate(admitted);
+        }
+        self.consider(from, records, cx);
+    }
+
+    /// Has those records checked that could change something.
+    fn consider(&mut self, from: NodeId, records: Vec<SignedRecord>, cx: &mut Cx<'_>) {
+        let mut absurd = false;
+        let mut heard = 0;
+        let me = self.config.me;
+        for record in records.into_iter().filter(|record| record.record().id != me) {
+            match record.sense(&self.config.network, cx.wall) {
+                Err(fault) => absurd |= fault == Fault::AbsurdRecord,
+                Ok(()) => match self.news(&record) {
+                    News::Wins => cx.signals.push_back(Signal::Check { record, from }),
+                    News::Unheard if heard < HEARD_PER_LIST => {
+                        heard += 1;
+                        cx.signals.push_back(Signal::Check { record, from });
+                    }
+                    News::Unheard | News::None => {}
+                },
+            }
+        }
+        if absurd {
+            cx.fault(from, Fault::AbsurdRecord);
+        }
+    }
+
+    fn news(&mut self, record: &SignedRecord) -> News {
+        let said = record.record();
+        if let Some(member) = self.directory.member(&said.id) {
+            // To be told of again counts: whoever is told of most is asked last.
+            self.sampler.offer(said.id, member.place);
+            let known = member.record.as_ref().map(|known| known.record().number);
+            return if known < Some(said.number) { News::Wins } else { News::None };
+        }
+        let waits = || self.tried.contains_key(&said.id) || self.trials.holds(&said.id);
+        if self.would_win(&said.id, place_said(record)) && !waits() {
+            return News::Wins;
+        }
+        let known = self.book.contact(&said.id).map(|contact| contact.number);
+        if known < Some(said.number) { News::Unheard } else { News::None }
+    }
+
+    /// A record is its peer's.
+    pub(super) fn verified(
+        &mut self,
+        record: Verified<SignedRecord>,
+        from: NodeId,
+        remote: Option<IpAddr>,
+        cx: &mut Cx<'_>,
+    ) {
+        let peer = record.record().id;
+        let source = Source { peer: from, ip: remote, asn: None };
+        // What the book refuses, it refuses; the sampler has a mind of its own.
+        let _ = self.book.learn(Contact::from(&record), &source, cx.wall, cx.rng);
+        if let Some(member) = self.directory.member(&peer) {
+            let place = member.place;
+            if says(&record, place) {
+                self.directory.sign(&record);
+                // To sign records is not to be reached again: it moves there once, and is not kept fresh by it.
+                if self.book.shelf(&peer) != Some(Shelf::Tried) {
+                    self.book.tried(&peer, place.ip(), None, cx.wall);
+                }
+                return;
+            }
+            self.drop(&peer, cx.rng);
+        }
+        let seen = self.met.get(&peer).map(|remote| Place::of(*remote, None));
+        if let Some(place) = seen {
+            // It is connected, so it cannot be dialled; but it is where it says.
+            if says(&record, place) {
+                self.tried.insert(peer, record);
+                self.found(peer, place, cx);
+            }
+        } else if self.would_win(&peer, place_said(&record)) {
+            self.trials.add(from, record, cx.rng);
+        }
+    }
+}
+
+/// Whether a record names an address at a place.
+fn says(record: &SignedRecord, place: Place) -> bool {
+    let addresses = &record.record().addresses;
+    place == Place::UNKNOWN || addresses.iter().any(|address| place_of(address).ip() == place.ip())
+}
+
+fn tell(to: NodeId, frame: &Frame, cx: &mut Cx<'_>) {
+    cx.order(Effect::Send { to, class: Class::Peers, frame: frame.encode() });
+}
