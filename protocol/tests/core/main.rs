@@ -10,6 +10,7 @@ mod acceptance;
 mod codec;
 mod equivocation;
 mod faults;
+mod frames;
 mod gossip;
 mod harm;
 mod links;

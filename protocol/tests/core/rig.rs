@@ -139,6 +139,11 @@ impl Rig {
         self.send_bytes(from, lane, frame.encode())
     }
 
+    /// A peer passes a message on.
+    pub(crate) fn relay(&mut self, from: NodeId, message: &Publication) -> Vec<Effect> {
+        self.send(from, &Frame::Publication(message.clone()))
+    }
+
     pub(crate) fn send_bytes(&mut self, from: NodeId, lane: Lane, frame: Bytes) -> Vec<Effect> {
         self.input(Input::Received { from, lane, frame })
     }
