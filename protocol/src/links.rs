@@ -256,7 +256,8 @@ impl Links {
         let doubled = BACKOFF.saturating_mul(1 << prospect.failures.min(16)).min(BACKOFF_MAX);
         let jitter = doubled.mul_f64(f64::from(cx.rng.next_u32()) / f64::from(u32::MAX) / 2.0);
         prospect.failures = prospect.failures.saturating_add(1);
-        prospect.next_try = cx.now + doubled + jitter;
+        // A ban that has just ended the link lasts longer.
+        prospect.next_try = prospect.next_try.max(cx.now + doubled + jitter);
     }
 
     fn avoid(&mut self, peer: NodeId, until: Option<Time>) {

@@ -7,7 +7,9 @@
 )]
 
 mod acceptance;
+mod checking;
 mod codec;
+mod defences;
 mod equivocation;
 mod faults;
 mod frames;
