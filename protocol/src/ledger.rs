@@ -138,7 +138,7 @@ impl Ledger {
 
     fn has_room_for_slot(&self, from: Option<NodeId>) -> bool {
         let brought = self.brought.get(&from).copied().unwrap_or(0);
-        from.is_none() || (self.slots.len() < SLOTS_MAX && brought < SLOTS_PER_PEER_MAX)
+        from.is_none() || has_room(self.slots.len(), brought)
     }
 
     /// When a slot is forgotten: no lifetime that its topic allows reaches further.
@@ -244,4 +244,21 @@ fn take(counts: &mut BTreeMap<Option<NodeId>, usize>, whom: Option<NodeId>) {
 
 fn window(timestamp: Timestamp) -> u64 {
     timestamp.as_millis() / millis(RATE_WINDOW)
+}
+
+/// Whether one more slot has its place among all, and among those that its bringer has caused.
+const fn has_room(all: usize, brought: usize) -> bool {
+    all < SLOTS_MAX && brought < SLOTS_PER_PEER_MAX
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_bounded_in_all_and_for_each_bringer() {
+        assert!(has_room(SLOTS_MAX - 1, SLOTS_PER_PEER_MAX - 1));
+        assert!(!has_room(SLOTS_MAX, 0));
+        assert!(!has_room(0, SLOTS_PER_PEER_MAX));
+    }
 }

@@ -259,6 +259,19 @@ mod tests {
     }
 
     #[test]
+    fn a_ban_for_ever_is_one_after_a_restart_too() {
+        let mut peers = Peers::default();
+        peers.restore(peer(1), Fault::Forged, None);
+        assert_eq!(
+            peers.blame(peer(1), Fault::Forged, at(0), WALL),
+            Consequence::Ban { until: None }
+        );
+        peers.restore(peer(2), Fault::Forged, Some(WALL));
+        let again = peers.blame(peer(2), Fault::Forged, at(0), WALL);
+        assert!(matches!(again, Consequence::Ban { until: Some(_) }), "{again:?}");
+    }
+
+    #[test]
     fn what_overload_makes_honest_nodes_do_never_bans_by_itself() {
         let mut peers = Peers::default();
         for fault in [Fault::OverQuota, Fault::BrokenPromise, Fault::Greedy] {

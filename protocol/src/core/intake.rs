@@ -165,6 +165,32 @@ mod tests {
     }
 
     #[test]
+    fn a_message_is_compared_with_a_bounded_number_of_variants() {
+        let mut intake = Intake::default();
+        let variant = |n: u8| Bytes::from(vec![n; 9]);
+        for n in 0..20 {
+            assert!(matches!(intake.admit(peer(1), message(1), &variant(n)), Admission::Check(_)));
+        }
+        assert_eq!(intake.admit(peer(2), message(1), &variant(0)), Admission::Waiting);
+        let beyond = intake.admit(peer(2), message(1), &variant(19));
+        assert!(matches!(beyond, Admission::Check(_)), "its sender pays for its own check");
+    }
+
+    #[test]
+    fn many_peers_together_are_bounded_too() {
+        let mut intake = Intake::default();
+        let frame = Bytes::from(vec![0; 1 << 20]);
+        for n in 0..1000u16 {
+            let [high, low] = n.to_be_bytes();
+            let mut id = [high; 32];
+            id[1] = low;
+            let _ = intake.admit(NodeId::from_bytes(id), message(n.into()), &frame);
+        }
+        let Bound { used, max, .. } = intake.bound();
+        assert!(used <= max && used > max - (2 << 20), "{used} of {max}");
+    }
+
+    #[test]
     fn a_flood_fills_only_the_flooders_room() {
         let mut intake = Intake::default();
         let frame = Bytes::from(vec![0; 100]);

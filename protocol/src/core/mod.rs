@@ -338,7 +338,6 @@ impl Core {
             Consequence::Ban { until } => {
                 self.effects.push_back(Effect::Store(Record::Ban { peer: blamed, fault, until }));
                 self.effects.push_back(Effect::Event(Event::Banned { peer: blamed, fault, until }));
-                self.tell_acceptance(acceptance::Event::Withdrawn { peer: blamed });
                 let until = self.on_our_clock(until);
                 self.tell_links(links::Event::Banned { peer: blamed, until });
                 let for_good = until.is_none();
@@ -358,7 +357,8 @@ impl Core {
         if !self.defences.has(Safeguard::Proofs) {
             return;
         }
-        if self.peers.disgraced(&proof.author()) || !self.ledger.expose(proof.clone(), from) {
+        // Kept all the same if its author is banned for it already: newcomers have to be told.
+        if !self.ledger.expose(proof.clone(), from) || self.peers.disgraced(&proof.author()) {
             return;
         }
         let author = proof.author();

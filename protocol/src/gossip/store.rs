@@ -165,3 +165,62 @@ impl Store {
         ]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::iter::successors;
+
+    use forsooth_crypto::Keypair;
+
+    use super::*;
+    use crate::{
+        message::Slot,
+        network::{Defence, Kind, Network, Policy, Topic},
+        time::Timestamp,
+    };
+
+    fn network() -> Network {
+        let topics = ["a", "b"].map(|name| Topic::new(name, Policy::Verified)).to_vec();
+        Network::new("store", Kind::Local, topics, Defence::recommended(Kind::Local)).unwrap()
+    }
+
+    fn message(network: &Network, topic: &str, seq: u64) -> Publication {
+        let keypair = Keypair::from_seed([1; 32]);
+        let topic = network.topic_id(topic).unwrap();
+        let slot = Slot { author: keypair.id(), topic, generation: 1, seq };
+        let (now, life) = (Timestamp::from_millis(1_000_000), Duration::from_secs(60));
+        Publication::sign(slot, now, life, Bytes::from_static(b"x"), &keypair, network)
+    }
+
+    fn peer(tag: u16) -> NodeId {
+        let [high, low] = tag.to_be_bytes();
+        let mut id = [high; 32];
+        id[1] = low;
+        NodeId::from_bytes(id)
+    }
+
+    const fn at(seconds: u64) -> Time {
+        Time::from_duration(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn a_bounded_number_of_askers_is_remembered() {
+        let mut store = Store::default();
+        let message = message(&network(), "a", 0);
+        store.insert(&message, None, at(60), false);
+        (0..1000).for_each(|tag| drop(store.serve(&message.id(), peer(tag))));
+        let stored = store.messages.get_mut(&message.id()).unwrap();
+        assert_eq!(stored.served.len(), ASKERS_MAX);
+    }
+
+    #[test]
+    fn a_newcomer_costs_a_bounded_look_at_the_last_to_expire() {
+        let (mut store, network) = (Store::default(), network());
+        let forgotten = message(&network, "b", 0);
+        store.insert(&forgotten, None, at(50), false);
+        let seqs = successors(Some(0), |seq| Some(seq + 1)).take(RECENT_MAX);
+        seqs.for_each(|seq| store.insert(&message(&network, "a", seq), None, at(60), false));
+        let recent = store.recent(at(0));
+        assert_eq!(recent.values().map(Vec::len).collect::<Vec<_>>(), [IDS_MAX]);
+    }
+}

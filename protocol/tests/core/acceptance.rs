@@ -14,7 +14,7 @@ fn a_verified_topic_accepts_at_once() {
     let mut rig = Rig::new();
     let peer = rig.inbound(1);
     let message = rig.message(9, rig.open(), 0, "hi");
-    let effects = rig.send(peer, &Frame::Publication(message.clone()));
+    let effects = rig.relay(peer, &message);
     let accepted = delivered(&effects);
     assert_eq!(accepted.len(), 1);
     assert_eq!(accepted[0].message().id(), message.id());
@@ -26,7 +26,7 @@ fn a_vouched_topic_waits_for_k_witnesses() {
     let mut rig = Rig::new();
     let (first, second) = (rig.witness(1), rig.witness(2));
     let message = rig.message(9, rig.news(), 0, "hi");
-    let effects = rig.send(first, &Frame::Publication(message.clone()));
+    let effects = rig.relay(first, &message);
     assert!(delivered(&effects).is_empty(), "one witness is not two");
     let effects = rig.vouch(second, &message);
     let mut vouchers = delivered(&effects)[0].vouchers().to_vec();
@@ -42,7 +42,7 @@ fn a_clock_that_is_set_ahead_ends_what_waits() {
         let mut rig = Rig::new();
         let (first, second) = (rig.witness(1), rig.witness(2));
         let message = rig.message(9, rig.news(), 0, "hi");
-        rig.send(first, &Frame::Publication(message.clone()));
+        rig.relay(first, &message);
         let ahead = Duration::from_secs(hours * 3600);
         rig.input(Input::WallClock(rig.wall().saturating_add(ahead)));
         assert_eq!(delivered(&rig.vouch(second, &message)).len(), accepted, "{hours} h ahead");
@@ -65,7 +65,7 @@ fn no_inbound_peers_vouch_counts_however_many_there_are() {
     let mut rig = Rig::new();
     let witness = rig.witness(1);
     let message = rig.message(9, rig.news(), 0, "hi");
-    rig.send(witness, &Frame::Publication(message.clone()));
+    rig.relay(witness, &message);
     for tag in 10..60 {
         let peer = rig.inbound(tag);
         assert!(delivered(&rig.vouch(peer, &message)).is_empty());
@@ -93,7 +93,7 @@ fn witnesses_of_one_subnet_are_one_voter() {
     let neighbour = rig.link(2, Direction::Outbound, Some([10, 0, 0, 200].into()));
     let far = rig.link(3, Direction::Outbound, Some([10, 0, 1, 1].into()));
     let message = rig.message(9, rig.news(), 0, "hi");
-    rig.send(near, &Frame::Publication(message.clone()));
+    rig.relay(near, &message);
     assert!(delivered(&rig.vouch(neighbour, &message)).is_empty());
     assert_eq!(delivered(&rig.vouch(far, &message)).len(), 1);
     assert_eq!(rig.snapshot().witnesses, 2);
@@ -133,7 +133,7 @@ fn a_message_nobody_vouches_for_is_given_up_with_a_reason() {
     let mut rig = Rig::new();
     let witness = rig.witness(1);
     let message = rig.message(9, rig.news(), 0, "hi");
-    rig.send(witness, &Frame::Publication(message.clone()));
+    rig.relay(witness, &message);
     assert_eq!(rig.snapshot().topics[&rig.news()].waiting, 1);
     let effects = rig.wait(Duration::from_secs(61));
     let given_up = effects.iter().any(|effect| {
@@ -162,7 +162,7 @@ fn what_is_not_subscribed_is_relayed_and_not_delivered() {
     rig.input(Input::Unsubscribe { topic });
     let (from, other) = (rig.inbound(1), rig.inbound(2));
     let message = rig.message(9, topic, 0, "hi");
-    let effects = rig.send(from, &Frame::Publication(message.clone()));
+    let effects = rig.relay(from, &message);
     assert!(delivered(&effects).is_empty());
     assert_eq!(pushed_to(&rig, &effects, other), [message.id()]);
     assert_eq!(vouched_to(&rig, &effects, from), [message.id()], "who sent it may need our vouch");

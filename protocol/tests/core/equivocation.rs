@@ -160,11 +160,16 @@ fn a_loaded_proof_is_verified_again_and_then_holds() {
         let message = rig.message(9, rig.open(), 0, text);
         rig.send(peer, &publication(&message));
     }
-    let records = stored_proofs(&rig.log);
+    let ban = Record::Ban { peer: key(9).id(), fault: Fault::Equivocation, until: None };
+    let records = [vec![ban], stored_proofs(&rig.log)].concat();
     let mut reborn = Rig::new();
-    reborn.input(Input::Loaded(records));
+    let effects = reborn.input(Input::Loaded(records));
+    assert!(effects.is_empty(), "nothing is news");
     assert_eq!(reborn.snapshot().exposed, 1);
     assert_eq!(reborn.banned(), [key(9).id()]);
+    let newcomer = reborn.inbound(2);
+    let told = sent(&reborn, &reborn.log.clone(), newcomer);
+    assert!(matches!(told.as_slice(), [Frame::Hello(_), Frame::Proof(_)]), "{told:?}");
 
     let mut tampered = Rig::new();
     let forged = {

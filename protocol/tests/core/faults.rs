@@ -1,4 +1,4 @@
-//! Every fault: what provokes it, what almost does, and who pays.
+//! Faults of messages and of what is said about them: what provokes each, what almost does, and who pays.
 
 use std::time::Duration;
 
@@ -8,204 +8,15 @@ use forsooth_protocol::{
     Blame, Effect, Event, Fault, Input, Judgement, Lane, Publication, SignedHeader, Slot,
     Timestamp,
     network::{Defence, Kind},
-    wire::{Frame, Hello, Intent, VERSION},
+    wire::Frame,
 };
 
 use crate::rig::{GENERATION, Rig, START, asks_the_application, delivered, key, network_with};
-
-fn publish(rig: &mut Rig, from: NodeId, message: &Publication) -> Vec<Effect> {
-    rig.send(from, &Frame::Publication(message.clone()))
-}
 
 /// A message whose signature is somebody else's.
 fn forged(rig: &Rig, seq: u64) -> Publication {
     let slot = Slot { author: key(9).id(), topic: rig.open(), generation: GENERATION, seq };
     rig.sign(8, slot, rig.wall(), Duration::from_secs(60), "forged")
-}
-
-#[test]
-fn bytes_that_are_no_frame_are_malformed() {
-    let good = Frame::Hello(Hello {
-        version: VERSION,
-        generation: 1,
-        agent: "x".into(),
-        intent: Intent::Gossip,
-    })
-    .encode();
-    let long = Frame::Hello(Hello {
-        version: VERSION,
-        generation: 1,
-        agent: "x".repeat(65),
-        intent: Intent::Gossip,
-    })
-    .encode();
-    let control = Frame::Hello(Hello {
-        version: VERSION,
-        generation: 1,
-        agent: "\u{7}".into(),
-        intent: Intent::Gossip,
-    })
-    .encode();
-    let cases: [(&str, Bytes); 8] = [
-        ("nothing", Bytes::new()),
-        ("noise", Bytes::from_static(&[0xff; 20])),
-        ("truncated", good.slice(..good.len() - 1)),
-        ("an unknown body", Bytes::from_static(&[0x7a, 0])),
-        ("a length over the end", Bytes::from_static(&[0x1a, 0xff, 0xff, 0xff, 0x7f, 1])),
-        ("an id of 31 bytes", Bytes::from([&[0x1a, 33, 0x12, 31][..], &[0; 31]].concat())),
-        ("an agent of 65 bytes", long),
-        ("a bell in the agent", control),
-    ];
-    for (what, bytes) in cases {
-        let mut rig = Rig::new();
-        let peer = rig.inbound(1);
-        rig.send_bytes(peer, Lane::Control, bytes);
-        assert_eq!(rig.faults(), [Fault::Malformed], "{what}");
-        assert_eq!(rig.banned(), [peer], "{what}");
-        assert!(!rig.linked(&peer), "{what}");
-    }
-}
-
-#[test]
-fn a_frame_on_the_wrong_lane_is_malformed() {
-    let mut rig = Rig::new();
-    let (one, two) = (rig.inbound(1), rig.inbound(2));
-    let message = rig.message(9, rig.open(), 0, "hi");
-    rig.send_bytes(one, Lane::Control, message.frame().clone());
-    let vouch = Frame::Vouch { topic: rig.open(), ids: vec![message.id()] };
-    rig.send_bytes(two, Lane::Data, vouch.encode());
-    assert_eq!(rig.faults(), [Fault::Malformed, Fault::Malformed]);
-}
-
-#[test]
-fn an_unknown_field_is_ignored_and_does_not_travel_on() {
-    let mut rig = Rig::new();
-    let (from, other) = (rig.inbound(1), rig.inbound(2));
-    let message = rig.message(9, rig.open(), 0, "hi");
-    // Field 1000 of the frame: 3 bytes of junk.
-    let junk = [&message.frame()[..], &[0xc2, 0x3e, 3, 1, 2, 3]].concat();
-    let effects = rig.send_bytes(from, Lane::Data, junk.into());
-    assert_eq!(delivered(&effects).len(), 1);
-    let relayed = effects.iter().find_map(|effect| match effect {
-        Effect::Send { to, frame, .. } if *to == other => Some(frame.clone()),
-        _ => None,
-    });
-    assert_eq!(relayed.as_ref(), Some(message.frame()));
-    assert!(rig.faults().is_empty());
-}
-
-#[test]
-fn a_peer_that_never_says_hello_is_silent() {
-    let mut rig = Rig::new();
-    let peer = key(1).id();
-    let connection = forsooth_protocol::Connection {
-        direction: forsooth_protocol::Direction::Inbound,
-        remote: None,
-    };
-    rig.input(Input::Connected { peer, connection });
-    rig.wait(Duration::from_millis(9_900));
-    assert!(rig.faults().is_empty());
-    let effects = rig.wait(Duration::from_millis(200));
-    assert_eq!(rig.faults(), [Fault::Silent]);
-    assert!(effects.iter().any(|e| matches!(e, Effect::Disconnect { banned: false, .. })));
-    assert!(rig.banned().is_empty());
-}
-
-#[test]
-fn an_unknown_version_is_a_bad_hello_and_no_crime() {
-    let mut rig = Rig::new();
-    let peer = key(1).id();
-    let connection = forsooth_protocol::Connection {
-        direction: forsooth_protocol::Direction::Inbound,
-        remote: None,
-    };
-    rig.input(Input::Connected { peer, connection });
-    rig.send(
-        peer,
-        &Frame::Hello(Hello {
-            version: 2,
-            generation: 1,
-            agent: String::new(),
-            intent: Intent::Gossip,
-        }),
-    );
-    assert_eq!(rig.faults(), [Fault::BadHello]);
-    assert!(!rig.linked(&peer));
-    assert!(rig.banned().is_empty());
-}
-
-#[test]
-fn whoever_has_not_said_hello_takes_no_part() {
-    let mut rig = Rig::new();
-    let peer = key(1).id();
-    let connection = forsooth_protocol::Connection {
-        direction: forsooth_protocol::Direction::Outbound,
-        remote: None,
-    };
-    rig.input(Input::Connected { peer, connection });
-    let message = rig.message(9, rig.news(), 0, "hi");
-    rig.vouch(peer, &message);
-    assert!(rig.wait(Duration::from_secs(5)).is_empty(), "nothing is asked of it");
-    rig.send(peer, &crate::rig::hello());
-    rig.vouch(peer, &message);
-    assert!(!rig.wait(Duration::from_secs(1)).is_empty());
-    assert!(rig.faults().is_empty());
-}
-
-#[test]
-fn a_second_hello_is_answered_for_whoever_lost_a_connection_waits_for_one() {
-    let mut rig = Rig::new();
-    let peer = rig.inbound(1);
-    rig.log.clear();
-    let effects = rig.send(peer, &crate::rig::hello());
-    assert!(matches!(crate::rig::sent(&rig, &effects, peer).as_slice(), [Frame::Hello(_)]));
-    assert_eq!(effects.len(), 1, "it joins once");
-    let answered = (0..100).filter(|_| !rig.send(peer, &crate::rig::hello()).is_empty()).count();
-    assert_eq!(answered, 7, "two who answer each other must come to an end");
-    assert!(rig.faults().is_empty());
-}
-
-#[test]
-fn a_payload_may_overtake_the_hello() {
-    let mut rig = Rig::new();
-    let peer = key(1).id();
-    let connection = forsooth_protocol::Connection {
-        direction: forsooth_protocol::Direction::Inbound,
-        remote: None,
-    };
-    rig.input(Input::Connected { peer, connection });
-    let message = rig.message(9, rig.open(), 0, "hi");
-    assert_eq!(delivered(&publish(&mut rig, peer, &message)).len(), 1);
-    rig.send(peer, &crate::rig::hello());
-    assert!(rig.faults().is_empty());
-    assert!(rig.linked(&peer));
-}
-
-#[test]
-fn a_flood_is_over_quota_and_only_its_sender_pays() {
-    let defence = Defence {
-        control_frames_per_second: 10,
-        burst_seconds: 2,
-        ..Defence::recommended(Kind::Local)
-    };
-    let mut rig = Rig::with(network_with(defence), |_| {});
-    let (flooder, honest) = (rig.inbound(1), rig.inbound(2));
-    let prune = Frame::Prune { topic: rig.open() };
-    // The hello was one of twenty.
-    (0..19).for_each(|_| drop(rig.send(flooder, &prune)));
-    assert!(rig.faults().is_empty(), "a burst within the quota is nobody's fault");
-    let message = rig.message(9, rig.open(), 0, "hi");
-    let vouch = Frame::Vouch { topic: rig.open(), ids: vec![message.id()] };
-    (0..5000).for_each(|_| drop(rig.send(flooder, &vouch)));
-    assert_eq!(rig.faults(), [Fault::OverQuota; 5000]);
-    let missing = |rig: &Rig| {
-        rig.snapshot().bounds.iter().find(|bound| bound.name == "gossip.missing").unwrap().used
-    };
-    assert_eq!(missing(&rig), 0, "what is over quota is not even decoded");
-    rig.send(honest, &vouch);
-    assert_eq!(missing(&rig), 1);
-    assert!(rig.banned().is_empty(), "overload makes honest nodes do it too");
-    assert!(rig.snapshot().links.iter().all(|link| (link.peer == flooder) == (link.score < -50.0)));
 }
 
 #[test]
@@ -223,15 +34,15 @@ fn a_payload_must_be_as_long_as_its_header_says_and_the_topic_allows() {
     let (one, two, three) = (rig.inbound(1), rig.inbound(2), rig.inbound(3));
     let message = rig.message(9, rig.open(), 0, "hi");
     let longer = Publication::from_parts(message.signed().clone(), Bytes::from_static(b"hi!"));
-    publish(&mut rig, one, &longer);
+    rig.relay(one, &longer);
     let max = rig.network.topic(rig.open()).payload_bytes_max as usize;
     let large = rig.message(9, rig.open(), 1, &"x".repeat(max + 1));
-    publish(&mut rig, two, &large);
+    rig.relay(two, &large);
     assert_eq!(rig.faults(), [Fault::BadPayload, Fault::BadPayload]);
     let largest = rig.message(9, rig.open(), 2, &"x".repeat(max));
-    assert_eq!(delivered(&publish(&mut rig, three, &largest)).len(), 1);
+    assert_eq!(delivered(&rig.relay(three, &largest)).len(), 1);
     let empty = rig.message(9, rig.open(), 3, "");
-    assert_eq!(delivered(&publish(&mut rig, three, &empty)).len(), 1);
+    assert_eq!(delivered(&rig.relay(three, &empty)).len(), 1);
 }
 
 #[test]
@@ -241,7 +52,7 @@ fn a_forgery_is_neither_relayed_nor_vouched_for_and_its_sender_is_banned() {
     let message = rig.message(9, rig.open(), 0, "hi");
     let tampered = Publication::from_parts(message.signed().clone(), Bytes::from_static(b"ho"));
     for bad in [forged(&rig, 5), tampered] {
-        let effects = publish(&mut rig, liar, &bad);
+        let effects = rig.relay(liar, &bad);
         assert!(!effects.iter().any(|effect| matches!(effect, Effect::Send { .. })));
         assert!(delivered(&effects).is_empty());
     }
@@ -251,11 +62,7 @@ fn a_forgery_is_neither_relayed_nor_vouched_for_and_its_sender_is_banned() {
         rig.banned().iter().all(|peer| *peer != key(9).id()),
         "the alleged author is not blamed"
     );
-    assert_eq!(
-        delivered(&publish(&mut rig, honest, &message)).len(),
-        1,
-        "the true one still gets through"
-    );
+    assert_eq!(delivered(&rig.relay(honest, &message)).len(), 1, "the true one still gets through");
 }
 
 #[test]
@@ -307,7 +114,7 @@ fn old_and_future_messages_are_refused_and_nobody_is_blamed() {
         let peer = rig.inbound(1);
         let slot = Slot { author: key(9).id(), topic: rig.open(), generation, seq: 0 };
         let message = rig.sign(9, slot, at, minute, "hi");
-        let effects = publish(&mut rig, peer, &message);
+        let effects = rig.relay(peer, &message);
         assert_eq!(delivered(&effects).len(), usize::from(fault.is_none()), "{what}");
         assert_eq!(rig.faults(), Vec::from_iter(fault), "{what}");
         assert!(rig.linked(&peer), "{what}");
@@ -324,7 +131,7 @@ fn a_lifetime_over_the_topics_is_its_senders_fault() {
         let peer = rig.inbound(1);
         let slot = Slot { author: key(9).id(), topic: rig.open(), generation: 1, seq: 0 };
         let message = rig.sign(9, slot, rig.wall(), Duration::from_millis(lifetime), "hi");
-        publish(&mut rig, peer, &message);
+        rig.relay(peer, &message);
         assert_eq!(rig.faults(), Vec::from_iter(fault), "{lifetime} ms");
     }
 }
@@ -334,11 +141,11 @@ fn nothing_old_comes_back_even_when_the_clock_is_set_back() {
     let mut rig = Rig::new();
     let peer = rig.inbound(1);
     let message = rig.message(9, rig.open(), 0, "hi");
-    assert_eq!(delivered(&publish(&mut rig, peer, &message)).len(), 1);
+    assert_eq!(delivered(&rig.relay(peer, &message)).len(), 1);
     rig.wait(Duration::from_secs(120));
     assert_eq!(rig.snapshot().bounds.iter().find(|b| b.name == "ledger.slots").unwrap().used, 0);
     rig.input(Input::WallClock(START));
-    assert!(delivered(&publish(&mut rig, peer, &message)).is_empty());
+    assert!(delivered(&rig.relay(peer, &message)).is_empty());
     assert_eq!(rig.faults(), [Fault::Expired]);
 }
 
@@ -350,18 +157,18 @@ fn an_authors_excess_is_not_relayed_and_only_the_author_pays() {
     let window = rig.network.topic(rig.open()).window_max();
     for seq in 0..window {
         let message = rig.message(9, rig.open(), seq, "spam");
-        assert_eq!(delivered(&publish(&mut rig, relay, &message)).len(), 1, "within the rate");
+        assert_eq!(delivered(&rig.relay(relay, &message)).len(), 1, "within the rate");
     }
     assert!(rig.faults().is_empty());
     for seq in window..window + 99 {
         let message = rig.message(9, rig.open(), seq, "spam");
-        let effects = publish(&mut rig, relay, &message);
+        let effects = rig.relay(relay, &message);
         assert!(!effects.iter().any(|effect| matches!(effect, Effect::Send { .. })));
-        publish(&mut rig, other, &message);
+        rig.relay(other, &message);
     }
     assert!(rig.linked(&spammer));
     let last = rig.message(9, rig.open(), window + 99, "spam");
-    publish(&mut rig, relay, &last);
+    rig.relay(relay, &last);
     assert_eq!(rig.banned(), [spammer]);
     assert!(rig.linked(&relay) && rig.linked(&other));
     assert!(rig.faults().iter().all(|fault| *fault == Fault::OverRate));
@@ -378,7 +185,7 @@ fn an_honest_authors_delayed_messages_are_never_over_its_rate() {
         let at = rig.wall().saturating_sub(interval * seq);
         let slot = Slot { author: key(9).id(), topic: rig.open(), generation: 1, seq: seq.into() };
         let message = rig.sign(9, slot, at, Duration::from_secs(120), "late");
-        assert_eq!(delivered(&publish(&mut rig, peer, &message)).len(), 1, "message {seq}");
+        assert_eq!(delivered(&rig.relay(peer, &message)).len(), 1, "message {seq}");
     }
     assert!(rig.faults().is_empty());
 }
@@ -389,7 +196,7 @@ fn what_the_application_rejects_is_the_authors_fault_and_what_it_ignores_nobodys
         let mut rig = Rig::with(crate::rig::network(), asks_the_application);
         let peer = rig.inbound(1);
         let message = rig.message(9, rig.open(), 0, "hi");
-        let effects = publish(&mut rig, peer, &message);
+        let effects = rig.relay(peer, &message);
         let ticket = match effects.as_slice() {
             [Effect::Validate { ticket, .. }] => *ticket,
             other => panic!("{other:?}"),
@@ -408,7 +215,7 @@ fn whoever_asks_again_and_again_is_greedy() {
     let mut rig = Rig::new();
     let (from, drain) = (rig.inbound(1), rig.inbound(2));
     let message = rig.message(9, rig.open(), 0, "hi");
-    publish(&mut rig, from, &message);
+    rig.relay(from, &message);
     let graft = Frame::Graft { topic: rig.open(), ids: vec![message.id()] };
     for _ in 0..2 {
         rig.send(drain, &graft);
@@ -438,7 +245,7 @@ fn whoever_vouches_and_does_not_serve_breaks_a_promise() {
     let effects = rig.wait(Duration::from_secs(1));
     let asked = crate::rig::sent(&rig, &effects, honest);
     assert!(matches!(asked.as_slice(), [Frame::Graft { ids, .. }] if *ids == [truth.id()]));
-    publish(&mut rig, honest, &truth);
+    rig.relay(honest, &truth);
     rig.wait(Duration::from_secs(20));
     let broken: Vec<_> = rig
         .log
@@ -454,34 +261,12 @@ fn whoever_vouches_and_does_not_serve_breaks_a_promise() {
 }
 
 #[test]
-fn a_fault_below_the_frames_closes_the_link() {
-    for (fault, banned) in [(Fault::Oversized, true), (Fault::Stalled, false)] {
-        let mut rig = Rig::new();
-        let peer = rig.inbound(1);
-        rig.input(Input::Misbehaved { peer, fault });
-        assert_eq!(rig.faults(), [fault]);
-        assert!(!rig.linked(&peer));
-        assert_eq!(rig.banned().contains(&peer), banned);
-    }
-}
-
-#[test]
 fn every_fault_has_a_name_of_its_own_and_somebody_to_blame_or_nobody() {
     let names: std::collections::BTreeSet<_> =
         Fault::ALL.iter().map(|fault| fault.name()).collect();
     assert_eq!(names.len(), Fault::ALL.len());
     let nobody = Fault::ALL.iter().filter(|fault| fault.blame() == Blame::Nobody).count();
     assert_eq!(nobody, 3);
-}
-
-#[test]
-fn a_stranger_is_not_heard() {
-    let mut rig = Rig::new();
-    let stranger = key(1).id();
-    let message = rig.message(9, rig.open(), 0, "hi");
-    assert!(publish(&mut rig, stranger, &message).is_empty());
-    assert!(rig.send_bytes(stranger, Lane::Control, Bytes::from_static(&[0xff; 9])).is_empty());
-    assert!(rig.banned().is_empty());
 }
 
 #[test]
@@ -500,6 +285,6 @@ fn a_header_of_another_network_is_a_forgery_here() {
         Publication::sign(slot, at, Duration::from_secs(9), "hi".into(), &keypair, &elsewhere);
     let replayed: &SignedHeader = message.signed();
     assert_eq!(replayed.header().slot, slot);
-    publish(&mut rig, peer, &message);
+    rig.relay(peer, &message);
     assert_eq!(rig.faults(), [Fault::Forged]);
 }

@@ -25,7 +25,7 @@ fn publish(
 }
 
 fn relay(rig: &mut Rig, from: NodeId, message: &Publication) -> Vec<Effect> {
-    rig.send(from, &Frame::Publication(message.clone()))
+    rig.relay(from, message)
 }
 
 #[test]

@@ -1,18 +1,14 @@
 //! What a review found that liars could do with honest nodes as their tools. None of it works any more.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use bytes::Bytes;
+use forsooth_crypto::Keypair;
 use forsooth_protocol::{
-    Effect, Event, Fault, Input, Lane, Participant as _, Publication, Slot, check_all, wire::Frame,
+    Effect, Event, Fault, Input, Proof, Publication, Record, Slot, wire::Frame,
 };
-use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
 
 use crate::rig::{GENERATION, Rig, START, delivered, key, pushed_to, sent, vouched_to};
-
-fn relay(rig: &mut Rig, tag: u8, message: &Publication) -> Vec<Effect> {
-    rig.send(key(tag).id(), &Frame::Publication(message.clone()))
-}
 
 fn score(rig: &Rig, tag: u8) -> f64 {
     rig.snapshot().links.iter().find(|link| link.peer == key(tag).id()).unwrap().score
@@ -23,6 +19,21 @@ fn short_lived(rig: &Rig, seq: u64, lifetime: Duration) -> Publication {
     rig.sign(9, slot, rig.wall(), lifetime, "brief")
 }
 
+/// True evidence against a key that nobody has heard of.
+fn throwaway_proof(rig: &Rig, n: u16) -> Proof {
+    let mut seed = [3; 32];
+    seed[..2].copy_from_slice(&n.to_be_bytes());
+    let keypair = Keypair::from_seed(seed);
+    let slot = Slot { author: keypair.id(), topic: rig.open(), generation: 1, seq: 0 };
+    let sign = |text: &'static [u8]| {
+        let payload = Bytes::from_static(text);
+        let life = Duration::from_secs(9);
+        Publication::sign(slot, rig.wall(), life, payload, &keypair, &rig.network)
+    };
+    let (one, two) = (sign(b"a"), sign(b"b"));
+    Proof::new(one.signed().clone(), two.signed().clone()).unwrap()
+}
+
 #[test]
 fn serving_what_has_expired_on_the_way_keeps_the_promise() {
     let mut rig = Rig::new();
@@ -31,10 +42,45 @@ fn serving_what_has_expired_on_the_way_keeps_the_promise() {
         (0..60).map(|seq| short_lived(&rig, seq, Duration::from_millis(100))).collect();
     messages.iter().for_each(|message| drop(rig.vouch(key(1).id(), message)));
     rig.wait(Duration::from_secs(1));
-    messages.iter().for_each(|message| drop(relay(&mut rig, 1, message)));
+    messages.iter().for_each(|message| drop(rig.relay(key(1).id(), message)));
     rig.wait(Duration::from_secs(20));
     assert!(rig.faults().iter().all(|fault| *fault == Fault::Expired));
     assert!(score(&rig, 1).abs() < 0.01);
+}
+
+#[test]
+fn what_was_over_when_it_came_is_asked_of_nobody_else() {
+    let mut rig = Rig::new();
+    let [one, two] = [1, 2].map(|tag| rig.inbound(tag));
+    let message = short_lived(&rig, 0, Duration::from_millis(100));
+    rig.vouch(one, &message);
+    rig.vouch(two, &message);
+    rig.wait(Duration::from_millis(200));
+    rig.relay(one, &message);
+    assert!(rig.wait(Duration::from_secs(5)).iter().all(|e| !matches!(e, Effect::Send { .. })));
+}
+
+#[test]
+fn what_lost_to_another_message_for_its_slot_is_not_asked_for() {
+    let mut rig = Rig::new();
+    let [one, two] = [1, 2].map(|tag| rig.inbound(tag));
+    let [first, second] = ["yes", "no"].map(|text| rig.message(9, rig.open(), 0, text));
+    rig.relay(one, &first);
+    rig.relay(one, &second);
+    rig.vouch(two, &second);
+    assert!(rig.wait(Duration::from_secs(5)).iter().all(|e| !matches!(e, Effect::Send { .. })));
+}
+
+#[test]
+fn what_we_said_in_an_earlier_life_is_passed_on_and_no_news_to_ourselves() {
+    let mut rig = Rig::new();
+    let [one, two] = [1, 2].map(|tag| rig.inbound(tag));
+    let slot =
+        Slot { author: key(200).id(), topic: rig.open(), generation: GENERATION - 1, seq: 0 };
+    let ours = rig.sign(200, slot, rig.wall(), Duration::from_secs(60), "earlier");
+    let effects = rig.relay(one, &ours);
+    assert_eq!(pushed_to(&rig, &effects, two), [ours.id()]);
+    assert!(delivered(&effects).is_empty());
 }
 
 #[test]
@@ -42,7 +88,7 @@ fn a_newcomer_is_not_told_of_what_is_over() {
     let mut rig = Rig::new();
     rig.inbound(1);
     let message = short_lived(&rig, 0, Duration::from_secs(1));
-    relay(&mut rig, 1, &message);
+    rig.relay(key(1).id(), &message);
     rig.wait(Duration::from_secs(2));
     rig.log.clear();
     let newcomer = rig.inbound(2);
@@ -59,11 +105,13 @@ fn a_peer_is_asked_for_a_bounded_number_at_a_time_and_in_the_end_for_all() {
     let mut asked = 0;
     for round in 0..20 {
         let effects = rig.wait(Duration::from_secs(1));
-        for frame in sent(&rig, &effects, peer) {
+        let frames = sent(&rig, &effects, peer);
+        assert!(frames.len() <= 3, "{} frames where one would do", frames.len());
+        for frame in frames {
             let Frame::Graft { ids, .. } = frame else { continue };
             asked += ids.len();
             for message in messages.iter().filter(|message| ids.contains(&message.id())) {
-                relay(&mut rig, 1, message);
+                rig.relay(key(1).id(), message);
             }
         }
         assert!(round > 0 || asked <= 128, "{asked} at once");
@@ -94,31 +142,12 @@ fn a_short_lifetime_buys_no_second_message_for_a_slot() {
     let mut rig = Rig::new();
     rig.inbound(1);
     let first = short_lived(&rig, 0, Duration::from_millis(300));
-    assert_eq!(delivered(&relay(&mut rig, 1, &first)).len(), 1);
+    assert_eq!(delivered(&rig.relay(key(1).id(), &first)).len(), 1);
     rig.wait(Duration::from_secs(5));
     let slot = first.header().slot;
     let second = rig.sign(9, slot, rig.wall(), Duration::from_secs(60), "another");
-    assert!(delivered(&relay(&mut rig, 1, &second)).is_empty());
+    assert!(delivered(&rig.relay(key(1).id(), &second)).is_empty());
     assert_eq!(rig.banned(), [key(9).id()], "it is an equivocation like any other");
-}
-
-#[test]
-fn what_expires_while_it_is_checked_is_not_delivered_nor_relayed() {
-    let mut rig = Rig::new();
-    let (from, other) = (rig.inbound(1), rig.inbound(2));
-    let message = short_lived(&rig, 0, Duration::from_millis(100));
-    let frame = message.frame().clone();
-    let mut checks = Vec::new();
-    for effect in rig.core.handle(rig.now, Input::Received { from, lane: Lane::Data, frame }) {
-        if let Effect::Verify { ticket, check } = effect {
-            checks.push((ticket, check));
-        }
-    }
-    rig.wait(Duration::from_secs(1));
-    let verdicts = check_all(checks, &mut ChaCha8Rng::from_seed([0; 32]));
-    let effects = rig.input(Input::Verdicts(verdicts));
-    assert!(delivered(&effects).is_empty());
-    assert!(pushed_to(&rig, &effects, other).is_empty());
 }
 
 #[test]
@@ -131,7 +160,7 @@ fn an_honest_author_may_restart_with_a_backlog_and_is_not_over_its_rate() {
         for seq in 0..burst {
             let slot = Slot { author: key(9).id(), topic: rig.open(), generation, seq };
             let message = rig.sign(9, slot, rig.wall(), Duration::from_secs(60), "backlog");
-            assert_eq!(delivered(&relay(&mut rig, 1, &message)).len(), 1);
+            assert_eq!(delivered(&rig.relay(key(1).id(), &message)).len(), 1);
         }
     }
     assert!(rig.faults().is_empty());
@@ -142,14 +171,14 @@ fn a_clock_that_jumps_ahead_and_back_does_not_make_everything_old() {
     let mut rig = Rig::new();
     rig.inbound(1);
     let before = rig.message(9, rig.open(), 0, "before");
-    relay(&mut rig, 1, &before);
+    rig.relay(key(1).id(), &before);
     let year = Duration::from_secs(365 * 86_400);
     rig.input(Input::WallClock(START.saturating_add(year)));
     rig.wait(Duration::from_secs(1));
     rig.input(Input::WallClock(START.saturating_add(Duration::from_secs(1))));
     rig.wait(Duration::from_secs(130));
     let after = rig.message(9, rig.open(), 1, "after");
-    assert_eq!(delivered(&relay(&mut rig, 1, &after)).len(), 1);
+    assert_eq!(delivered(&rig.relay(key(1).id(), &after)).len(), 1);
 }
 
 #[test]
@@ -197,7 +226,7 @@ fn what_a_banned_author_says_is_not_asked_for_again() {
     }
     let later = rig.message(9, rig.open(), 1, "later");
     rig.vouch(two, &later);
-    relay(&mut rig, 1, &later);
+    rig.relay(key(1).id(), &later);
     assert!(rig.wait(Duration::from_secs(20)).iter().all(|e| !matches!(e, Effect::Send { .. })));
     assert!(score(&rig, 2).abs() < 0.01);
 }
@@ -209,7 +238,7 @@ fn a_forged_twin_alarms_nobody() {
     let slot =
         Slot { author: key(200).id(), topic: rig.open(), generation: GENERATION + 1, seq: 0 };
     let forged = rig.sign(8, slot, rig.wall(), Duration::from_secs(60), "not ours");
-    relay(&mut rig, 1, &forged);
+    rig.relay(key(1).id(), &forged);
     assert!(!rig.log.iter().any(|effect| matches!(effect, Effect::Event(Event::Twin { .. }))));
     assert_eq!(rig.banned(), [liar]);
 }
@@ -233,33 +262,60 @@ fn junk_around_a_message_is_let_go_of() {
 }
 
 #[test]
+fn junk_around_a_proof_is_let_go_of() {
+    let rig = Rig::new();
+    let [one, two] = ["a", "b"].map(|text| rig.message(9, rig.open(), 0, text));
+    let proof = Proof::new(one.signed().clone(), two.signed().clone()).unwrap();
+    let mut junk = Frame::Proof(proof).encode().to_vec();
+    junk.extend_from_slice(&[0xc2, 0x3e, 0x80, 0x80, 0x01]);
+    junk.extend(std::iter::repeat_n(7, 1 << 14));
+    let received = Bytes::from(junk);
+    let Ok(Frame::Proof(decoded)) = Frame::decode(&received, &rig.network) else {
+        panic!("junk is ignored")
+    };
+    let (first, second) = decoded.headers();
+    for header in [first, second] {
+        assert!(!received.as_ptr_range().contains(&header.encoded().as_ptr()));
+    }
+}
+
+#[test]
+fn newcomers_are_told_different_proofs_where_there_are_too_many() {
+    let mut rig = Rig::new();
+    let records = (0..600).map(|n| {
+        let proof = throwaway_proof(&rig, n);
+        Record::Proof { author: proof.author(), frame: Frame::Proof(proof).encode() }
+    });
+    let records = records.collect();
+    rig.input(Input::Loaded(records));
+    assert_eq!(rig.snapshot().exposed, 600);
+    let told = [1, 2, 3].map(|tag| {
+        rig.log.clear();
+        let newcomer = rig.inbound(tag);
+        let told = sent(&rig, &rig.log.clone(), newcomer).into_iter().filter_map(|frame| {
+            if let Frame::Proof(proof) = frame { Some(proof.author()) } else { None }
+        });
+        told.collect::<BTreeSet<_>>()
+    });
+    assert!(told.iter().all(|authors| authors.len() == 256));
+    assert!(told[0] != told[1] && told[1] != told[2]);
+}
+
+#[test]
 fn a_flood_of_true_proofs_against_throwaway_keys_is_not_spread_for_free() {
     let mut rig = Rig::new();
     let (flooder, other) = (rig.inbound(1), rig.inbound(2));
-    let proof = |rig: &Rig, n: u16| {
-        let mut seed = [3; 32];
-        seed[..2].copy_from_slice(&n.to_be_bytes());
-        let keypair = forsooth_crypto::Keypair::from_seed(seed);
-        let slot = Slot { author: keypair.id(), topic: rig.open(), generation: 1, seq: 0 };
-        let sign = |text: &'static [u8]| {
-            let payload = Bytes::from_static(text);
-            let life = Duration::from_secs(9);
-            Publication::sign(slot, rig.wall(), life, payload, &keypair, &rig.network)
-        };
-        let (one, two) = (sign(b"a"), sign(b"b"));
-        forsooth_protocol::Proof::new(one.signed().clone(), two.signed().clone()).unwrap()
-    };
     for n in 0..600 {
-        let frame = Frame::Proof(proof(&rig, n));
+        let frame = Frame::Proof(throwaway_proof(&rig, n));
         rig.send(flooder, &frame);
     }
     assert_eq!(rig.snapshot().exposed, 256);
     assert_eq!(sent(&rig, &rig.log.clone(), other).len(), 1 + 256, "a hello and what is allowed");
     // An author that we hear is exposed all the same.
     let heard = rig.message(9, rig.open(), 0, "heard");
-    relay(&mut rig, 2, &heard);
+    rig.relay(key(2).id(), &heard);
     let (one, two) = (rig.message(9, rig.open(), 1, "a"), rig.message(9, rig.open(), 1, "b"));
-    let proof = forsooth_protocol::Proof::new(one.signed().clone(), two.signed().clone()).unwrap();
+    let proof = Proof::new(one.signed().clone(), two.signed().clone()).unwrap();
     rig.send(flooder, &Frame::Proof(proof));
     assert_eq!(rig.snapshot().exposed, 257);
 }

@@ -99,6 +99,17 @@ fn a_candidate_is_chosen_again_when_its_ban_is_over() {
 }
 
 #[test]
+fn a_candidate_that_is_banned_is_not_chosen_until_the_ban_is_over() {
+    let mut rig = Rig::new();
+    let peer = dialled(&rig.input(Input::Known(vec![candidate(1)])))[0];
+    rig.link(1, Direction::Outbound, None);
+    rig.send_bytes(peer, forsooth_protocol::Lane::Control, vec![0xff; 4].into());
+    assert_eq!(rig.banned(), [peer]);
+    assert!(dialled(&rig.wait(Duration::from_secs(3599))).is_empty());
+    assert_eq!(dialled(&rig.wait(Duration::from_secs(2))), [peer]);
+}
+
+#[test]
 fn candidates_are_bounded() {
     let mut rig = Rig::new();
     let many = (0u32..10_000).map(|n| {

@@ -7,9 +7,12 @@
 )]
 
 mod acceptance;
+mod checking;
 mod codec;
+mod defences;
 mod equivocation;
 mod faults;
+mod frames;
 mod gossip;
 mod harm;
 mod links;

@@ -5,9 +5,9 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use bytes::Bytes;
 use forsooth_crypto::{Keypair, NodeId};
 use forsooth_protocol::{
-    Accepted, Address, Candidate, Class, Config, Connection, Core, Direction, Effect, Event, Fault,
-    Input, Lane, MessageId, Network, Participant, Publication, Slot, Snapshot, Time, Timestamp,
-    TopicId, Validator, check_all,
+    Accepted, Address, Candidate, Check, Class, Config, Connection, Core, Direction, Effect, Event,
+    Fault, Input, Lane, MessageId, Network, Participant, Publication, Slot, Snapshot, Ticket, Time,
+    Timestamp, TopicId, Validator, check_all,
     network::{Defence, Kind, Policy, Topic},
     wire::{Frame, Hello, Intent, VERSION},
 };
@@ -16,6 +16,9 @@ use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 /// What the wall clock shows when a rig starts.
 pub(crate) const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 pub(crate) const GENERATION: u64 = START.as_secs();
+
+/// What a core wants to have checked.
+pub(crate) type Checks = Vec<(Ticket, Check)>;
 
 /// A core under test.
 pub(crate) struct Rig {
@@ -99,6 +102,23 @@ impl Rig {
         ordered
     }
 
+    /// A peer passes a message on, and what is to be checked of it waits for [`Self::verdicts`].
+    pub(crate) fn relay_unchecked(&mut self, from: NodeId, message: &Publication) -> Checks {
+        let frame = message.frame().clone();
+        let ordered = self.core.handle(self.now, Input::Received { from, lane: Lane::Data, frame });
+        let check = |effect| match effect {
+            Effect::Verify { ticket, check } => Some((ticket, check)),
+            _ => None,
+        };
+        ordered.filter_map(check).collect()
+    }
+
+    /// What waited is checked.
+    pub(crate) fn verdicts(&mut self, checks: Checks) -> Vec<Effect> {
+        let verdicts = check_all(checks, &mut self.rng);
+        self.input(Input::Verdicts(verdicts))
+    }
+
     /// Lets time pass, tick by tick as the core asks for it.
     pub(crate) fn wait(&mut self, duration: Duration) -> Vec<Effect> {
         let end = self.now + duration;
@@ -150,6 +170,11 @@ impl Rig {
             | Frame::Push(_) => Lane::Control,
         };
         self.send_bytes(from, lane, frame.encode())
+    }
+
+    /// A peer passes a message on.
+    pub(crate) fn relay(&mut self, from: NodeId, message: &Publication) -> Vec<Effect> {
+        self.send(from, &Frame::Publication(message.clone()))
     }
 
     pub(crate) fn send_bytes(&mut self, from: NodeId, lane: Lane, frame: Bytes) -> Vec<Effect> {

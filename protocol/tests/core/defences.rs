@@ -1,0 +1,94 @@
+//! Each safeguard stops something, and no longer does when an experiment switches it off.
+
+use std::time::Duration;
+
+use forsooth_protocol::{
+    Config, Defences, Effect, Fault, Lane, Safeguard, Slot,
+    network::{Defence, Kind},
+    wire::Frame,
+};
+
+use crate::rig::{GENERATION, Rig, delivered, key, network_with, sent};
+
+/// What a liar gets through with, and tells whether it did.
+fn attack(safeguard: Safeguard, rig: &mut Rig) -> bool {
+    let [liar, other] = [1, 2].map(|tag| rig.inbound(tag));
+    let (open, news) = (rig.open(), rig.news());
+    match safeguard {
+        Safeguard::Quota => {
+            for _ in 0..20_000 {
+                rig.send(liar, &Frame::Prune { topic: open });
+            }
+            !rig.faults().contains(&Fault::OverQuota)
+        }
+        Safeguard::Bans => {
+            rig.send_bytes(liar, Lane::Control, vec![0xff; 4].into());
+            rig.banned().is_empty()
+        }
+        Safeguard::AuthorRate => {
+            let mut heard = 0;
+            for seq in 0..1000 {
+                let message = rig.message(9, open, seq, "spam");
+                heard += delivered(&rig.relay(liar, &message)).len();
+            }
+            heard == 1000
+        }
+        Safeguard::Proofs => {
+            for text in ["yes", "no"] {
+                let message = rig.message(9, open, 0, text);
+                rig.relay(liar, &message);
+            }
+            rig.snapshot().exposed == 0
+        }
+        Safeguard::Witnesses => {
+            let message = rig.message(9, news, 0, "unheard of");
+            rig.relay(liar, &message);
+            !delivered(&rig.vouch(other, &message)).is_empty()
+        }
+        Safeguard::Threshold => {
+            let message = rig.message(9, news, 0, "unheard of");
+            !delivered(&rig.relay(liar, &message)).is_empty()
+        }
+        Safeguard::Expiry => {
+            let slot = Slot { author: key(9).id(), topic: open, generation: GENERATION, seq: 0 };
+            let old = rig.sign(9, slot, rig.wall(), Duration::from_secs(1), "old");
+            rig.wait(Duration::from_secs(5));
+            !delivered(&rig.relay(liar, &old)).is_empty()
+        }
+        Safeguard::Repair => {
+            let message = rig.message(9, open, 0, "withheld by the tree");
+            rig.vouch(other, &message);
+            let effects = rig.wait(Duration::from_secs(1));
+            sent(rig, &effects, other).is_empty()
+        }
+        Safeguard::Promises => {
+            let message = rig.message(9, open, 0, "promised and not served");
+            rig.vouch(liar, &message);
+            rig.wait(Duration::from_secs(20));
+            !rig.faults().contains(&Fault::BrokenPromise)
+        }
+        Safeguard::ServeLimit => {
+            let message = rig.message(9, open, 0, "asked for again and again");
+            rig.relay(other, &message);
+            let graft = Frame::Graft { topic: open, ids: vec![message.id()] };
+            let served = |rig: &mut Rig| {
+                let effects = rig.send(liar, &graft);
+                effects.iter().filter(|effect| matches!(effect, Effect::Send { .. })).count()
+            };
+            (0..9).map(|_| served(rig)).sum::<usize>() == 9
+        }
+    }
+}
+
+#[test]
+fn each_stops_an_attack_that_succeeds_without_it() {
+    for safeguard in Safeguard::ALL {
+        let few = Defence { control_frames_per_second: 1000, ..Defence::recommended(Kind::Local) };
+        let succeeds = |defences: Defences| {
+            let adjust = |config: &mut Config| config.defences = defences;
+            attack(safeguard, &mut Rig::with(network_with(few), adjust))
+        };
+        assert!(!succeeds(Defences::ALL), "{safeguard:?}");
+        assert!(succeeds(Defences::ALL.without(safeguard)), "{safeguard:?} is off");
+    }
+}
