@@ -151,7 +151,8 @@ impl Behaviour {
             write_stall: self.config.write_stall,
             setup: self.config.setup,
         };
-        Ok(Handler::new(limits, self.protocols.clone(), outbox))
+        let wrap = self.config.wrap.clone();
+        Ok(Handler::new(peer, limits, self.protocols.clone(), outbox, wrap))
     }
 
     fn on_up(&mut self, peer: PeerId, id: ConnectionId) {

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use forsooth_protocol::{Fault, Lane};
+use libp2p::PeerId;
 use libp2p::core::upgrade::ReadyUpgrade;
 use libp2p::swarm::handler::{
     ConnectionEvent, ConnectionHandlerEvent, FullyNegotiatedInbound, FullyNegotiatedOutbound,
@@ -25,6 +26,7 @@ use libp2p::swarm::{ConnectionHandler, Stream, StreamProtocol, SubstreamProtocol
 use tokio::time::Instant;
 
 use super::outbox::Outbox;
+use super::outgoing::{BoxOutgoing, Wrap};
 use super::protocols::Protocols;
 use super::reader::{End, Reader};
 use super::stall::Alarm;
@@ -58,12 +60,14 @@ pub(super) struct Limits {
 /// Drives one connection. See the module's documentation.
 #[derive(Debug)]
 pub struct Handler {
+    peer: PeerId,
     limits: Limits,
     protocols: Protocols,
     outbox: Arc<Outbox>,
+    wrap: Wrap,
     phase: Phase,
     unopened: Vec<Lane>,
-    writers: PerLane<Option<Writer<Stream>>>,
+    writers: PerLane<Option<Writer<BoxOutgoing>>>,
     readers: PerLane<Option<Reader<Stream>>>,
     alarm: Alarm,
     setup_deadline: Instant,
@@ -84,12 +88,20 @@ enum Phase {
 type Event = ConnectionHandlerEvent<ReadyUpgrade<StreamProtocol>, Lane, ToBehaviour>;
 
 impl Handler {
-    pub(super) fn new(limits: Limits, protocols: Protocols, outbox: Arc<Outbox>) -> Self {
+    pub(super) fn new(
+        peer: PeerId,
+        limits: Limits,
+        protocols: Protocols,
+        outbox: Arc<Outbox>,
+        wrap: Wrap,
+    ) -> Self {
         let now = Instant::now();
         Self {
+            peer,
             limits,
             protocols,
             outbox,
+            wrap,
             phase: Phase::Opening,
             unopened: Lane::ALL.to_vec(),
             writers: PerLane::default(),
@@ -188,6 +200,7 @@ impl Handler {
 
     fn opened(&mut self, lane: Lane, stream: Stream) {
         if matches!(self.phase, Phase::Opening) {
+            let stream = self.wrap.put_around(&self.peer, lane, stream);
             *self.writers.of_mut(lane) = Some(Writer::new(stream, lane, self.limits.write_stall));
         }
     }

@@ -2,8 +2,10 @@
 //!
 //! A vouch starts a timer; the payload usually overtakes it. If not, a random voucher is asked, witnesses
 //! first, then another. Whoever was asked and has not served within [`PROMISE`] has broken a promise, unless
-//! the payload came from elsewhere first, after which nobody can tell. What one peer is asked for at a time is
-//! bounded, so that a newcomer who lacks everything does not overrun the queues of those who serve it.
+//! the payload came from elsewhere first, after which nobody can tell. But whoever was asked in vain, until
+//! somebody else served, is asked after others from then on, until it serves again. What one peer is asked
+//! for at a time is bounded, so that a newcomer who lacks everything does not overrun the queues of those who
+//! serve it.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -14,8 +16,14 @@ use rand_core::Rng as _;
 
 use super::patience::Patience;
 use crate::{
-    agenda::Agenda, bounded::FairMap, links::Role, message::MessageId, network::TopicId,
-    snapshot::Bound, time::Time,
+    agenda::Agenda,
+    bounded::FairMap,
+    defences::{Defences, Safeguard},
+    links::Role,
+    message::MessageId,
+    network::TopicId,
+    snapshot::Bound,
+    time::Time,
 };
 
 /// Patience with a voucher before the next is asked. A guess: longer than most round trips.
@@ -40,10 +48,13 @@ const ASKED_MAX: usize = 128;
 /// What we lack.
 #[derive(Debug)]
 pub(super) struct Missing {
+    defences: Defences,
     messages: FairMap<MessageId, NodeId, Wanted>,
     timers: Agenda<Time, MessageId>,
     /// How many messages each peer is asked for.
     asked: BTreeMap<NodeId, usize>,
+    /// How often each linked peer was asked in vain since it last served.
+    in_vain: BTreeMap<NodeId, u8>,
     patience: Patience,
 }
 
@@ -76,18 +87,18 @@ pub(super) enum Step {
     Broken { peer: NodeId },
 }
 
-impl Default for Missing {
-    fn default() -> Self {
+impl Missing {
+    pub(super) const fn new(defences: Defences) -> Self {
         Self {
+            defences,
             messages: FairMap::new(MISSING_MAX),
             timers: Agenda::new(),
             asked: BTreeMap::new(),
-            patience: Patience::default(),
+            in_vain: BTreeMap::new(),
+            patience: Patience::new(),
         }
     }
-}
 
-impl Missing {
     /// A peer says that it has a message that we lack.
     pub(super) fn vouched(&mut self, id: MessageId, voucher: Voucher, now: Time) {
         let Some(wanted) = self.messages.get_mut(&id) else {
@@ -129,10 +140,13 @@ impl Missing {
     }
 
     /// The message is here, or will never be wanted. Returns who said to have it.
-    pub(super) fn arrived(&mut self, id: &MessageId) -> Vec<NodeId> {
+    pub(super) fn arrived(&mut self, id: &MessageId, now: Time) -> Vec<NodeId> {
         let Some(wanted) = self.messages.remove(id) else { return Vec::new() };
         self.timers.remove(&(wanted.timer, *id));
         self.owe_nothing(&wanted);
+        // Others served first; who was asked a moment ago could not have.
+        let late = wanted.asked.iter().filter(|(_, due)| *due <= now + (PROMISE - NEXT_ASK));
+        late.for_each(|(peer, _)| self.asked_in_vain(*peer));
         let vouchers = wanted.vouchers.into_iter().map(|voucher| voucher.peer);
         vouchers.chain(wanted.asked.into_iter().map(|(peer, _)| peer)).collect()
     }
@@ -145,6 +159,7 @@ impl Missing {
         wanted.asked.retain(|(peer, _)| peer != from);
         if wanted.asked.len() < before {
             release(&mut self.asked, from);
+            self.in_vain.remove(from);
         } else {
             self.patience.learn(now.since(wanted.since));
         }
@@ -178,6 +193,15 @@ impl Missing {
             }
         }
         self.asked.remove(peer);
+        self.in_vain.remove(peer);
+    }
+
+    fn asked_in_vain(&mut self, peer: NodeId) {
+        if !self.defences.has(Safeguard::Promises) {
+            return;
+        }
+        let times = self.in_vain.entry(peer).or_default();
+        *times = times.saturating_add(1);
     }
 
     fn owe_nothing(&mut self, wanted: &Wanted) {
@@ -195,7 +219,7 @@ impl Missing {
         {
             self.timers.pop_first();
             let Some(wanted) = self.messages.get_mut(&id) else { continue };
-            let step = wanted.step(id, now, &mut self.asked, rng);
+            let step = wanted.step(id, now, &mut self.asked, &self.in_vain, rng);
             match wanted.next_timer(now, step.as_ref()) {
                 Some(next) => {
                     wanted.timer = next;
@@ -203,6 +227,9 @@ impl Missing {
                 }
                 // Everybody was asked, and nobody owes anything any more.
                 None => drop(self.messages.remove(&id)),
+            }
+            if let Some(Step::Broken { peer }) = step {
+                self.asked_in_vain(peer);
             }
             if step.is_some() {
                 return step;
@@ -245,6 +272,7 @@ impl Wanted {
         id: MessageId,
         now: Time,
         asked: &mut BTreeMap<NodeId, usize>,
+        in_vain: &BTreeMap<NodeId, u8>,
         rng: &mut ChaCha8Rng,
     ) -> Option<Step> {
         if let Some(broken) = self.asked.iter().position(|(_, due)| *due <= now) {
@@ -252,7 +280,7 @@ impl Wanted {
             release(asked, &peer);
             return Some(Step::Broken { peer });
         }
-        let index = self.choose(asked, rng)?;
+        let index = self.choose(asked, in_vain, rng)?;
         let voucher = self.vouchers.remove(index);
         let count = asked.entry(voucher.peer).or_default();
         *count = count.saturating_add(1);
@@ -260,14 +288,23 @@ impl Wanted {
         Some(Step::Ask { voucher, id })
     }
 
-    /// A random voucher that is not asked for too much already, a witness if there is one, then a kept peer.
-    fn choose(&self, asked: &BTreeMap<NodeId, usize>, rng: &mut ChaCha8Rng) -> Option<usize> {
+    /// A random voucher that is not asked for too much already: a witness if there is one, then a kept peer, and
+    /// of those who were asked in vain least often.
+    fn choose(
+        &self,
+        asked: &BTreeMap<NodeId, usize>,
+        in_vain: &BTreeMap<NodeId, u8>,
+        rng: &mut ChaCha8Rng,
+    ) -> Option<usize> {
         let idle = |voucher: &Voucher| asked.get(&voucher.peer).copied().unwrap_or(0) < ASKED_MAX;
-        let among = |role: Role| -> Vec<usize> {
-            let vouchers = self.vouchers.iter().enumerate();
-            vouchers.filter(|(_, v)| v.role == role && idle(v)).map(|(index, _)| index).collect()
-        };
-        let eligible = Role::ALL.into_iter().map(among).find(|some| !some.is_empty())?;
+        let rank =
+            |voucher: &Voucher| (voucher.role, in_vain.get(&voucher.peer).copied().unwrap_or(0));
+        let vouchers = || self.vouchers.iter().enumerate().filter(|(_, voucher)| idle(voucher));
+        let best = vouchers().map(|(_, voucher)| rank(voucher)).min()?;
+        let eligible: Vec<usize> = vouchers()
+            .filter(|(_, voucher)| rank(voucher) == best)
+            .map(|(index, _)| index)
+            .collect();
         let random = usize::try_from(rng.next_u32()).unwrap_or(0);
         eligible.get(random.checked_rem(eligible.len())?).copied()
     }

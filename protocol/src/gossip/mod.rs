@@ -88,7 +88,7 @@ impl Gossip {
             defences,
             trees: Trees::default(),
             store: Store::default(),
-            missing: Missing::default(),
+            missing: Missing::new(defences),
             outbox: BTreeMap::new(),
         }
     }
@@ -101,7 +101,7 @@ impl Gossip {
         cx: &mut Cx<'_>,
     ) -> Spread {
         let (id, topic) = (message.id(), message.header().slot.topic);
-        let holders = self.missing.arrived(&id);
+        let holders = self.missing.arrived(&id, cx.now);
         if let Some(from) = from {
             self.trees.graft(from, topic);
         }
@@ -214,7 +214,7 @@ impl Machine for Gossip {
             }
             Event::Seen { id, from } => self.missing.kept(&id, &from, cx.now),
             Event::Checking { id } => self.missing.checking(&id, cx.now),
-            Event::Unusable { id } => drop(self.missing.arrived(&id)),
+            Event::Unusable { id } => drop(self.missing.arrived(&id, cx.now)),
             Event::Spoiled { id } => self.missing.spoiled(&id, cx.now),
             Event::Duplicate { topic, from } => {
                 if self.trees.prune(from, topic, cx.now) {
@@ -223,7 +223,7 @@ impl Machine for Gossip {
                 }
             }
             Event::Refused { id, from } => {
-                self.missing.arrived(&id);
+                self.missing.arrived(&id, cx.now);
                 self.store.refuse(id, from);
             }
             Event::Vouched { from, role, topic, ids } => {

@@ -15,13 +15,17 @@ const WAIT_MIN: Duration = Duration::from_millis(250);
 const WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// The measured lag of payloads behind their ids.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Patience {
     mean: Duration,
     deviation: Duration,
 }
 
 impl Patience {
+    pub(super) const fn new() -> Self {
+        Self { mean: Duration::ZERO, deviation: Duration::ZERO }
+    }
+
     /// The tree brought a message so long after its id.
     pub(super) fn learn(&mut self, lag: Duration) {
         let lag = lag.min(WAIT_MAX);
@@ -42,7 +46,7 @@ mod tests {
 
     #[test]
     fn it_grows_with_the_lag_and_comes_back() {
-        let mut patience = Patience::default();
+        let mut patience = Patience::new();
         assert_eq!(patience.wait(), WAIT_MIN);
         (0..50).for_each(|_| patience.learn(Duration::from_millis(600)));
         let slow = patience.wait();
@@ -53,7 +57,7 @@ mod tests {
 
     #[test]
     fn no_lag_makes_it_wait_longer_than_the_bound() {
-        let mut patience = Patience::default();
+        let mut patience = Patience::new();
         (0..50).for_each(|_| patience.learn(Duration::MAX));
         assert_eq!(patience.wait(), WAIT_MAX);
     }

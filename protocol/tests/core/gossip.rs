@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use forsooth_crypto::NodeId;
 use forsooth_protocol::{
-    Effect, Input, Lane, Participant as _, Publication, Receipt, Refusal, Time, wire::Frame,
+    Defences, Effect, Input, Lane, Participant as _, Publication, Receipt, Refusal, Safeguard,
+    Time, wire::Frame,
 };
 
-use crate::rig::{Rig, delivered, key, pushed_to, sent, vouched_to};
+use crate::rig::{Rig, delivered, key, network, pushed_to, sent, vouched_to};
 
 fn publish(
     rig: &mut Rig,
@@ -115,6 +116,33 @@ fn what_the_tree_does_not_bring_is_asked_of_one_voucher_after_another() {
     relay(&mut rig, two, &message);
     assert!(rig.wait(Duration::from_secs(20)).iter().all(|e| !matches!(e, Effect::Send { .. })));
     assert!(rig.faults().is_empty(), "the message came: nobody can tell who was late");
+}
+
+/// How often a liar is asked before the one who serves, of twenty messages for which both vouch.
+fn asked_first(defences: Defences) -> usize {
+    let mut rig = Rig::with(network(), |config| config.defences = defences);
+    let (liar, honest) = (rig.inbound(1), rig.inbound(2));
+    let mut first = 0;
+    for seq in 0..20 {
+        let message = rig.message(9, rig.open(), seq, "hi");
+        rig.vouch(liar, &message);
+        rig.vouch(honest, &message);
+        let is_graft = |frame: &Frame| matches!(frame, Frame::Graft { .. });
+        let effects = rig.wait(Duration::from_millis(260));
+        let is_first = sent(&rig, &effects, liar).iter().any(is_graft);
+        if is_first {
+            first += 1;
+            rig.wait(Duration::from_millis(400));
+        }
+        relay(&mut rig, honest, &message);
+    }
+    first
+}
+
+#[test]
+fn whoever_was_asked_in_vain_is_asked_last() {
+    assert!(asked_first(Defences::ALL) <= 1);
+    assert!(asked_first(Defences::ALL.without(Safeguard::Promises)) >= 5);
 }
 
 #[test]

@@ -23,7 +23,6 @@ use crate::{
     plan::{Impossible, Plan},
     record::{Findings, Recorder, Seat},
     scenario::{Baseline, FaultKind, Scenario, Seen},
-    strategy::Wire,
     verdict,
 };
 
@@ -98,12 +97,6 @@ pub enum Unfit {
     /// A fault that real nodes on one machine cannot have.
     #[error("real nodes cannot have the fault {0:?}; use --engine sim (real nodes know: {1})")]
     Fault(&'static str, String),
-    /// An attack below the level of frames, which real nodes leave to their transports.
-    #[error(
-        "real nodes cannot stop in the middle of a frame, which is all that {0:?} does; use --engine sim, or \
-         leave these adversaries out"
-    )]
-    Stalls(&'static str),
     /// Links of real nodes are slow, and lose frames, as the scenario says; they are as wide as loopback is.
     #[error("the links of real nodes have no `bandwidth`; use --engine sim, or leave it out")]
     Bandwidth,
@@ -128,10 +121,6 @@ pub fn check(scenario: &Scenario, engine: Engine) -> Result<Plan, Unfit> {
             let kind = scenario.network.kind;
             if kind != NetworkKind::Local && scenario.hostile() > 0 {
                 return Err(Unfit::NotLocal(kind.name()));
-            }
-            let mut gangs = scenario.adversaries.iter().filter(|gang| gang.nodes > 0);
-            if let Some(gang) = gangs.find(|gang| gang.kind.wire == Wire::Stalls) {
-                return Err(Unfit::Stalls(gang.kind.name));
             }
             let links = &scenario.links;
             let mut all = links.by_group.iter().map(|(_, link)| link).chain([&links.default]);
@@ -225,16 +214,16 @@ mod tests {
     };
 
     #[test]
-    fn real_nodes_refuse_an_attack_that_would_never_happen() {
-        let gang = |name| Gang::of(strategy::find(name).unwrap(), 1);
-        let with = |name| Scenario {
-            adversaries: vec![gang("forge"), gang(name)],
-            ..Scenario::of("test", vec![Group::of("honest", 5)])
-        };
-        let refused = check(&with("slow-loris"), Engine::Local).unwrap_err();
-        assert!(matches!(refused, Unfit::Stalls("slow-loris")), "{refused}");
-        assert!(refused.to_string().contains("--engine sim"), "{refused}");
-        assert!(check(&with("slow-loris"), Engine::Sim).is_ok());
-        assert!(check(&with("slow-read"), Engine::Local).is_ok());
+    fn real_nodes_know_every_attack_and_attack_nobody_but_themselves() {
+        for kind in strategy::KINDS {
+            let mut scenario = Scenario {
+                adversaries: vec![Gang::of(kind, 1)],
+                ..Scenario::of("test", vec![Group::of("honest", 5)])
+            };
+            assert!(check(&scenario, Engine::Local).is_ok(), "{kind}");
+            scenario.network.kind = NetworkKind::Testnet;
+            let refused = check(&scenario, Engine::Local).unwrap_err();
+            assert!(matches!(refused, Unfit::NotLocal(_)), "{kind}: {refused}");
+        }
     }
 }

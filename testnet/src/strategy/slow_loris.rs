@@ -17,7 +17,8 @@ pub const SLOW_LORIS: Kind = Kind {
     build: |brief| Box::new(SlowLoris { intensity: brief.intensity, begun: BTreeSet::new() }),
 };
 
-/// The engine stops in the middle of the first frame; this one holds back those behind it.
+/// In the simulator, which stops in the middle of the first frame; this one holds back those behind it. On the
+/// wire of a real node they wait behind that half by themselves.
 struct SlowLoris {
     intensity: Intensity,
     /// The lanes on which a frame is begun.

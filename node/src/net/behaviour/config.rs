@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::net::stats::PerLane;
+use crate::net::{outgoing::Wrap, stats::PerLane};
 
 /// The bounds of every link.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct Config {
     /// How long a connection may take to become a link, and how far apart two dials still count as
     /// simultaneous. Not below the transport's timeout for a connection; recommended 10 s.
     pub setup: Duration,
+    /// What is put around the substreams that lanes are written to. Recommended nothing.
+    pub wrap: Wrap,
 }
 
 impl Config {
@@ -38,6 +40,7 @@ impl Config {
             read_stall: Duration::from_secs(20),
             write_stall: Duration::from_secs(30),
             setup: Duration::from_secs(10),
+            wrap: Wrap::default(),
         }
     }
 }

@@ -1,15 +1,15 @@
 //! The nodes of a run: started, introduced to each other, killed, started again, and shut down together.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     net::Ipv4Addr,
     sync::{Arc, Mutex, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
 use forsooth::{Builder, Node, NodeSnapshot, Verifier};
-use forsooth_protocol::network::Kind as NetworkKind;
+use forsooth_protocol::{Participant, network::Kind as NetworkKind};
 use futures::future::{join_all, try_join_all};
 use tempfile::TempDir;
 use tokio::time::timeout;
@@ -18,6 +18,7 @@ use super::{
     island::Island,
     lag::{Distances, Lag},
     readers::{ANSWER_MAX, read},
+    stall::Brake,
 };
 use crate::{
     cast::Cast,
@@ -27,6 +28,9 @@ use crate::{
     scenario::Scenario,
     strategy::Wire,
 };
+
+/// How long adversaries that stall are patient with themselves; longer than anybody is with them.
+const STALL_MAX: Duration = Duration::from_secs(120);
 
 /// Running nodes, honest ones first.
 pub(super) struct Fleet {
@@ -38,6 +42,8 @@ pub(super) struct Fleet {
     islanders: BTreeSet<usize>,
     /// How far the nodes are from each other; on one machine, if not said.
     distances: Option<Arc<Distances>>,
+    /// What stops the frames of gangs that stall.
+    brakes: BTreeMap<usize, Arc<Brake>>,
     /// Where nodes that are killed keep what they must not forget.
     disks: Option<TempDir>,
     verifier: Verifier,
@@ -91,8 +97,11 @@ impl Fleet {
             .context("starting verification threads")?;
         let started = Instant::now();
         let disks = (!islanders.is_empty()).then(TempDir::new).transpose();
+        let cast = Cast::new(plan, RunClock::Since(started));
+        let brake = |gang| Some((gang, Brake::of(&cast, gang)?));
         let mut fleet = Self {
-            cast: Cast::new(plan, RunClock::Since(started)),
+            brakes: (0..plan.gangs.len()).filter_map(brake).collect(),
+            cast,
             started,
             handles: Handles::default(),
             islands: (0..plan.nodes()).map(|_| None).collect(),
@@ -139,6 +148,8 @@ impl Fleet {
     fn builder(&self, node: usize) -> anyhow::Result<Builder> {
         let (ip, cast, plan) = (ip(node), self.cast.clone(), &self.cast.plan);
         let (distances, me) = (self.distances.clone(), plan.keypair(node).id());
+        let brake = plan.gang(node).and_then(|(gang, _)| self.brakes.get(&gang));
+        let (wrap, stalls) = (brake.map(|brake| brake.put_on(me)), brake.is_some());
         let address = |transport: &str| {
             format!("/ip4/{ip}/{transport}").parse().context("an address of our own")
         };
@@ -148,8 +159,15 @@ impl Fleet {
             .outbound_target(plan.outbound_target(node))
             .verifier(self.verifier.clone())
             .listen([address("tcp/0")?, address("udp/0/quic-v1")?])
+            .net(|config| {
+                if let Some(wrap) = wrap {
+                    config.links.wrap = wrap;
+                    config.links.write_stall = STALL_MAX;
+                }
+            })
             .participant(move |core| {
-                let mut participant = cast.participant(node, Box::new(core));
+                let mut participant: Box<dyn Participant> =
+                    if stalls { Box::new(core) } else { cast.participant(node, Box::new(core)) };
                 if node < cast.plan.honest {
                     let recorder = Arc::clone(&cast.recorder);
                     participant = Box::new(Recall::new(participant, seat(node), recorder));
@@ -200,6 +218,13 @@ impl Fleet {
     pub(super) fn resume(&mut self, node: usize) {
         if let Some(Some(island)) = self.islands.get_mut(node) {
             island.resume();
+        }
+    }
+
+    /// Lets go on what a gang has stopped in the middle, once its gate is closed.
+    pub(super) fn release(&self, gang: usize) {
+        if let Some(brake) = self.brakes.get(&gang) {
+            brake.release();
         }
     }
 

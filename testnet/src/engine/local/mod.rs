@@ -8,6 +8,7 @@ mod fleet;
 mod island;
 mod lag;
 mod readers;
+mod stall;
 mod view;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
@@ -232,6 +233,7 @@ impl Run<'_> {
         if let Some(gate) = self.fleet.cast.gate(gang) {
             gate.close();
         }
+        self.fleet.release(gang);
         for place in self.deaf(gang) {
             self.fleet.resume(place);
         }
