@@ -12,6 +12,7 @@
 mod acceptance;
 mod agenda;
 mod bounded;
+mod budget;
 mod core;
 mod defences;
 mod effect;

@@ -20,6 +20,7 @@ pub(crate) use self::dials::Purpose;
 use self::{dials::Dials, places::VISITORS_MAX};
 use crate::{
     Class, Effect, Fault,
+    budget::{BUDGETS_MAX, Budgets},
     defences::{Defences, Safeguard},
     group::Group,
     input::{Address, Connection, Direction},
@@ -35,7 +36,10 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 /// A visit is over by then, whatever has come of it.
 const VISIT_TIMEOUT: Duration = Duration::from_secs(20);
 /// A visitor stays for so long when it is done, so that what it said last is heard.
-const LINGER: Duration = Duration::from_secs(1);
+const LINGER: Duration = Duration::from_secs(3);
+/// Links that the newcomers of one group may displace at once, and how soon one more.
+const EVICTION_BURST: u32 = 4;
+const EVICTION_EVERY: Duration = Duration::from_secs(300);
 /// Second hellos that are answered in the life of one link.
 const ANSWERS_MAX: u8 = 8;
 /// A link that ends before this is a failure, as a dial that comes to nothing is one.
@@ -92,6 +96,8 @@ pub(crate) struct Links {
     config: Config,
     dials: Dials,
     links: PeerMap<Link>,
+    /// What the newcomers of each group may displace.
+    evictions: Budgets<Group>,
     /// Orders groups as nobody else can foresee.
     salt: u64,
     /// Computed after each change, because the core asks after every input.
@@ -136,7 +142,7 @@ pub(crate) struct Link {
     rank: u64,
     /// When a visit ends of itself.
     leave_at: Option<Time>,
-    /// Since when it is a witness.
+    /// Since when it is what it is to us.
     pub(crate) chosen_at: Time,
 }
 
@@ -161,8 +167,9 @@ pub(crate) enum Event {
     Disconnected { peer: NodeId },
     /// A dial came to nothing.
     DialFailed { peer: NodeId },
-    /// A peer introduced itself.
-    Greeted { from: NodeId, hello: Hello },
+    /// A peer introduced itself. If the places are taken, `known` are those that came and that we have found
+    /// ourselves, too.
+    Greeted { from: NodeId, hello: Hello, known: Vec<NodeId> },
     /// A peer brought a message that nobody had brought before.
     Served { peer: NodeId },
     /// This peer is wanted.
@@ -180,7 +187,9 @@ pub(crate) enum Event {
 impl Links {
     pub(crate) fn new(config: Config, salt: u64) -> Self {
         let links = PeerMap::new();
-        Self { config, dials: Dials::new(), links, salt, wake: None, restless: true }
+        let evictions = Budgets::new(EVICTION_BURST, EVICTION_EVERY);
+        let dials = Dials::new();
+        Self { config, dials, links, evictions, salt, wake: None, restless: true }
     }
 
     /// The link to a connected peer.
@@ -202,7 +211,7 @@ impl Links {
     /// The peer as a witness, if it is one.
     pub(crate) fn witness(&self, peer: &NodeId) -> Option<Witness> {
         let anybody = !self.config.defences.has(Safeguard::Witnesses);
-        let counts = |link: &&Link| anybody || link.role == Some(Role::Witness);
+        let counts = |link: &&Link| link.joined && (anybody || link.role == Some(Role::Witness));
         let link = self.links.get(peer).filter(counts)?;
         Some(Witness { peer: *peer, group: link.group })
     }
@@ -229,6 +238,18 @@ impl Links {
         (self.links.values().filter(inbound).count(), self.config.inbound_max)
     }
 
+    /// Inbound links if there is no place for another.
+    pub(crate) fn crowd(&self) -> impl Iterator<Item = &NodeId> {
+        let (used, max) = self.inbound_usage();
+        let inbound = self.links.iter().filter(|(_, link)| link.role == Some(Role::Inbound));
+        inbound.filter(move |_| used >= max).map(|(peer, _)| peer)
+    }
+
+    /// Groups whose budgets are remembered, and the most there may be.
+    pub(crate) fn eviction_usage(&self) -> (usize, usize) {
+        (self.evictions.len(), BUDGETS_MAX)
+    }
+
     /// Visitors, and the most there may be.
     pub(crate) fn visitor_usage(&self) -> (usize, usize) {
         (self.visitors(None).count(), VISITORS_MAX)
@@ -250,6 +271,11 @@ impl Links {
         let dialled = self.dials.count(Purpose::Witness) + self.dials.count(Purpose::Visit);
         let unmet = self.links.values().filter(|link| link.hello.is_none()).count();
         self.witnesses().count() + dialled + unmet < self.config.outbound_target
+    }
+
+    /// Whether another of the operator's peers may be dialled.
+    pub(crate) fn may_keep(&self) -> bool {
+        self.dials.has_room(Purpose::Kept)
     }
 
     /// Whether another visit may begin.
@@ -352,6 +378,10 @@ impl Links {
             if link.hello.is_none() {
                 return Some((*peer, link.since + HELLO_TIMEOUT, Some(Fault::Silent)));
             }
+            if !link.is_visit() && !link.joined {
+                // It said hello and wants no gossip: its place is for somebody else.
+                return Some((*peer, link.chosen_at.max(link.since) + HELLO_TIMEOUT, None));
+            }
             let timeout = link.since + VISIT_TIMEOUT;
             let end = link.leave_at.map_or(timeout, |leave_at| leave_at.min(timeout));
             link.is_visit().then_some((*peer, end, None))
@@ -379,11 +409,14 @@ impl Machine for Links {
                     cx.signals.push_back(Signal::Unreached { peer });
                 }
             }
-            Event::Greeted { from, hello } => self.greet(from, hello, cx),
+            Event::Greeted { from, hello, known } => self.greet(from, hello, &known, cx),
             Event::Chosen { peer, address, purpose } => self.choose(peer, address, purpose, cx),
             Event::Released { peer } => self.release(peer, cx),
             Event::Visited { peer } => {
-                if let Some(link) = self.links.get_mut(&peer) {
+                // The host waits for what the visitor may want yet.
+                if let Some(link) = self.links.get_mut(&peer)
+                    && link.direction == Direction::Outbound
+                {
                     link.leave_at = Some(cx.now + LINGER);
                 }
             }

@@ -59,7 +59,7 @@ impl Core {
             return;
         }
         match decoded {
-            Frame::Hello(hello) => self.tell_links(links::Event::Greeted { from, hello }),
+            Frame::Hello(hello) => self.greeted(from, hello),
             Frame::Publication(message) => self.arrived(from, message),
             Frame::Vouch { topic, ids } => self.vouched(from, topic, ids),
             Frame::Graft { topic, ids } => {
@@ -67,7 +67,7 @@ impl Core {
             }
             Frame::Prune { topic } => self.tell_gossip(gossip::Event::Pruned { from, topic }),
             Frame::Proof(proof) => self.check_proof(from, proof, frame),
-            Frame::Pull => self.tell_overlay(overlay::Event::Pulled { from }),
+            Frame::Pull => self.pulled(from),
             Frame::Answer(records) => {
                 self.tell_overlay(overlay::Event::Answered { from, records });
             }

@@ -415,6 +415,7 @@ impl Core {
             pair("links.failures", self.links.usage()),
             pair("links.inbound", self.links.inbound_usage()),
             pair("links.visitors", self.links.visitor_usage()),
+            pair("links.evictions", self.links.eviction_usage()),
             pair("quota.peers", self.quotas.usage()),
         ];
         let rest = rest.into_iter().chain(self.overlay.bounds());

@@ -22,6 +22,7 @@ use crate::{
         record::{PeerRecord, SignedRecord},
     },
     verify::{Check, Ticket},
+    wire::Hello,
 };
 
 impl Core {
@@ -40,6 +41,8 @@ impl Core {
                 fault: None,
                 banned: peer != self.me,
             });
+            // If we dialled it, that is over.
+            self.tell_links(links::Event::DialFailed { peer });
             return;
         }
         self.quotas.join(peer);
@@ -69,6 +72,20 @@ impl Core {
         self.tell_overlay(overlay::Event::Met { peer, direction, remote });
     }
 
+    /// A peer says who it is and what it wants.
+    pub(super) fn greeted(&mut self, from: NodeId, hello: Hello) {
+        let known = self.links.crowd().filter(|peer| self.overlay.views(peer)).copied();
+        let known = known.collect();
+        self.tell_links(links::Event::Greeted { from, hello, known });
+    }
+
+    /// A peer asks whom we know.
+    pub(super) fn pulled(&mut self, from: NodeId) {
+        let Some(link) = self.links.get(&from) else { return };
+        let group = link.group;
+        self.tell_overlay(overlay::Event::Pulled { from, group });
+    }
+
     /// A peer tells unasked of others.
     pub(super) fn pushed(&mut self, from: NodeId, records: Vec<SignedRecord>) {
         let Some(link) = self.links.get(&from) else { return };
@@ -92,8 +109,10 @@ impl Core {
     pub(super) fn record_verified(&mut self, ticket: Ticket, record: Verified<SignedRecord>) {
         let Some(pending) = self.intake.finish(ticket) else { return };
         let from = pending.from;
-        let remote = self.links.get(&from).and_then(|link| link.remote);
-        self.tell_overlay(overlay::Event::Verified { record, from, remote });
+        // Who is gone meanwhile has nobody to answer for it: that is a group of its own.
+        let link = self.links.get(&from);
+        let (group, remote) = link.map_or((Group::Unknown, None), |link| (link.group, link.remote));
+        self.tell_overlay(overlay::Event::Verified { record, from, group, remote });
     }
 
     /// Signs where this node may be reached.
@@ -173,8 +192,8 @@ impl Core {
             let (links, peers, now) = (&self.links, &self.peers, self.now);
             let is_free = |peer: &NodeId| links.may_dial(peer, now) && !peers.banned(peer, wall);
             let is_lacking = links.is_lacking();
-            let target = self.overlay.next_visit(&is_free, is_lacking, &mut self.rng);
-            let Some(Target { peer, address, .. }) = target else { break };
+            let target = self.overlay.next_visit(&is_free, is_lacking, wall, &mut self.rng);
+            let Some(Target { peer, address }) = target else { break };
             self.tell_links(links::Event::Chosen { peer, address, purpose: Purpose::Visit });
         }
         // Nothing of that asks to be looked at again.
@@ -189,7 +208,10 @@ impl Core {
             !self.links.is_kept(&target.peer, now) && !self.peers.banned(&target.peer, wall)
         };
         let missing: Vec<_> = self.overlay.kept().filter(missing).collect();
-        for Target { peer, address, .. } in missing {
+        for Target { peer, address } in missing {
+            if !self.links.may_keep() {
+                break;
+            }
             self.tell_links(links::Event::Chosen { peer, address, purpose: Purpose::Kept });
         }
     }
@@ -200,7 +222,7 @@ impl Core {
         let taken: BTreeSet<Group> = links.witnesses().map(|(_, link)| link.group).collect();
         let is_free = |peer: &NodeId| links.is_free(peer, now) && !peers.banned(peer, wall);
         let drawn = self.overlay.draw(&is_free, &taken, &mut self.rng);
-        let Some(Target { peer, address, .. }) = drawn else { return false };
+        let Some(Target { peer, address }) = drawn else { return false };
         self.tell_links(links::Event::Chosen { peer, address, purpose: Purpose::Witness });
         true
     }

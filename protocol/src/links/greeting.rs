@@ -1,27 +1,28 @@
 //! What the two sides of a link tell each other that they want of it, and what it becomes by that.
 //!
 //! Each side's hello names its intent. Gossip begins when both want it; either may come to want it later, and
-//! says hello again. Whoever takes part does not become a visitor again: it leaves.
+//! says hello again. Who needs a link no more says so as well, and it ends when neither side needs it.
 
 use forsooth_crypto::NodeId;
 
 use super::{
-    ANSWERS_MAX, Address, Class, Cx, Direction, Effect, Fault, Frame, Hello, Intent, Links,
-    Purpose, Role, Signal, VERSION,
+    ANSWERS_MAX, Address, Class, Cx, Effect, Fault, Frame, Hello, Intent, Links, Purpose, Role,
+    Signal, VERSION,
 };
 
 impl Links {
-    pub(super) fn greet(&mut self, from: NodeId, mut hello: Hello, cx: &mut Cx<'_>) {
+    pub(super) fn greet(&mut self, from: NodeId, hello: Hello, known: &[NodeId], cx: &mut Cx<'_>) {
         let Some(link) = self.links.get(&from) else { return };
         if hello.version != VERSION {
             return cx.fault(from, Fault::BadHello);
         }
         let before = link.hello.as_ref().map(|hello| hello.intent);
-        if before == Some(Intent::Gossip) {
-            // Nobody who took part becomes a visitor: it leaves.
-            hello.intent = Intent::Gossip;
+        if link.joined && hello.intent == Intent::Visit && link.role == Some(Role::Inbound) {
+            // It needs the link no more, and we never did.
+            return cx.signals.push_back(Signal::Close { peer: from });
         }
-        if link.is_visit() && hello.intent == Intent::Gossip && !self.admit_inbound(from, cx) {
+        let is_join = link.is_visit() && hello.intent == Intent::Gossip;
+        if is_join && !self.admit_inbound(from, known, cx) {
             return cx.signals.push_back(Signal::Close { peer: from });
         }
         let Some(link) = self.links.get_mut(&from) else { return };
@@ -48,10 +49,14 @@ impl Links {
         let Some(link) = self.links.get_mut(&to) else { return };
         let intent = if link.is_visit() { Intent::Visit } else { Intent::Gossip };
         if link.said.replace(intent) != Some(intent) {
-            let frame = Frame::Hello(Hello { intent, ..self.config.hello.clone() }).encode();
-            // Not behind the evidence, which is ignored until the hello is here.
-            cx.order(Effect::Send { to, class: Class::Evidence, frame });
+            self.tell(to, intent, cx);
         }
+    }
+
+    fn tell(&self, to: NodeId, intent: Intent, cx: &mut Cx<'_>) {
+        let frame = Frame::Hello(Hello { intent, ..self.config.hello.clone() }).encode();
+        // Not behind the evidence, which is ignored until the hello is here.
+        cx.order(Effect::Send { to, class: Class::Evidence, frame });
     }
 
     /// Begins gossip over a link on which both sides want it.
@@ -88,6 +93,7 @@ impl Links {
                 link.kept = true;
                 if link.role != Some(Role::Witness) {
                     link.role = Some(Role::Kept);
+                    link.chosen_at = cx.now;
                 }
             }
             Purpose::Visit => {}
@@ -96,18 +102,24 @@ impl Links {
         self.join(peer, cx);
     }
 
-    /// A witness that was drawn long ago makes room. Whoever dialled us, or is kept, stays as that.
+    /// A witness that was drawn long ago makes room. It is told that we need it no more, and leaves unless
+    /// it has drawn us: then it stays as somebody who came to us, if there is room. Who is kept, stays as that.
     pub(super) fn release(&mut self, peer: NodeId, cx: &mut Cx<'_>) {
+        let (inbound, inbound_max) = self.inbound_usage();
         let Some(link) = self.links.get_mut(&peer) else { return };
         if link.role != Some(Role::Witness) {
             return;
         }
         if link.kept {
             link.role = Some(Role::Kept);
-        } else if link.direction == Direction::Inbound {
-            link.role = Some(Role::Inbound);
-        } else {
-            cx.signals.push_back(Signal::Close { peer });
+            return;
         }
+        let needs_us = link.hello.as_ref().is_some_and(|hello| hello.intent == Intent::Gossip);
+        if !needs_us || inbound >= inbound_max {
+            return cx.signals.push_back(Signal::Close { peer });
+        }
+        link.role = Some(Role::Inbound);
+        link.said = Some(Intent::Visit);
+        self.tell(peer, Intent::Visit, cx);
     }
 }

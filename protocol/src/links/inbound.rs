@@ -4,7 +4,8 @@
 //! not do is to fill them for good, nor to drive out those who serve well. As Bitcoin Core does since Heilman
 //! et al. ("Eclipse Attacks on Bitcoin's Peer-to-Peer Network", section 7), some are protected for what is
 //! costly to imitate: a group of their own, messages that they brought first, and a long stay. Of the others,
-//! the youngest of the largest group goes. Links that this node chose are none of this file's business.
+//! the youngest of the largest group goes. Whom our own sampling has found is not even considered: no flood makes
+//! an attacker's share of those larger. Links that this node chose are none of this file's business.
 
 use std::collections::{BTreeMap, BTreeSet};
 

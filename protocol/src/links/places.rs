@@ -1,6 +1,6 @@
 //! Whether somebody who came finds a place, and at whose cost.
 
-use core::net::IpAddr;
+use core::{cmp::Reverse, net::IpAddr};
 
 use forsooth_crypto::{Domain, Hasher, NodeId};
 
@@ -41,7 +41,8 @@ impl Links {
         self.links.iter().filter(visits).map(|(peer, link)| (*peer, link))
     }
 
-    /// Makes room for somebody who came, at the cost of whoever has been visiting for longest.
+    /// Makes room for somebody who came, at the cost of whoever of the largest group has been visiting for
+    /// longest.
     pub(super) fn admit_visitor(
         &mut self,
         group: Group,
@@ -57,10 +58,11 @@ impl Links {
         if !is_local && remote.is_some() && same >= PER_HOST_MAX {
             return false;
         }
-        if self.visitors(None).count() >= VISITORS_MAX
-            && let Some((peer, _)) = self.visitors(None).min_by_key(|(_, link)| link.since)
-        {
-            cx.signals.push_back(Signal::Close { peer });
+        if self.visitors(None).count() >= VISITORS_MAX {
+            let size = |link: &Link| self.visitors(Some(link.group)).count();
+            let key = |(_, link): &(NodeId, &Link)| (Reverse(size(link)), link.since);
+            let goes = self.visitors(None).min_by_key(key).map(|(peer, _)| peer);
+            cx.signals.extend(goes.map(|peer| Signal::Close { peer }));
         }
         true
     }
@@ -75,8 +77,14 @@ impl Links {
         }
     }
 
-    /// Whether somebody who came may take part in gossip; somebody else may have to go for it.
-    pub(super) fn admit_inbound(&mut self, peer: NodeId, cx: &mut Cx<'_>) -> bool {
+    /// Whether somebody who came may take part in gossip; somebody else may have to go for it, but none of
+    /// those that we know from elsewhere, and not for a group whose newcomers have cost others their places.
+    pub(super) fn admit_inbound(
+        &mut self,
+        peer: NodeId,
+        known: &[NodeId],
+        cx: &mut Cx<'_>,
+    ) -> bool {
         let Some(link) = self.links.get(&peer) else { return false };
         let (group, remote) = (link.group, link.remote);
         let guests: Vec<_> = self.links.iter().filter_map(guest).collect();
@@ -90,9 +98,12 @@ impl Links {
         if guests.len() < self.config.inbound_max {
             return true;
         }
-        let Some(peer) = evict(guests.into_iter().map(|(guest, _)| guest).collect()) else {
+        let is_known = |guest: &Guest| known.contains(&guest.peer);
+        let guests = guests.into_iter().map(|(guest, _)| guest).filter(|guest| !is_known(guest));
+        let Some(peer) = evict(guests.collect()) else { return false };
+        if self.evictions.take(group, 1, cx.now) == 0 {
             return false;
-        };
+        }
         cx.signals.push_back(Signal::Close { peer });
         true
     }

@@ -74,9 +74,11 @@ impl Directory {
         }
     }
 
-    /// A member signed a record.
+    /// A member signed a record. What is older than what it signed before is ignored.
     pub(super) fn sign(&mut self, record: &Verified<SignedRecord>) {
-        if let Some(member) = self.members.get_mut(&record.record().id) {
+        let Some(member) = self.members.get_mut(&record.record().id) else { return };
+        let number = |record: &Verified<SignedRecord>| record.record().number;
+        if member.record.as_ref().map(number) < Some(number(record)) {
             member.record = Some(record.clone());
         }
     }

@@ -8,10 +8,12 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::Rng as _;
 
 use super::{Address, Group, Overlay, ROUND, below, directory::place_of};
-use crate::time::Time;
+use crate::time::{Time, Timestamp};
 
 /// Draws in search of a group that has no link yet.
 const DRAWS: usize = 24;
+/// Looks into the book in search of somebody who may be dialled.
+const PICKS: usize = 4;
 /// A link is replaced this often, give or take a quarter. With 8 to 24 links, each lasts for an hour or two.
 const ROTATE_EVERY: Duration = Duration::from_secs(300);
 
@@ -20,7 +22,6 @@ const ROTATE_EVERY: Duration = Duration::from_secs(300);
 pub(crate) struct Target {
     pub(crate) peer: NodeId,
     pub(crate) address: Address,
-    pub(crate) group: Group,
 }
 
 impl Overlay {
@@ -40,25 +41,43 @@ impl Overlay {
             let sample = self.samples.pop_front();
             let at = below(rng, view.len());
             let Some(peer) = sample.or_else(|| view.get(at).copied()) else { break };
-            let Some(target) = self.target(peer, rng).filter(|_| is_free(&peer)) else { continue };
-            if !taken.contains(&target.group) {
-                return Some(target);
+            if self.suits(&peer, is_free, taken, &mut second) {
+                return self.target(peer, rng);
             }
-            second.get_or_insert(target);
         }
         if self.directory.members().len() <= self.sampler.slots() {
             // The network, as far as it is known, is smaller than the view: everybody is a sample.
             let members: Vec<NodeId> = self.directory.members().map(|(peer, _)| *peer).collect();
             let (before, after) = members.split_at(below(rng, members.len()));
-            for peer in after.iter().chain(before).filter(|peer| is_free(peer)) {
-                let Some(target) = self.target(*peer, rng) else { continue };
-                if !taken.contains(&target.group) {
-                    return Some(target);
+            for peer in after.iter().chain(before) {
+                if self.suits(peer, is_free, taken, &mut second) {
+                    return self.target(*peer, rng);
                 }
-                second.get_or_insert(target);
             }
         }
-        second
+        second.and_then(|(_, peer)| self.target(peer, rng))
+    }
+
+    /// Whether a peer may be drawn at once. Those that are the second choice are noted, the better ones first.
+    fn suits(
+        &self,
+        peer: &NodeId,
+        is_free: &dyn Fn(&NodeId) -> bool,
+        taken: &BTreeSet<Group>,
+        second: &mut Option<(bool, NodeId)>,
+    ) -> bool {
+        let Some(member) = self.directory.member(peer).filter(|_| is_free(peer)) else {
+            return false;
+        };
+        let is_doubtful = self.doubtful.contains_key(peer);
+        let grouping = self.config.network.defence().grouping;
+        if !is_doubtful && !taken.contains(&Group::of(*peer, member.place.ip(), grouping)) {
+            return true;
+        }
+        if second.is_none_or(|(was_doubtful, _)| was_doubtful && !is_doubtful) {
+            *second = Some((is_doubtful, *peer));
+        }
+        false
     }
 
     /// Whom an earlier life was linked with comes first: nobody can have arranged that since.
@@ -88,11 +107,10 @@ impl Overlay {
             // It would win because of where it says it is first of all.
             let first = addresses.first().map(place_of);
             addresses.retain(|address| Some(place_of(address)) == first);
+            addresses.retain(|address| !self.book.is_own(address));
         }
         let address = addresses.get(below(rng, addresses.len()))?.clone();
-        let grouping = self.config.network.defence().grouping;
-        let place = self.directory.member(&peer).map_or(place_of(&address), |member| member.place);
-        Some(Target { peer, group: Group::of(peer, place.ip(), grouping), address })
+        Some(Target { peer, address })
     }
 
     /// Whom to visit next; while links are lacking, any contact that may be dialled.
@@ -100,6 +118,7 @@ impl Overlay {
         &mut self,
         is_free: &dyn Fn(&NodeId) -> bool,
         is_lacking: bool,
+        wall: Timestamp,
         rng: &mut ChaCha8Rng,
     ) -> Option<Target> {
         let is_new =
@@ -122,8 +141,13 @@ impl Overlay {
         }
         let unmet = |peer: &&NodeId| self.directory.member(peer).is_none() && is_new(self, peer);
         let contacts: Vec<NodeId> = self.directory.contacts().filter(unmet).copied().collect();
-        let peer = contacts.get(below(rng, contacts.len()))?;
-        self.target(*peer, rng).map(|target| self.ask(target))
+        if let Some(peer) = contacts.get(below(rng, contacts.len())) {
+            return self.target(*peer, rng).map(|target| self.ask(target));
+        }
+        // Last, what an earlier life and others have told: half of it was reached once.
+        let mut picks = (0..PICKS).filter_map(|_| self.book.pick(wall, rng));
+        let picked = picks.find(|peer| is_new(self, peer));
+        self.target(picked?, rng).map(|target| self.ask(target))
     }
 
     /// Has a peer asked for its view when it is met.
@@ -134,12 +158,9 @@ impl Overlay {
 
     /// Whom the operator wants, and where.
     pub(crate) fn kept(&self) -> impl Iterator<Item = Target> {
-        let grouping = self.config.network.defence().grouping;
-        self.kept.iter().map(move |(peer, address)| Target {
-            peer: *peer,
-            address: address.clone(),
-            group: Group::of(*peer, place_of(address).ip(), grouping),
-        })
+        let target =
+            |(peer, address): (&NodeId, &Address)| Target { peer: *peer, address: address.clone() };
+        self.kept.iter().map(target)
     }
 
     /// Whether it is time to draw a link anew.
@@ -150,18 +171,20 @@ impl Overlay {
     /// A link is being drawn anew, or there was nobody else to draw. Links that were drawn before the view
     /// had settled were drawn from what the first contacts said: they go soon, one after the other.
     pub(crate) fn rotated(&mut self, chosen: &[(NodeId, Time)], now: Time, rng: &mut ChaCha8Rng) {
-        let is_early = chosen.iter().any(|(_, at)| self.is_early(*at));
+        let is_early = chosen.iter().any(|link| self.is_early(link));
         let jitter = 0.75 + f64::from(rng.next_u32()) / f64::from(u32::MAX) / 2.0;
         self.rotate_at = now + if is_early { ROUND } else { ROTATE_EVERY.mul_f64(jitter) };
     }
 
-    fn is_early(&self, chosen_at: Time) -> bool {
-        self.settled_at.is_some_and(|settled_at| chosen_at < settled_at)
+    /// Whether a link was drawn from what the first contacts said. That with an anchor was not.
+    fn is_early(&self, (peer, chosen_at): &(NodeId, Time)) -> bool {
+        !self.trusted.contains(peer)
+            && self.settled_at.is_some_and(|settled_at| *chosen_at < settled_at)
     }
 
     /// Which of the links that were drawn makes room: one of the early ones, else any but the latest.
     pub(crate) fn oldest(&self, chosen: &[(NodeId, Time)], rng: &mut ChaCha8Rng) -> Option<NodeId> {
-        let early: Vec<_> = chosen.iter().filter(|(_, at)| self.is_early(*at)).collect();
+        let early: Vec<_> = chosen.iter().filter(|link| self.is_early(link)).collect();
         let latest = chosen.iter().map(|(_, at)| *at).max()?;
         let others: Vec<_> = chosen.iter().filter(|(_, at)| *at < latest).collect();
         let from = if early.is_empty() { others } else { early };

@@ -2,15 +2,20 @@
 //!
 //! An answer is welcome because it was asked for, once for each question. What comes unasked has a budget for
 //! each peer and one for each address group, in records: a liar who pushes more only spends its own. Questions
-//! have one as well, since an answer is a thousand times as long. Budgets outlive links, so nobody
-//! gets a new one by dialling again.
+//! have one as well, since an answer is a thousand times as long. Whoever has spent its own is to blame; that
+//! its group has spent theirs is not its fault.
 
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, VecDeque};
 
 use forsooth_crypto::NodeId;
 
-use crate::{group::Group, time::Time, wire::RECORDS_MAX};
+use crate::{
+    budget::{BUDGETS_MAX, Budgets},
+    group::Group,
+    time::Time,
+    wire::RECORDS_MAX,
+};
 
 /// Records that one peer may push at once, and how soon one more. An honest one pushes one list a round.
 const PUSH_BURST: u32 = 200;
@@ -21,96 +26,122 @@ const GROUP_PUSH_EVERY: Duration = Duration::from_millis(50);
 /// Times that one peer may ask at once; and again after [`PULL_EVERY`].
 const PULL_BURST: u32 = 8;
 const PULL_EVERY: Duration = Duration::from_secs(4);
-/// Budgets that are remembered of each kind. Those that are full again go first; while there are none,
-/// whoever is new gets nothing.
-const BUDGETS_MAX: usize = 4096;
-
-/// What each may still spend.
-#[derive(Debug)]
-struct Budgets<K> {
-    burst: u32,
-    /// For one unit to come back.
-    every: Duration,
-    /// When each budget is full again.
-    full_at: BTreeMap<K, Time>,
-}
-
-impl<K: Ord + Copy> Budgets<K> {
-    const fn new(burst: u32, every: Duration) -> Self {
-        Self { burst, every, full_at: BTreeMap::new() }
-    }
-
-    /// Takes up to `wanted` units; returns how many there were.
-    fn take(&mut self, key: K, wanted: u32, now: Time) -> u32 {
-        if !self.full_at.contains_key(&key) && self.full_at.len() >= BUDGETS_MAX {
-            self.full_at.retain(|_, full_at| *full_at > now);
-            if self.full_at.len() >= BUDGETS_MAX {
-                return 0;
-            }
-        }
-        let full_at = self.full_at.entry(key).or_insert(now);
-        let lacking = full_at.since(now).as_nanos().div_ceil(self.every.as_nanos().max(1));
-        let lacking = u32::try_from(lacking).unwrap_or(u32::MAX);
-        let taken = wanted.min(self.burst.saturating_sub(lacking));
-        *full_at = (*full_at).max(now) + self.every.saturating_mul(taken);
-        taken
-    }
-}
-
+/// A group may ask four times as often.
+const GROUP_PULL_BURST: u32 = 4 * PULL_BURST;
+const GROUP_PULL_EVERY: Duration = Duration::from_secs(1);
+/// A peer that has not answered by then may be asked again.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// What a peer tells so long after its answer still counts as asked for: records are checked meanwhile.
+const ANSWER_LASTS: Duration = Duration::from_secs(10);
+/// Peers whose answers are remembered. The oldest goes first.
+const ANSWERED_MAX: usize = 64;
 /// What is asked, and what may be said unasked.
 #[derive(Debug)]
 pub(super) struct Exchange {
-    asked: BTreeSet<NodeId>,
+    /// Since when each linked peer owes an answer.
+    asked: BTreeMap<NodeId, Time>,
+    /// Who answered last, and when.
+    answered: VecDeque<(NodeId, Time)>,
     pushes: Budgets<NodeId>,
     group_pushes: Budgets<Group>,
     pulls: Budgets<NodeId>,
+    group_pulls: Budgets<Group>,
+}
+
+/// What becomes of something that came unasked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Admitted {
+    /// So much of it is looked at.
+    pub(super) units: usize,
+    /// Whoever sent it has gone over its own budget.
+    pub(super) is_over: bool,
 }
 
 impl Exchange {
     pub(super) const fn new() -> Self {
-        let every = PUSH_EVERY;
         Self {
-            asked: BTreeSet::new(),
-            pushes: Budgets::new(PUSH_BURST, every),
+            asked: BTreeMap::new(),
+            answered: VecDeque::new(),
+            pushes: Budgets::new(PUSH_BURST, PUSH_EVERY),
             group_pushes: Budgets::new(GROUP_PUSH_BURST, GROUP_PUSH_EVERY),
             pulls: Budgets::new(PULL_BURST, PULL_EVERY),
+            group_pulls: Budgets::new(GROUP_PULL_BURST, GROUP_PULL_EVERY),
         }
     }
 
     /// A linked peer is asked. False if it has yet to answer.
-    pub(super) fn ask(&mut self, peer: NodeId) -> bool {
-        self.asked.insert(peer)
+    pub(super) fn ask(&mut self, peer: NodeId, now: Time) -> bool {
+        let waits = self.asked.get(&peer).is_some_and(|at| now.since(*at) < ANSWER_TIMEOUT);
+        if !waits {
+            self.asked.insert(peer, now);
+        }
+        !waits
     }
 
     /// Whether a peer owes an answer.
     pub(super) fn waits_for(&self, peer: &NodeId) -> bool {
-        self.asked.contains(peer)
+        self.asked.contains_key(peer)
     }
 
-    /// A peer answers, or is gone. Whether it was asked.
-    pub(super) fn end(&mut self, peer: &NodeId) -> bool {
-        self.asked.remove(peer)
+    /// A peer answers. Whether it was asked.
+    pub(super) fn answer(&mut self, peer: &NodeId, now: Time) -> bool {
+        let was_asked = self.asked.remove(peer).is_some();
+        if was_asked {
+            if self.answered.len() >= ANSWERED_MAX {
+                self.answered.pop_front();
+            }
+            self.answered.push_back((*peer, now));
+        }
+        was_asked
+    }
+
+    /// Whether what a peer told was in its answer to us.
+    pub(super) fn has_answered(&self, peer: &NodeId, now: Time) -> bool {
+        let is_it = |(other, at): &(NodeId, Time)| other == peer && now.since(*at) < ANSWER_LASTS;
+        self.answered.iter().any(is_it)
+    }
+
+    /// A peer is gone.
+    pub(super) fn part(&mut self, peer: &NodeId) {
+        self.asked.remove(peer);
     }
 
     /// Whether a peer may be answered.
-    pub(super) fn may_pull(&mut self, peer: NodeId, now: Time) -> bool {
-        self.pulls.take(peer, 1, now) > 0
+    pub(super) fn may_pull(&mut self, peer: NodeId, group: Group, now: Time) -> Admitted {
+        admit(&mut self.pulls, &mut self.group_pulls, peer, group, 1, now)
     }
 
     /// How many of so many pushed records are looked at.
-    pub(super) fn admit(&mut self, peer: NodeId, group: Group, records: usize, now: Time) -> usize {
-        let wanted = u32::try_from(records.min(RECORDS_MAX)).unwrap_or(0);
-        let of_peer = self.pushes.take(peer, wanted, now);
-        let of_group = self.group_pushes.take(group, of_peer, now);
-        usize::try_from(of_group).unwrap_or(0)
+    pub(super) fn admit(
+        &mut self,
+        peer: NodeId,
+        group: Group,
+        records: usize,
+        now: Time,
+    ) -> Admitted {
+        admit(&mut self.pushes, &mut self.group_pushes, peer, group, records, now)
     }
 
     /// The most budgets of a kind, and how many there may be.
     pub(super) fn usage(&self) -> (usize, usize) {
         let used =
-            [self.pushes.full_at.len(), self.group_pushes.full_at.len(), self.pulls.full_at.len()];
+            [self.pushes.len(), self.group_pushes.len(), self.pulls.len(), self.group_pulls.len()];
         (used.into_iter().max().unwrap_or(0), BUDGETS_MAX)
     }
+}
+
+fn admit(
+    of_peers: &mut Budgets<NodeId>,
+    of_groups: &mut Budgets<Group>,
+    peer: NodeId,
+    group: Group,
+    wanted: usize,
+    now: Time,
+) -> Admitted {
+    let wanted = u32::try_from(wanted.min(RECORDS_MAX)).unwrap_or(0);
+    let of_peer = of_peers.take(peer, wanted, now);
+    let of_group = of_groups.take(group, of_peer, now);
+    Admitted { units: usize::try_from(of_group).unwrap_or(0), is_over: of_peer < wanted }
 }
 
 #[cfg(test)]
@@ -130,34 +161,44 @@ mod tests {
     #[test]
     fn a_peer_that_pushes_without_end_is_heard_at_its_rate() {
         let mut exchange = Exchange::new();
-        let mut push = |now| exchange.admit(peer(1), Group::Peer(peer(1)), 100, at(now));
+        let mut push = |now| exchange.admit(peer(1), Group::Peer(peer(1)), 100, at(now)).units;
         assert_eq!([push(0), push(0), push(0)], [100, 100, 0]);
         assert_eq!([push(1), push(1), push(100)], [10, 0, 100]);
     }
 
     #[test]
-    fn a_group_that_pushes_without_end_is_heard_no_more_than_two_peers() {
+    fn a_group_that_pushes_without_end_is_heard_no_more_than_two_peers_and_each_is_to_blame_for_itself()
+     {
         let mut exchange = Exchange::new();
-        let heard: usize =
-            (0..100).map(|tag| exchange.admit(peer(tag), Group::Unknown, 100, at(0))).sum();
+        let mut push = |tag, group| exchange.admit(peer(tag), group, 100, at(0));
+        let heard: usize = (0..100).map(|tag| push(tag, Group::Unknown).units).sum();
         assert_eq!(heard, 400);
-        assert_eq!(exchange.admit(peer(500), Group::Peer(peer(500)), 100, at(0)), 100);
+        assert_eq!(push(500, Group::Unknown), Admitted { units: 0, is_over: false });
+        let elsewhere = Group::Peer(peer(501));
+        assert_eq!(push(501, elsewhere), Admitted { units: 100, is_over: false });
+        push(501, elsewhere);
+        assert_eq!(push(501, elsewhere), Admitted { units: 0, is_over: true });
     }
 
     #[test]
     fn questions_have_a_rate_and_only_one_is_open() {
         let mut exchange = Exchange::new();
-        assert_eq!((0..100).filter(|_| exchange.may_pull(peer(1), at(0))).count(), 8);
-        assert!(exchange.may_pull(peer(2), at(0)) && exchange.may_pull(peer(1), at(4)));
-        assert!(exchange.ask(peer(1)) && !exchange.ask(peer(1)));
-        assert!(exchange.end(&peer(1)) && !exchange.end(&peer(1)));
+        let mut may_pull =
+            |tag, now| exchange.may_pull(peer(tag), Group::Peer(peer(tag)), at(now)).units > 0;
+        assert_eq!((0..100).filter(|_| may_pull(1, 0)).count(), 8);
+        assert!(may_pull(2, 0) && may_pull(1, 4));
+        assert!(exchange.ask(peer(1), at(4)) && !exchange.ask(peer(1), at(33)));
+        assert!(exchange.ask(peer(1), at(34)), "it never answered");
+        assert!(exchange.answer(&peer(1), at(35)) && !exchange.answer(&peer(1), at(35)));
+        assert!(
+            exchange.has_answered(&peer(1), at(44)) && !exchange.has_answered(&peer(1), at(45))
+        );
     }
 
     #[test]
-    fn budgets_are_bounded() {
+    fn many_keys_of_one_group_ask_no_more_than_four_peers() {
         let mut exchange = Exchange::new();
-        let admitted = (0..10_000).filter(|tag| exchange.may_pull(peer(*tag), at(0))).count();
-        assert_eq!((admitted, exchange.usage()), (BUDGETS_MAX, (BUDGETS_MAX, BUDGETS_MAX)));
-        assert!(exchange.may_pull(peer(10_000), at(60)), "the others' budgets are full again");
+        let mut may_pull = |tag| exchange.may_pull(peer(tag), Group::Unknown, at(0)).units > 0;
+        assert_eq!((0..1000).filter(|tag| may_pull(*tag)).count(), 32);
     }
 }

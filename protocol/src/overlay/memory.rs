@@ -16,6 +16,8 @@ use super::{
 
 /// How often the shell is told what to store.
 pub(super) const STORE_EVERY: Duration = Duration::from_secs(60);
+/// Our record may be dated so far ahead of our own clock.
+const BACK_MAX: Duration = Duration::from_secs(5);
 /// Entries stored at once.
 const STORED_MAX: usize = 256;
 /// Peers of the book that are visited first after a restart.
@@ -34,6 +36,7 @@ impl Overlay {
         self.anchors = self.book.anchors().to_vec();
         // The most trusted is taken first, from the end.
         self.anchors.reverse();
+        self.trusted = self.anchors.iter().copied().collect();
     }
 
     /// All of an earlier life has been restored: whom to look up first.
@@ -55,7 +58,9 @@ impl Overlay {
     /// Has the shell store what has changed, and our record signed anew before it is old.
     pub(super) fn remember(&mut self, cx: &mut Cx<'_>) {
         if let Some(own) = &self.own
-            && own.record().time.saturating_add(LIFETIME / 4) <= cx.wall
+            // Or if our clock was set back: others take no record from the future.
+            && (own.record().time.saturating_add(LIFETIME / 4) <= cx.wall
+                || own.record().time > cx.wall.saturating_add(BACK_MAX))
         {
             cx.signals.push_back(Signal::Announce);
         }

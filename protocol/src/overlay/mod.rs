@@ -27,7 +27,7 @@ pub mod work;
 
 use core::{net::IpAddr, num::NonZeroU32, time::Duration};
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
@@ -52,7 +52,7 @@ use crate::{
     group::Group,
     input::{Address, Candidate, Direction},
     machine::{Cx, Machine, Signal, below},
-    network::Network,
+    network::{Kind, Network},
     snapshot::{self, Bound},
     time::{Time, millis},
     wire::{Frame, RECORDS_MAX},
@@ -69,6 +69,8 @@ const ROUND: Duration = Duration::from_secs(10);
 const FIRST_ROUND: Duration = Duration::from_secs(1);
 /// How often somebody of the book is dialled only to see whether it is there.
 const FEELER_EVERY: Duration = Duration::from_secs(120);
+/// A member that did not answer is asked once more after this, and dropped if it does not then. If others answer.
+const DOUBT: Duration = Duration::from_secs(60);
 /// Peers that wait to be visited.
 const VISITS_MAX: usize = 64;
 /// Peers that the operator wants, whatever the sampler says.
@@ -93,10 +95,16 @@ pub(crate) struct Overlay {
     errands: BTreeMap<NodeId, Errand>,
     /// Whom to visit for it, in this order.
     visits: VecDeque<NodeId>,
+    /// Members that did not answer lately, and since when.
+    doubtful: BTreeMap<NodeId, Time>,
+    /// When anybody last answered us.
+    reached_at: Option<Time>,
     /// Contacts that nobody has tried yet.
     fresh: Vec<NodeId>,
     /// Anchors of an earlier life that are not links again yet.
     anchors: Vec<NodeId>,
+    /// All anchors of an earlier life.
+    trusted: BTreeSet<NodeId>,
     /// Where this node may be reached.
     listening: Vec<Address>,
     /// What it says of itself.
@@ -146,13 +154,13 @@ pub(crate) enum Event {
     /// A dial has not found a peer.
     Unreached { peer: NodeId },
     /// A peer asks for records.
-    Pulled { from: NodeId },
+    Pulled { from: NodeId, group: Group },
     /// A peer answers.
     Answered { from: NodeId, records: Vec<SignedRecord> },
     /// A peer tells unasked.
     Pushed { from: NodeId, group: Group, records: Vec<SignedRecord> },
     /// A record is its peer's.
-    Verified { record: Verified<SignedRecord>, from: NodeId, remote: Option<IpAddr> },
+    Verified { record: Verified<SignedRecord>, from: NodeId, group: Group, remote: Option<IpAddr> },
     /// A record of an earlier life is its peer's.
     Restored { record: Verified<SignedRecord>, stored: book::Stored },
     /// The book's key of an earlier life.
@@ -186,14 +194,17 @@ impl Overlay {
             book: Book::new(book),
             directory: Directory::default(),
             exchange: Exchange::new(),
-            trials: Trials::default(),
+            trials: Trials::new(),
             samples: VecDeque::new(),
             kept: BTreeMap::new(),
             met: BTreeMap::new(),
             errands: BTreeMap::new(),
             visits: VecDeque::new(),
+            doubtful: BTreeMap::new(),
+            reached_at: None,
             fresh: Vec::new(),
             anchors: Vec::new(),
+            trusted: BTreeSet::new(),
             listening: Vec::new(),
             own: None,
             tried: BTreeMap::new(),
@@ -212,6 +223,11 @@ impl Overlay {
     /// Whether whom to reach is to be looked at again, since the last time that this was asked.
     pub(crate) const fn take_restless(&mut self) -> bool {
         core::mem::replace(&mut self.restless, false)
+    }
+
+    /// Whether a peer is in the view.
+    pub(crate) fn views(&self, peer: &NodeId) -> bool {
+        self.sampler.view().any(|(other, _)| other == *peer)
     }
 
     /// Where this node may be reached.
@@ -237,7 +253,8 @@ impl Overlay {
         let place = Place::of(remote, None);
         let mut said = self.directory.contact(&peer).into_iter().flatten();
         if said.any(|address| place_of(address).ip() == place.ip()) {
-            self.found(peer, place, cx);
+            self.found(peer, place);
+            self.book.tried(&peer, remote, None, cx.wall);
         }
     }
 
@@ -256,9 +273,14 @@ impl Overlay {
         let endpoint = |address: &Address| book::Endpoint::parse(address).ok();
         let usable = |address: &Address| endpoint(address).is_some_and(|it| it.check(kind).is_ok());
         let mut usable: Vec<_> = addresses.into_iter().filter(usable).collect();
+        let mut known = BTreeSet::new();
+        usable.retain(|address| known.insert(address.clone()));
         // Others see the first as the place where we are.
         usable.sort_by_key(|address| endpoint(address).is_none_or(|it| it.ip.is_loopback()));
         if usable != self.listening {
+            if usable.is_empty() {
+                self.own = None;
+            }
             self.listening = usable;
             cx.signals.push_back(Signal::Announce);
         }
@@ -275,7 +297,11 @@ impl Overlay {
         self.met.insert(peer, remote);
         let errand = self.errands.remove(&peer).unwrap_or_default();
         match direction {
-            Direction::Outbound => self.found(peer, Place::of(remote, None), cx),
+            Direction::Outbound => {
+                self.reached_at = Some(cx.now);
+                self.found(peer, Place::of(remote, None));
+                self.book.tried(&peer, remote, None, cx.wall);
+            }
             Direction::Inbound => self.recognise(peer, remote, cx),
         }
         // Both sides, since either may come to draw the other, and a member without a record is told to nobody.
@@ -286,7 +312,7 @@ impl Overlay {
     }
 
     /// A dial of ours, or what is as good, has found a peer there.
-    fn found(&mut self, peer: NodeId, place: Place, cx: &mut Cx<'_>) {
+    fn found(&mut self, peer: NodeId, place: Place) {
         let contact = self.directory.contact(&peer).into_iter().flatten();
         let address = contact.rev().find(|address| place_of(address).ip() == place.ip()).cloned();
         self.directory.found(peer, place, address);
@@ -294,7 +320,7 @@ impl Overlay {
             self.directory.sign(&record);
         }
         self.sampler.offer(peer, place);
-        self.book.tried(&peer, place.ip(), None, cx.wall);
+        self.doubtful.remove(&peer);
     }
 
     fn part(
@@ -304,7 +330,7 @@ impl Overlay {
         remote: Option<IpAddr>,
         cx: &mut Cx<'_>,
     ) {
-        self.exchange.end(&peer);
+        self.exchange.part(&peer);
         // It may have left before it said hello: then it was not met for what it was to be met for.
         self.errands.remove(&peer);
         self.tried.remove(&peer);
@@ -318,8 +344,12 @@ impl Overlay {
         self.errands.remove(&peer);
         self.tried.remove(&peer);
         self.book.failed(&peer, cx.wall);
-        // Whoever reaches nobody at all has itself to doubt.
-        if !self.met.is_empty() && !self.met.contains_key(&peer) {
+        if self.met.contains_key(&peer) || self.directory.member(&peer).is_none() {
+            return;
+        }
+        // Whoever reaches nobody at all has itself to doubt: a short outage must not empty the view.
+        let since = *self.doubtful.entry(peer).or_insert(cx.now);
+        if cx.now.since(since) >= DOUBT && self.reached_at > Some(since) {
             self.drop(&peer, cx.rng);
         }
     }
@@ -327,6 +357,7 @@ impl Overlay {
     /// A peer is not where it was found, or not welcome any more.
     fn drop(&mut self, peer: &NodeId, rng: &mut ChaCha8Rng) {
         self.directory.lose(peer);
+        self.doubtful.remove(peer);
         self.samples.retain(|sample| sample != peer);
         self.sampler.remove(peer, rng);
     }
@@ -374,10 +405,12 @@ impl Machine for Overlay {
             Event::Gone { peer, direction, remote } => self.part(peer, direction, remote, cx),
             Event::Unreached { peer } => self.miss(peer, cx),
             // Nobody new to reach.
-            Event::Pulled { from } => return self.pulled(from, cx),
+            Event::Pulled { from, group } => return self.pulled(from, group, cx),
             Event::Answered { from, records } => self.answered(from, records, cx),
             Event::Pushed { from, group, records } => self.pushed(from, group, records, cx),
-            Event::Verified { record, from, remote } => self.verified(record, from, remote, cx),
+            Event::Verified { record, from, group, remote } => {
+                self.verified(record, from, group, remote, cx);
+            }
             Event::Restored { record, stored } => self.restored(&record, stored),
             Event::BookKey(key) => self.book.restore_key(key),
             Event::Anchors(peers) => self.restore_anchors(peers),

@@ -7,11 +7,15 @@ use forsooth_crypto::NodeId;
 use rand_core::Rng as _;
 
 use super::{
-    Cx, Errand, FEELER_EVERY, Overlay, Place, ROUND, Round, VISITS_MAX, millis, place_said,
+    Cx, DOUBT, Errand, FEELER_EVERY, Kind, Overlay, Place, ROUND, Round, Time, VISITS_MAX, millis,
+    place_said,
 };
 
-/// Dials in a round that only see whether a record tells the truth.
-const TRIALS_PER_ROUND: usize = 2;
+/// Dials in a round that only see whether a record tells the truth: while joining, and then.
+const TRIALS_JOINING: usize = 8;
+const TRIALS_SETTLED: usize = 4;
+/// Members in a round that are asked again because they did not answer.
+const DOUBTS_PER_ROUND: usize = 4;
 /// Samples that wait to be made links. The oldest goes first.
 const SAMPLES_MAX: usize = 64;
 
@@ -41,16 +45,26 @@ impl Overlay {
 
     /// Has a few dialled to see whether they are there.
     fn try_some(&mut self, cx: &mut Cx<'_>) {
-        for _ in 0..TRIALS_PER_ROUND {
+        let trials = if self.sampler.joining() { TRIALS_JOINING } else { TRIALS_SETTLED };
+        for _ in 0..trials {
             let Some(record) = self.trials.next(cx.rng) else { break };
             let (peer, place) = (record.record().id, place_said(&record));
             if self.directory.member(&peer).is_some() || !self.would_win(&peer, place) {
                 continue;
             }
-            if self.visits.len() < VISITS_MAX && !self.met.contains_key(&peer) {
+            let is_room = self.visits.len() < VISITS_MAX && !self.met.contains_key(&peer);
+            // On a private network, hosts and subnets tell nothing.
+            let is_local = matches!(self.config.network.kind(), Kind::Local);
+            if is_room && (is_local || self.trials.may_dial(place, cx.now)) {
                 self.tried.insert(peer, record);
                 self.visits.push_back(peer);
             }
+        }
+        let is_due = |(_, since): &(&NodeId, &Time)| cx.now.since(**since) >= DOUBT;
+        let due = self.doubtful.iter().filter(is_due).map(|(peer, _)| *peer);
+        let due: Vec<_> = due.filter(|peer| !self.visits.contains(peer)).collect();
+        for peer in due.into_iter().take(DOUBTS_PER_ROUND) {
+            self.send_on(peer, Errand { pull: true, push: false }, cx);
         }
         if let Some(contact) = self.fresh.pop() {
             self.send_on(contact, Errand { pull: true, push: false }, cx);
@@ -76,6 +90,7 @@ impl Overlay {
         let mut used: BTreeSet<NodeId> = self.sampler.view().map(|(peer, _)| peer).collect();
         used.extend(self.samples.iter().chain(self.met.keys()).chain(self.kept.keys()));
         self.directory.prune(&used);
+        self.doubtful.retain(|peer, _| self.directory.member(peer).is_some());
     }
 
     /// Whether a peer at a place would enter the view.

@@ -7,15 +7,19 @@ use forsooth_crypto::{NodeId, Verified};
 use rand_chacha::ChaCha8Rng;
 
 use super::{
-    Class, Cx, Effect, Errand, Fault, Frame, Group, Overlay, RECORDS_MAX, Signal, SignedRecord,
-    below,
+    Address, Class, Cx, Effect, Errand, Fault, Frame, Group, Overlay, RECORDS_MAX, Signal,
+    SignedRecord, below,
     book::{Contact, Shelf, Source},
     place::Place,
     place_of, place_said,
+    trials::Teller,
 };
 
 /// Records of one list that are checked for the book alone: it grows by what many tell, not by what one does.
 const HEARD_PER_LIST: usize = 8;
+/// Records of an unasked list that are checked because they would enter the view. An honest list of a settled
+/// network has few of these; checking costs.
+const WINS_PER_PUSH: usize = 32;
 
 /// What a record would change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +39,7 @@ impl Overlay {
             let records = self.list(cx.rng);
             tell(peer, &Frame::Push(records), cx);
         }
-        if errand.pull && self.exchange.ask(peer) {
+        if errand.pull && self.exchange.ask(peer, cx.now) {
             tell(peer, &Frame::Pull, cx);
         }
         if !self.exchange.waits_for(&peer) {
@@ -64,9 +68,13 @@ impl Overlay {
     }
 
     /// A peer asks.
-    pub(super) fn pulled(&mut self, from: NodeId, cx: &mut Cx<'_>) {
-        if !self.exchange.may_pull(from, cx.now) {
+    pub(super) fn pulled(&mut self, from: NodeId, group: Group, cx: &mut Cx<'_>) {
+        let admitted = self.exchange.may_pull(from, group, cx.now);
+        if admitted.is_over {
             return cx.fault(from, Fault::Pushy);
+        }
+        if admitted.units == 0 {
+            return;
         }
         let records = self.list(cx.rng);
         tell(from, &Frame::Answer(records), cx);
@@ -74,10 +82,11 @@ impl Overlay {
 
     /// A peer answers.
     pub(super) fn answered(&mut self, from: NodeId, records: Vec<SignedRecord>, cx: &mut Cx<'_>) {
-        if !self.exchange.end(&from) {
+        if !self.exchange.answer(&from, cx.now) {
             return cx.fault(from, Fault::Unsolicited);
         }
-        self.consider(from, records, cx);
+        self.reached_at = Some(cx.now);
+        self.consider(from, records, usize::MAX, cx);
         cx.signals.push_back(Signal::Visited { peer: from });
     }
 
@@ -90,28 +99,37 @@ impl Overlay {
         cx: &mut Cx<'_>,
     ) {
         let admitted = self.exchange.admit(from, group, records.len(), cx.now);
-        if admitted < records.len() {
+        if admitted.is_over {
             cx.fault(from, Fault::Pushy);
-            records.truncate(admitted);
         }
-        self.consider(from, records, cx);
+        records.truncate(admitted.units);
+        self.consider(from, records, WINS_PER_PUSH, cx);
     }
 
     /// Has those records checked that could change something.
-    fn consider(&mut self, from: NodeId, records: Vec<SignedRecord>, cx: &mut Cx<'_>) {
+    fn consider(
+        &mut self,
+        from: NodeId,
+        records: Vec<SignedRecord>,
+        wins_max: usize,
+        cx: &mut Cx<'_>,
+    ) {
         let mut absurd = false;
-        let mut heard = 0;
+        let (mut wins, mut heard) = (0, 0);
         let me = self.config.me;
         for record in records.into_iter().filter(|record| record.record().id != me) {
             match record.sense(&self.config.network, cx.wall) {
                 Err(fault) => absurd |= fault == Fault::AbsurdRecord,
                 Ok(()) => match self.news(&record) {
-                    News::Wins => cx.signals.push_back(Signal::Check { record, from }),
+                    News::Wins if wins < wins_max => {
+                        wins += 1;
+                        cx.signals.push_back(Signal::Check { record, from });
+                    }
                     News::Unheard if heard < HEARD_PER_LIST => {
                         heard += 1;
                         cx.signals.push_back(Signal::Check { record, from });
                     }
-                    News::Unheard | News::None => {}
+                    News::Wins | News::Unheard | News::None => {}
                 },
             }
         }
@@ -141,16 +159,23 @@ impl Overlay {
         &mut self,
         record: Verified<SignedRecord>,
         from: NodeId,
+        group: Group,
         remote: Option<IpAddr>,
         cx: &mut Cx<'_>,
     ) {
         let peer = record.record().id;
         let source = Source { peer: from, ip: remote, asn: None };
-        // What the book refuses, it refuses; the sampler has a mind of its own.
-        let _ = self.book.learn(Contact::from(&record), &source, cx.wall, cx.rng);
+        if self.book.learn(Contact::from(&record), &source, cx.wall, cx.rng).is_err() {
+            // Nowhere that we may dial.
+            return;
+        }
         if let Some(member) = self.directory.member(&peer) {
             let place = member.place;
-            if says(&record, place) {
+            let is_there = |address: &Address| place_of(address).ip() == place.ip();
+            // Where the operator said that it is may be another of its addresses.
+            let is_named =
+                self.directory.contact(&peer).is_some_and(|all| all.iter().any(is_there));
+            if is_named || says(&record, place) {
                 self.directory.sign(&record);
                 // To sign records is not to be reached again: it moves there once, and is not kept fresh by it.
                 if self.book.shelf(&peer) != Some(Shelf::Tried) {
@@ -162,13 +187,15 @@ impl Overlay {
         }
         let seen = self.met.get(&peer).map(|remote| Place::of(*remote, None));
         if let Some(place) = seen {
-            // It is connected, so it cannot be dialled; but it is where it says.
+            // It is connected, so it cannot be dialled; but it is where it says. That somebody listens there is for
+            // a later dial to show, so the book does not count it.
             if says(&record, place) {
                 self.tried.insert(peer, record);
-                self.found(peer, place, cx);
+                self.found(peer, place);
             }
         } else if self.would_win(&peer, place_said(&record)) {
-            self.trials.add(from, record, cx.rng);
+            let is_asked = self.exchange.has_answered(&from, cx.now);
+            self.trials.add(Teller { group, is_asked }, record, cx.rng);
         }
     }
 }

@@ -18,3 +18,4 @@ mod harm;
 mod links;
 mod overlay;
 mod rig;
+mod siege;

@@ -14,12 +14,12 @@ use forsooth_protocol::{
 use crate::rig::{GENERATION, Rig, candidate, greeting, hello, key, network_with, sent};
 
 /// What a peer that the test plays says of itself.
-fn record(rig: &Rig, tag: u8, host: u8) -> SignedRecord {
+pub(crate) fn record(rig: &Rig, tag: u8, host: u8) -> SignedRecord {
     let address = Address::new(&format!("/ip4/127.0.0.{host}/tcp/8650")).unwrap();
     said(rig, tag, vec![address])
 }
 
-fn said(rig: &Rig, tag: u8, addresses: Vec<Address>) -> SignedRecord {
+pub(crate) fn said(rig: &Rig, tag: u8, addresses: Vec<Address>) -> SignedRecord {
     let (id, time, work) = (key(tag).id(), rig.wall(), Bytes::new());
     let record = PeerRecord { id, addresses, number: 1, time, work };
     SignedRecord::sign(record, &key(tag), &rig.network)
@@ -31,7 +31,7 @@ fn forged(rig: &Rig) -> SignedRecord {
     SignedRecord::sign(honest.record().clone(), &key(8), &rig.network)
 }
 
-fn dialled(effects: &[Effect]) -> Vec<NodeId> {
+pub(crate) fn dialled(effects: &[Effect]) -> Vec<NodeId> {
     let peer = |effect: &Effect| match effect {
         Effect::Dial { peer, .. } => Some(*peer),
         _ => None,
@@ -39,11 +39,11 @@ fn dialled(effects: &[Effect]) -> Vec<NodeId> {
     effects.iter().filter_map(peer).collect()
 }
 
-fn roles(rig: &Rig) -> BTreeMap<NodeId, Role> {
+pub(crate) fn roles(rig: &Rig) -> BTreeMap<NodeId, Role> {
     rig.snapshot().links.iter().map(|link| (link.peer, link.role)).collect()
 }
 
-fn ids(frames: &[Frame]) -> Vec<NodeId> {
+pub(crate) fn ids(frames: &[Frame]) -> Vec<NodeId> {
     let records = |frame: &Frame| match frame {
         Frame::Answer(records) | Frame::Push(records) => records.clone(),
         _ => Vec::new(),
@@ -99,6 +99,8 @@ fn absurd_records_are_refused_and_their_bringer_is_blamed() {
     let absurd = [
         vec![],
         vec![text("/dns4/example.org/tcp/1")],
+        // A transport would dial what comes last.
+        vec![text("/ip4/127.0.0.9/tcp/8650/ip4/127.0.0.8/tcp/8650")],
         vec![text("/ip4/127.0.0.1/tcp/0")],
         vec![text("/ip4/127.0.0.1/tcp/1"), text("/ip4/127.0.0.1/tcp/1")],
     ];
@@ -221,7 +223,7 @@ fn a_kept_peer_is_no_witness_until_it_is_drawn() {
 }
 
 /// A core whose voters and caps go by subnet, with eight witnesses.
-fn settled() -> Rig {
+pub(crate) fn settled() -> Rig {
     let defence = Defence { grouping: Grouping::Subnet, ..Defence::recommended(Kind::Local) };
     let mut rig = Rig::with(network_with(defence), |_| {});
     for tag in 1..=8 {
@@ -237,7 +239,7 @@ fn settled() -> Rig {
     rig
 }
 
-fn witnesses(rig: &Rig) -> Vec<NodeId> {
+pub(crate) fn witnesses(rig: &Rig) -> Vec<NodeId> {
     let links = roles(rig).into_iter();
     links.filter(|(_, role)| *role == Role::Witness).map(|(peer, _)| peer).collect()
 }

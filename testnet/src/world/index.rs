@@ -6,6 +6,7 @@ use std::{
 };
 
 use forsooth_crypto::NodeId;
+use forsooth_protocol::Address;
 
 /// A node's place in its world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,15 +44,15 @@ impl Hasher for First {
 /// All ids of a world.
 #[derive(Debug, Default)]
 pub(crate) struct Ids {
-    ids: Vec<NodeId>,
+    ids: Vec<(NodeId, Address)>,
     indices: ByRandom<NodeId, Index>,
 }
 
 impl Ids {
-    pub(crate) fn add(&mut self, id: NodeId) -> Index {
+    pub(crate) fn add(&mut self, id: NodeId, address: impl FnOnce(Index) -> Address) -> Index {
         let index = u32::try_from(self.ids.len());
         let index = Index(index.expect("a world has far less than 2^32 nodes"));
-        self.ids.push(id);
+        self.ids.push((id, address(index)));
         self.indices.insert(id, index);
         index
     }
@@ -61,7 +62,16 @@ impl Ids {
     }
 
     pub(crate) fn id(&self, index: Index) -> NodeId {
-        *self.ids.get(index.place()).expect("indices are given out by `add`")
+        self.entry(index).0
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self, index: Index) -> &Address {
+        &self.entry(index).1
+    }
+
+    fn entry(&self, index: Index) -> &(NodeId, Address) {
+        self.ids.get(index.place()).expect("indices are given out by `add`")
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -102,12 +102,12 @@ impl World {
 
     /// Adds a node that starts now, in a group or with an address. Ids must differ.
     pub fn add_at(&mut self, place: Place, id: NodeId, participant: Box<dyn Participant>) -> Index {
-        let index = self.ids.add(id);
-        let ip = place.ip.unwrap_or_else(|| ip(index).into());
-        self.nodes.push(Node::new(participant, ip));
+        let ip = |index| place.ip.unwrap_or_else(|| ip(index).into());
+        let index = self.ids.add(id, |index| address(ip(index)));
+        self.nodes.push(Node::new(participant, ip(index)));
         self.net.add(place.group);
         self.queue.push(self.now, Occurrence::WallClock { node: index });
-        let address = self.address(index);
+        let address = self.ids.address(index).clone();
         self.tell(self.now, index, Input::Listening(vec![address]));
         index
     }
@@ -115,20 +115,12 @@ impl World {
     /// Where a node may be reached.
     #[must_use]
     pub fn candidate(&self, node: Index) -> Candidate {
-        Candidate { peer: self.ids.id(node), address: self.address(node) }
-    }
-
-    /// An address as real ones are, with the node's index at its end.
-    fn address(&self, node: Index) -> Address {
-        let (ip, index) = (self.node(node).ip, node.0);
-        let family = if ip.is_ipv4() { "ip4" } else { "ip6" };
-        let text = format!("/{family}/{ip}/tcp/{PORT}/world/{index}");
-        Address::new(&text).expect("an address and an index are short")
+        Candidate { peer: self.ids.id(node), address: self.ids.address(node).clone() }
     }
 
     /// Tells a node where it may be reached.
     fn tell_address(&mut self, node: Index) {
-        let address = self.address(node);
+        let address = self.ids.address(node).clone();
         self.handle(node, Input::Listening(vec![address]));
     }
 
@@ -347,6 +339,12 @@ impl World {
     fn node_mut(&mut self, index: Index) -> &mut Node {
         self.nodes.get_mut(index.place()).expect("indices are given out by `add` and nodes stay")
     }
+}
+
+/// An address as real ones are.
+fn address(ip: IpAddr) -> Address {
+    let family = if ip.is_ipv4() { "ip4" } else { "ip6" };
+    Address::new(&format!("/{family}/{ip}/tcp/{PORT}")).expect("an IP address is short")
 }
 
 /// A node's address: each in a /24 of its own, spread evenly over 64 of the /8 that are public.

@@ -200,15 +200,10 @@ impl Hands<'_> {
     }
 
     fn dial(&mut self, peer: NodeId, address: &Address, inputs: &mut VecDeque<Input>) {
-        let place = address
-            .as_str()
-            .rsplit_once("world/")
-            .and_then(|(_, place)| place.parse().ok())
-            .map(Index);
         let from = self.caller;
-        match place {
+        match self.ids.index(&peer) {
             // The transport proves who is there, so a wrong address is a failed dial.
-            Some(to) if self.ids.index(&peer) == Some(to) && to != from.node => {
+            Some(to) if self.ids.address(to) == address && to != from.node => {
                 let at = nanos(self.now).saturating_add(self.net.takes(from.node, to));
                 self.queue.push_at(at, Occurrence::Dialled { from, to });
             }

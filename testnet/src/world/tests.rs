@@ -96,8 +96,9 @@ fn at(ms: u64) -> Time {
     Time::from_duration(Duration::from_millis(ms))
 }
 
-fn dial(peer: u8, address: &str) -> Effect {
-    Effect::Dial { peer: id(peer), address: Address::new(address).unwrap() }
+/// A dial to where a node is.
+fn dial(peer: u8, node: u32) -> Effect {
+    Effect::Dial { peer: id(peer), address: address(ip(Index(node)).into()) }
 }
 
 fn send(to: u8, class: Class, text: &'static str) -> Effect {
@@ -131,7 +132,7 @@ fn linked(
     a_orders: Vec<Vec<Effect>>,
     b_orders: Vec<Vec<Effect>>,
 ) -> Stage {
-    let mut all = vec![vec![dial(2, "world/1")]];
+    let mut all = vec![vec![dial(2, 1)]];
     all.extend(a_orders);
     let mut stage = stage_with(1, links, all, b_orders);
     stage.pull(0, stage.a);
@@ -172,7 +173,7 @@ impl Stage {
 fn a_dial_becomes_a_link_at_both_ends_and_lanes_keep_their_order() {
     let words = ["1", "2", "3", "4", "5", "6", "7", "8"];
     let talk = words.map(|word| send(2, Class::Payload, word)).into();
-    let mut stage = stage(1, vec![vec![dial(2, "world/1")], talk], vec![]);
+    let mut stage = stage(1, vec![vec![dial(2, 1)], talk], vec![]);
     stage.pull(0, stage.a);
     stage.pull(100, stage.a);
     let mut expected = vec!["b connected Inbound".to_owned(), "a connected Outbound".to_owned()];
@@ -183,7 +184,7 @@ fn a_dial_becomes_a_link_at_both_ends_and_lanes_keep_their_order() {
 #[test]
 fn dials_at_once_from_both_ends_make_one_link() {
     for seed in 0..20 {
-        let mut stage = stage(seed, vec![vec![dial(2, "world/1")]], vec![vec![dial(1, "world/0")]]);
+        let mut stage = stage(seed, vec![vec![dial(2, 1)]], vec![vec![dial(1, 0)]]);
         stage.pull(0, stage.a);
         stage.pull(0, stage.b);
         let diary = stage.end();
@@ -195,10 +196,12 @@ fn dials_at_once_from_both_ends_make_one_link() {
 
 #[test]
 fn a_dial_to_a_wrong_address_fails() {
-    for address in ["world/7", "world/0", "nowhere", "world/x"] {
-        let mut stage = stage(1, vec![vec![dial(2, address)]], vec![]);
+    let elsewhere = [address(ip(Index(7)).into()), address(ip(Index(0)).into())];
+    for address in elsewhere.into_iter().chain(Address::new("nowhere")) {
+        let order = Effect::Dial { peer: id(2), address: address.clone() };
+        let mut stage = stage(1, vec![vec![order]], vec![]);
         stage.pull(0, stage.a);
-        assert_eq!(stage.end(), ["a dial failed"], "{address}");
+        assert_eq!(stage.end(), ["a dial failed"], "{address:?}");
     }
 }
 
@@ -207,10 +210,10 @@ fn a_closed_link_loses_what_is_on_its_way_and_a_banned_peer_is_refused() {
     let until = EPOCH.saturating_add(Duration::from_secs(5));
     let ban = |until| Effect::Store(Record::Ban { peer: id(2), fault: Fault::Forged, until });
     let close = Effect::Disconnect { peer: id(2), fault: Some(Fault::Forged), banned: true };
-    let redial = vec![dial(1, "world/0")];
+    let redial = vec![dial(1, 0)];
     let mut stage = stage(
         3,
-        vec![vec![dial(2, "world/1")], vec![ban(Some(until)), close]],
+        vec![vec![dial(2, 1)], vec![ban(Some(until)), close]],
         vec![vec![send(1, Class::Vouch, "too late")], redial.clone(), redial],
     );
     stage.pull(0, stage.a);
@@ -244,7 +247,7 @@ fn a_deadline_becomes_one_tick() {
 fn the_digest_covers_what_was_said_and_when() {
     let digest = |seed, word| {
         let talk = vec![send(2, Class::Payload, word)];
-        let mut stage = stage(seed, vec![vec![dial(2, "world/1")], talk], vec![]);
+        let mut stage = stage(seed, vec![vec![dial(2, 1)], talk], vec![]);
         stage.pull(0, stage.a);
         stage.pull(100, stage.a);
         stage.world.run_until(at(1000));

@@ -15,11 +15,14 @@ pub enum Refused {
     #[error("it is our own")]
     Own,
     /// It says neither a numeric address nor a port: a name to resolve, a relay, or another notation.
-    #[error("it is not of the form /ip4 or /ip6, then /tcp or /udp")]
+    #[error("it is not of the form /ip4/../tcp/.., /ip4/../udp/../quic-v1, or the same with /ip6")]
     NotNumeric,
     /// Nobody listens on port 0.
     #[error("it has port 0")]
     PortZero,
+    /// Another service is likely to be there, and may take dials for an attack.
+    #[error("it has a port of another service")]
+    PortReserved,
     /// It is `0.0.0.0` or `::`.
     #[error("it is unspecified")]
     Unspecified,
@@ -60,6 +63,7 @@ impl Refused {
             Self::Own => "own",
             Self::NotNumeric => "not_numeric",
             Self::PortZero => "port_zero",
+            Self::PortReserved => "port_reserved",
             Self::Unspecified => "unspecified",
             Self::Multicast => "multicast",
             Self::Documentation => "documentation",
@@ -84,8 +88,8 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Reads the beginning of a multiaddr: `/ip4/203.0.113.7/tcp/8650` and whatever else of the transport
-    /// follows, but no relay.
+    /// Reads `/ip4/203.0.113.7/tcp/8650` or `/ip6/2001:db8::7/udp/8650/quic-v1`, and nothing around it: what a
+    /// transport dials may be at the end of a longer address, and then would not be what is checked here.
     ///
     /// # Errors
     /// [`Refused::NotNumeric`] for anything else.
@@ -96,8 +100,9 @@ impl Endpoint {
         else {
             return Err(Refused::NotNumeric);
         };
-        if !matches!(transport, "tcp" | "udp") || parts.any(|part| part == "p2p-circuit") {
-            return Err(Refused::NotNumeric);
+        match (transport, parts.next(), parts.next()) {
+            ("tcp", None, None) | ("udp", Some("quic-v1"), None) => {}
+            _ => return Err(Refused::NotNumeric),
         }
         let ip = match family {
             "ip4" => host.parse::<Ipv4Addr>().ok().map(IpAddr::V4),
@@ -121,6 +126,10 @@ impl Endpoint {
             Kind::Local => false,
             Kind::Testnet | Kind::Production => true,
         };
+        // Those of the web are what a strict firewall lets through.
+        if public && self.port < 1024 && !matches!(self.port, 80 | 443) {
+            return Err(Refused::PortReserved);
+        }
         match (self.ip, public) {
             (IpAddr::V4(ip), _) => check_v4(ip, public),
             (IpAddr::V6(ip), _) => check_v6(ip, public),
@@ -176,7 +185,9 @@ fn check_v6(ip: Ipv6Addr, public: bool) -> Result<(), Refused> {
     if public && (private || site_local) {
         return Err(Refused::Private);
     }
-    if public && first & 0xe000 != 0x2000 {
+    // 6to4 and Teredo (RFC 3056, RFC 4380): whoever has an IPv4 address has many prefixes of these.
+    let tunnel = first == 0x2002 || (first, second) == (0x2001, 0);
+    if public && (tunnel || first & 0xe000 != 0x2000) {
         return Err(Refused::Reserved);
     }
     Ok(())
@@ -194,23 +205,29 @@ mod tests {
     fn what_nobody_can_be_reached_at_is_refused_with_its_reason() {
         let cases = [
             ("/ip4/8.8.8.8/tcp/0", Refused::PortZero),
-            ("/ip4/0.0.0.0/tcp/1", Refused::Unspecified),
-            ("/ip6/::/udp/1/quic-v1", Refused::Unspecified),
-            ("/ip4/224.0.0.1/tcp/1", Refused::Multicast),
-            ("/ip4/255.255.255.255/tcp/1", Refused::Multicast),
-            ("/ip6/ff02::1/tcp/1", Refused::Multicast),
-            ("/ip4/192.0.2.1/tcp/1", Refused::Documentation),
-            ("/ip4/198.51.100.1/tcp/1", Refused::Documentation),
-            ("/ip4/203.0.113.1/tcp/1", Refused::Documentation),
-            ("/ip6/2001:db8::1/tcp/1", Refused::Documentation),
-            ("/ip6/3fff:fff::1/tcp/1", Refused::Documentation),
-            ("/dns4/example.org/tcp/1", Refused::NotNumeric),
-            ("/ip4/8.8.8.8/tcp/1/p2p/Qm/p2p-circuit", Refused::NotNumeric),
+            ("/ip4/0.0.0.0/tcp/8650", Refused::Unspecified),
+            ("/ip6/::/udp/8650/quic-v1", Refused::Unspecified),
+            ("/ip4/224.0.0.1/tcp/8650", Refused::Multicast),
+            ("/ip4/255.255.255.255/tcp/8650", Refused::Multicast),
+            ("/ip6/ff02::1/tcp/8650", Refused::Multicast),
+            ("/ip4/192.0.2.1/tcp/8650", Refused::Documentation),
+            ("/ip4/198.51.100.1/tcp/8650", Refused::Documentation),
+            ("/ip4/203.0.113.1/tcp/8650", Refused::Documentation),
+            ("/ip6/2001:db8::1/tcp/8650", Refused::Documentation),
+            ("/ip6/3fff:fff::1/tcp/8650", Refused::Documentation),
+            ("/dns4/example.org/tcp/8650", Refused::NotNumeric),
+            ("/ip4/8.8.8.8/tcp/8650/p2p/Qm/p2p-circuit", Refused::NotNumeric),
             ("/ip4/8.8.8.8/sctp/1", Refused::NotNumeric),
             ("/ip4/8.8.8.8/tcp/65536", Refused::NotNumeric),
             ("/ip4/8.8.8.8", Refused::NotNumeric),
-            ("ip4/8.8.8.8/tcp/1", Refused::NotNumeric),
-            ("/ip4/::1/tcp/1", Refused::NotNumeric),
+            // The transport would dial what is at the end.
+            ("/ip4/8.8.8.8/tcp/8650/ip4/9.9.9.9/tcp/8650", Refused::NotNumeric),
+            ("/ip4/8.8.8.8/tcp/8650/dnsaddr/evil.example", Refused::NotNumeric),
+            ("/ip4/8.8.8.8/tcp/8650/ws", Refused::NotNumeric),
+            ("/ip4/8.8.8.8/udp/8650", Refused::NotNumeric),
+            ("/ip4/8.8.8.8/udp/8650/quic-v1/webtransport", Refused::NotNumeric),
+            ("ip4/8.8.8.8/tcp/8650", Refused::NotNumeric),
+            ("/ip4/::1/tcp/8650", Refused::NotNumeric),
             ("", Refused::NotNumeric),
         ];
         for (text, reason) in cases {
@@ -223,23 +240,27 @@ mod tests {
     #[test]
     fn private_and_reserved_addresses_are_for_local_networks_alone() {
         let cases = [
-            ("/ip4/127.0.0.1/tcp/1", Refused::Private),
-            ("/ip4/10.1.2.3/tcp/1", Refused::Private),
-            ("/ip4/172.16.0.1/tcp/1", Refused::Private),
-            ("/ip4/192.168.1.1/tcp/1", Refused::Private),
-            ("/ip4/169.254.1.1/tcp/1", Refused::Private),
-            ("/ip4/100.64.0.1/tcp/1", Refused::Private),
-            ("/ip6/::1/tcp/1", Refused::Private),
-            ("/ip6/fe80::1/tcp/1", Refused::Private),
-            ("/ip6/fd00::1/tcp/1", Refused::Private),
-            ("/ip6/fec0::1/tcp/1", Refused::Private),
-            ("/ip6/::ffff:10.0.0.1/tcp/1", Refused::Private),
-            ("/ip4/0.1.2.3/tcp/1", Refused::Reserved),
-            ("/ip4/240.0.0.1/tcp/1", Refused::Reserved),
-            ("/ip4/192.0.0.1/tcp/1", Refused::Reserved),
-            ("/ip4/198.19.0.1/tcp/1", Refused::Reserved),
-            ("/ip6/64:ff9b::808:808/tcp/1", Refused::Reserved),
-            ("/ip6/100::1/tcp/1", Refused::Reserved),
+            ("/ip4/127.0.0.1/tcp/8650", Refused::Private),
+            ("/ip4/10.1.2.3/tcp/8650", Refused::Private),
+            ("/ip4/172.16.0.1/tcp/8650", Refused::Private),
+            ("/ip4/192.168.1.1/tcp/8650", Refused::Private),
+            ("/ip4/169.254.1.1/tcp/8650", Refused::Private),
+            ("/ip4/100.64.0.1/tcp/8650", Refused::Private),
+            ("/ip6/::1/tcp/8650", Refused::Private),
+            ("/ip6/fe80::1/tcp/8650", Refused::Private),
+            ("/ip6/fd00::1/tcp/8650", Refused::Private),
+            ("/ip6/fec0::1/tcp/8650", Refused::Private),
+            ("/ip6/::ffff:10.0.0.1/tcp/8650", Refused::Private),
+            ("/ip4/0.1.2.3/tcp/8650", Refused::Reserved),
+            ("/ip4/240.0.0.1/tcp/8650", Refused::Reserved),
+            ("/ip4/192.0.0.1/tcp/8650", Refused::Reserved),
+            ("/ip4/198.19.0.1/tcp/8650", Refused::Reserved),
+            ("/ip6/64:ff9b::808:808/tcp/8650", Refused::Reserved),
+            ("/ip6/100::1/tcp/8650", Refused::Reserved),
+            ("/ip6/2002:808:808::1/tcp/8650", Refused::Reserved),
+            ("/ip6/2001:0:4136::1/tcp/8650", Refused::Reserved),
+            ("/ip4/8.8.8.8/tcp/22", Refused::PortReserved),
+            ("/ip6/2a00::1/udp/53/quic-v1", Refused::PortReserved),
         ];
         for (text, reason) in cases {
             assert_eq!(check(text, Kind::Production), Err(reason), "{text}");
@@ -253,11 +274,13 @@ mod tests {
         for host in
             ["100.63.0.1", "100.128.0.1", "198.17.0.1", "198.20.0.1", "172.32.0.1", "223.1.1.1"]
         {
-            assert_eq!(check(&format!("/ip4/{host}/tcp/1"), Kind::Production), Ok(()), "{host}");
+            assert_eq!(check(&format!("/ip4/{host}/tcp/8650"), Kind::Production), Ok(()), "{host}");
         }
-        for host in ["2001:db7::1", "2001:db9::1", "3fff:1000::1", "2a00::1", "2002:808:808::1"] {
+        for host in
+            ["2001:db7::1", "2001:db9::1", "2001:1::1", "3fff:1000::1", "2a00::1", "2003::1"]
+        {
             assert_eq!(
-                check(&format!("/ip6/{host}/udp/1/quic-v1"), Kind::Production),
+                check(&format!("/ip6/{host}/udp/8650/quic-v1"), Kind::Production),
                 Ok(()),
                 "{host}"
             );
@@ -267,7 +290,7 @@ mod tests {
     #[test]
     fn a_mapped_address_is_the_ipv4_address_that_it_maps() {
         let mapped = Address::new("/ip6/::ffff:8.8.4.4/tcp/9").unwrap();
-        let plain = Address::new("/ip4/8.8.4.4/tcp/9/p2p/x").unwrap();
+        let plain = Address::new("/ip4/8.8.4.4/tcp/9").unwrap();
         assert_eq!(Endpoint::parse(&mapped), Endpoint::parse(&plain));
     }
 }

@@ -230,6 +230,12 @@ impl Book {
         if self.own.contains(&endpoint) { Err(Refused::Own) } else { Ok(()) }
     }
 
+    /// Whether this node itself listens there.
+    #[must_use]
+    pub fn is_own(&self, address: &Address) -> bool {
+        Endpoint::parse(address).is_ok_and(|endpoint| self.own.contains(&endpoint))
+    }
+
     /// A dial of ours reached the peer at this address, or a link that we dialled has lasted until now.
     /// Inbound links prove no address and do not count.
     pub fn tried(&mut self, peer: &NodeId, ip: Option<IpAddr>, asn: Option<u32>, now: Timestamp) {

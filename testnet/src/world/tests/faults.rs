@@ -12,7 +12,7 @@ fn ban(peer: u8) -> Effect {
 
 #[test]
 fn across_a_partition_words_wait_and_dials_fail_until_it_heals() {
-    let orders = vec![say("before"), say("across"), vec![dial(3, "world/2")]];
+    let orders = vec![say("before"), say("across"), vec![dial(3, 2)]];
     let mut stage = linked(CONDITIONS, orders, vec![vec![send(1, Class::Vouch, "back")]]);
     let c = stage.world.add(id(3), puppet("c", &stage.diary, Vec::new()));
     stage.pull(1000, stage.a);
@@ -31,7 +31,7 @@ fn across_a_partition_words_wait_and_dials_fail_until_it_heals() {
 
 #[test]
 fn a_partition_that_lasts_ends_the_links_across_it_at_both_ends() {
-    let mut stage = linked(CONDITIONS, vec![say("lost"), vec![dial(2, "world/1")]], vec![]);
+    let mut stage = linked(CONDITIONS, vec![say("lost"), vec![dial(2, 1)]], vec![]);
     let (a, b) = (stage.a, stage.b);
     stage.world.partition(&[vec![a], vec![b]]);
     stage.pull(2000, a);
@@ -103,7 +103,7 @@ fn a_paused_node_learns_everything_at_once_when_it_goes_on() {
 
 #[test]
 fn a_node_that_is_paused_for_long_finds_its_links_gone() {
-    let mut stage = linked(CONDITIONS, vec![say("unheard"), vec![dial(2, "world/1")]], vec![]);
+    let mut stage = linked(CONDITIONS, vec![say("unheard"), vec![dial(2, 1)]], vec![]);
     let (a, b) = (stage.a, stage.b);
     stage.world.pause(b);
     stage.world.run_until(at(60_000));
@@ -148,7 +148,7 @@ fn a_clock_may_be_ahead_or_behind_and_is_set_right_again() {
 
 #[test]
 fn a_crash_is_noticed_by_peers_and_loses_what_was_not_stored() {
-    let orders = vec![say("lost"), vec![dial(2, "world/1")]];
+    let orders = vec![say("lost"), vec![dial(2, 1)]];
     let life = vec![vec![ban(7), ban(8), Effect::Store(Record::Pardon { peer: id(8) })]];
     let mut stage = linked(CONDITIONS, orders, life);
     let (a, b) = (stage.a, stage.b);
@@ -163,7 +163,7 @@ fn a_crash_is_noticed_by_peers_and_loses_what_was_not_stored() {
     stage.pull(3000, a);
     assert_eq!(stage.until(4000), ["a dial failed"]);
     let diary = Arc::clone(&stage.diary);
-    stage.world.restart(b, puppet("b again", &diary, vec![vec![dial(1, "world/0")]]));
+    stage.world.restart(b, puppet("b again", &diary, vec![vec![dial(1, 0)]]));
     stage.pull(4000, b);
     assert_eq!(
         stage.until(5000),
@@ -174,7 +174,7 @@ fn a_crash_is_noticed_by_peers_and_loses_what_was_not_stored() {
 #[test]
 fn a_ban_outlives_a_crash_and_a_full_disk_forgets_it() {
     for (full, expected) in [(false, "a dial failed"), (true, "b connected Inbound")] {
-        let mut stage = stage(1, vec![vec![dial(2, "world/1")]], vec![vec![ban(1)]]);
+        let mut stage = stage(1, vec![vec![dial(2, 1)]], vec![vec![ban(1)]]);
         let (b, diary) = (stage.b, Arc::clone(&stage.diary));
         stage.world.disk_full(b, full);
         stage.pull(0, b);
@@ -187,7 +187,7 @@ fn a_ban_outlives_a_crash_and_a_full_disk_forgets_it() {
 
 #[test]
 fn an_answer_to_a_dial_of_an_earlier_life_is_nobodys() {
-    let mut stage = stage(1, vec![vec![dial(2, "world/1")]], vec![]);
+    let mut stage = stage(1, vec![vec![dial(2, 1)]], vec![]);
     let (a, diary) = (stage.a, Arc::clone(&stage.diary));
     stage.pull(0, a);
     stage.world.run_until(at(0));
@@ -197,8 +197,7 @@ fn an_answer_to_a_dial_of_an_earlier_life_is_nobodys() {
 
 #[test]
 fn nodes_come_and_go_while_the_world_runs() {
-    let mut stage =
-        linked(CONDITIONS, vec![vec![dial(3, "world/2")], vec![dial(3, "world/2")]], vec![]);
+    let mut stage = linked(CONDITIONS, vec![vec![dial(3, 2)], vec![dial(3, 2)]], vec![]);
     stage.pull(2000, stage.a);
     assert_eq!(stage.until(3000), ["a dial failed"], "it is not there yet");
     let c = stage.world.add(id(3), puppet("c", &stage.diary, Vec::new()));

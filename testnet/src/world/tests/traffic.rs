@@ -27,7 +27,7 @@ fn a_sender_needs_time_for_its_bytes_however_many_links_it_has() {
     let talk = (0..50).flat_map(|_| {
         [bulk(2, Class::Payload, b'x', 10_000), bulk(3, Class::Payload, b'x', 10_000)]
     });
-    let mut stage = linked(slow, vec![vec![dial(3, "world/2")], talk.collect()], vec![]);
+    let mut stage = linked(slow, vec![vec![dial(3, 2)], talk.collect()], vec![]);
     stage.world.add(id(3), puppet("b", &stage.diary, Vec::new()));
     stage.pull(1000, stage.a);
     stage.world.run_until(at(2000));
@@ -73,8 +73,7 @@ fn a_full_queue_drops_the_least_urgent_first() {
 #[test]
 fn who_reads_slowly_delays_nobody_else() {
     let to = |to| (0..40).map(move |_| bulk(to, Class::Payload, b'x', 50_000));
-    let mut stage =
-        linked(fixed(10), vec![vec![dial(3, "world/2")], to(2).chain(to(3)).collect()], vec![]);
+    let mut stage = linked(fixed(10), vec![vec![dial(3, 2)], to(2).chain(to(3)).collect()], vec![]);
     stage.world.add(id(3), puppet("c", &stage.diary, Vec::new()));
     stage.pull(1000, stage.a);
     stage.world.run_until(at(2000));
@@ -130,8 +129,8 @@ fn links_take_the_time_of_their_groups() {
     let links = Links { by_group: [(Group(1), fixed(100))].into(), ..fixed(1).into() };
     let (mut world, diary) = (World::new(1, links), Diary::default());
     let orders = |peer, address| vec![vec![dial(peer, address)]];
-    let a = world.add_at(near, id(1), puppet("a", &diary, orders(3, "world/2")));
-    let b = world.add_at(far, id(2), puppet("b", &diary, orders(1, "world/0")));
+    let a = world.add_at(near, id(1), puppet("a", &diary, orders(3, 2)));
+    let b = world.add_at(far, id(2), puppet("b", &diary, orders(1, 0)));
     world.add_at(near, id(3), puppet("c", &diary, Vec::new()));
     let mut stage = Stage { world, diary, a, b };
     stage.pull(0, a);
@@ -174,7 +173,7 @@ fn a_node_shows_the_address_that_it_is_given() {
     let ips: [IpAddr; 2] = [[10, 9, 8, 7].into(), [10, 9, 8, 6].into()];
     for (tag, ip) in [2, 3].into_iter().zip(ips) {
         let place = Place { ip: Some(ip), ..Place::default() };
-        let caller = puppet("x", &diary, vec![vec![dial(1, "world/0")]]);
+        let caller = puppet("x", &diary, vec![vec![dial(1, 0)]]);
         let node = world.add_at(place, id(tag), caller);
         world.tell(at(u64::from(tag) * 100), node, Input::Known(Vec::new()));
     }
