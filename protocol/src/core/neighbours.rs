@@ -3,8 +3,6 @@
 //! The overlay draws, the links link; neither knows the other. Whom to choose is looked at after an input that
 //! changed something for either.
 
-use std::collections::BTreeSet;
-
 use forsooth_crypto::{NodeId, Untrusted, Verified, verify, verify_all};
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng as _;
@@ -12,7 +10,6 @@ use rand_core::SeedableRng as _;
 use super::{Core, intake::Admission};
 use crate::{
     Candidate, Connection, Effect, Record, Time, Timestamp,
-    group::Group,
     links::{self, Purpose},
     machine::{Cx, Machine as _},
     message::MessageId,
@@ -197,7 +194,8 @@ impl Core {
     /// Draws a witness. Whether there was one to draw.
     fn choose(&mut self, wall: Timestamp) -> bool {
         let (links, peers, now) = (&self.links, &self.peers, self.now);
-        let taken: BTreeSet<Group> = links.witnesses().map(|(_, link)| link.group).collect();
+        let taken = links.witnesses().map(|(_, link)| (link.group, link.remote));
+        let taken = self.overlay.taken(taken);
         let is_free = |peer: &NodeId| links.is_free(peer, now) && !peers.banned(peer, wall);
         let drawn = self.overlay.draw(&is_free, &taken, &mut self.rng);
         let Some(Target { peer, address, .. }) = drawn else { return false };

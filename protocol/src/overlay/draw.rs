@@ -7,7 +7,7 @@ use forsooth_crypto::NodeId;
 use rand_chacha::ChaCha8Rng;
 use rand_core::Rng as _;
 
-use super::{Address, Group, Overlay, ROUND, below, directory::place_of};
+use super::{Address, Group, IpAddr, Overlay, Place, ROUND, below, ip_of};
 use crate::time::Time;
 
 /// Draws in search of a group that has no link yet.
@@ -21,30 +21,69 @@ pub(crate) struct Target {
     pub(crate) peer: NodeId,
     pub(crate) address: Address,
     pub(crate) group: Group,
+    /// Its autonomous system, if that is known.
+    system: Option<u32>,
+}
+
+/// Where there are links already.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    groups: BTreeSet<Group>,
+    systems: BTreeSet<u32>,
+}
+
+/// How much a link there would add to those there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Novelty {
+    /// There is one in this group.
+    None,
+    /// There is none in this group, but one in this autonomous system.
+    Group,
+    /// There is none in this group, and none in this autonomous system if that is known.
+    System,
+}
+
+impl Taken {
+    fn novelty(&self, target: &Target) -> Novelty {
+        match target.system {
+            _ if self.groups.contains(&target.group) => Novelty::None,
+            Some(system) if self.systems.contains(&system) => Novelty::Group,
+            Some(_) | None => Novelty::System,
+        }
+    }
 }
 
 impl Overlay {
-    /// Draws a peer for a link, in a group that has none if one can be found.
+    /// Where there are links, by their groups and addresses.
+    pub(crate) fn taken(&self, links: impl Iterator<Item = (Group, Option<IpAddr>)>) -> Taken {
+        let asns = &self.config.asns;
+        let links = links.map(|(group, ip)| (group, ip.and_then(|ip| asns.lookup(ip))));
+        let (groups, systems): (_, Vec<_>) = links.unzip();
+        Taken { groups, systems: systems.into_iter().flatten().collect() }
+    }
+
+    /// Draws a peer for a link, in an autonomous system and a group that have none if one can be found.
     pub(crate) fn draw(
         &mut self,
         is_free: &dyn Fn(&NodeId) -> bool,
-        taken: &BTreeSet<Group>,
+        taken: &Taken,
         rng: &mut ChaCha8Rng,
     ) -> Option<Target> {
         if let Some(anchor) = self.draw_anchor(is_free, rng) {
             return Some(anchor);
         }
         let view: Vec<NodeId> = self.sampler.view().map(|(peer, _)| peer).collect();
-        let mut second = None;
+        let mut second: Option<(Novelty, Target)> = None;
         for _ in 0..DRAWS {
             let sample = self.samples.pop_front();
             let at = below(rng, view.len());
             let Some(peer) = sample.or_else(|| view.get(at).copied()) else { break };
             let Some(target) = self.target(peer, rng).filter(|_| is_free(&peer)) else { continue };
-            if !taken.contains(&target.group) {
+            let novelty = taken.novelty(&target);
+            if novelty == Novelty::System {
                 return Some(target);
             }
-            second.get_or_insert(target);
+            improve(&mut second, novelty, target);
         }
         if self.directory.members().len() <= self.sampler.slots() {
             // The network, as far as it is known, is smaller than the view: everybody is a sample.
@@ -52,13 +91,14 @@ impl Overlay {
             let (before, after) = members.split_at(below(rng, members.len()));
             for peer in after.iter().chain(before).filter(|peer| is_free(peer)) {
                 let Some(target) = self.target(*peer, rng) else { continue };
-                if !taken.contains(&target.group) {
+                let novelty = taken.novelty(&target);
+                if novelty == Novelty::System {
                     return Some(target);
                 }
-                second.get_or_insert(target);
+                improve(&mut second, novelty, target);
             }
         }
-        second
+        second.map(|(_, target)| target)
     }
 
     /// Whom an earlier life was linked with comes first: nobody can have arranged that since.
@@ -86,13 +126,18 @@ impl Overlay {
         }
         if self.tried.contains_key(&peer) {
             // It would win because of where it says it is first of all.
-            let first = addresses.first().map(place_of);
-            addresses.retain(|address| Some(place_of(address)) == first);
+            let first = addresses.first().map(ip_of);
+            addresses.retain(|address| Some(ip_of(address)) == first);
         }
         let address = addresses.get(below(rng, addresses.len()))?.clone();
-        let grouping = self.config.network.defence().grouping;
-        let place = self.directory.member(&peer).map_or(place_of(&address), |member| member.place);
-        Some(Target { peer, group: Group::of(peer, place.ip(), grouping), address })
+        let place = self.directory.member(&peer).map(|member| member.place);
+        let place = place.unwrap_or_else(|| self.place(ip_of(&address)));
+        Some(self.target_at(peer, address, place))
+    }
+
+    fn target_at(&self, peer: NodeId, address: Address, place: Place) -> Target {
+        let group = Group::of(peer, place.ip(), self.config.network.defence().grouping);
+        Target { peer, address, group, system: place.asn() }
     }
 
     /// Whom to visit next; while links are lacking, any contact that may be dialled.
@@ -134,11 +179,8 @@ impl Overlay {
 
     /// Whom the operator wants, and where.
     pub(crate) fn kept(&self) -> impl Iterator<Item = Target> {
-        let grouping = self.config.network.defence().grouping;
-        self.kept.iter().map(move |(peer, address)| Target {
-            peer: *peer,
-            address: address.clone(),
-            group: Group::of(*peer, place_of(address).ip(), grouping),
+        self.kept.iter().map(|(peer, address)| {
+            self.target_at(*peer, address.clone(), self.place(ip_of(address)))
         })
     }
 
@@ -166,5 +208,12 @@ impl Overlay {
         let others: Vec<_> = chosen.iter().filter(|(_, at)| *at < latest).collect();
         let from = if early.is_empty() { others } else { early };
         from.get(below(rng, from.len())).map(|(peer, _)| *peer)
+    }
+}
+
+/// Keeps the better of two, and of equals the one that was drawn first.
+fn improve(best: &mut Option<(Novelty, Target)>, novelty: Novelty, target: Target) {
+    if best.as_ref().is_none_or(|(known, _)| *known < novelty) {
+        *best = Some((novelty, target));
     }
 }

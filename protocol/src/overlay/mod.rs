@@ -9,6 +9,7 @@
 //! network is smaller than the view, any member. Nobody comes to be drawn by asking. This machine draws and
 //! counts; it does not know how links are made, nor what they carry.
 
+pub mod asn;
 pub mod book;
 mod directory;
 mod draw;
@@ -22,6 +23,8 @@ pub mod sampler;
 pub mod size;
 mod status;
 mod talk;
+#[cfg(test)]
+mod tests;
 mod trials;
 pub mod work;
 
@@ -37,8 +40,9 @@ use rand_core::Rng as _;
 
 pub(crate) use self::draw::Target;
 use self::{
+    asn::AsnMap,
     book::Book,
-    directory::{Directory, place_of},
+    directory::{Directory, ip_of},
     exchange::Exchange,
     memory::STORE_EVERY,
     place::Place,
@@ -119,6 +123,8 @@ pub(crate) struct Overlay {
 pub(crate) struct Config {
     pub(crate) me: NodeId,
     pub(crate) network: Arc<Network>,
+    /// Who runs which network.
+    pub(crate) asns: Arc<AsnMap>,
 }
 
 /// What a peer is visited for.
@@ -167,7 +173,7 @@ pub(crate) enum Event {
 
 impl Overlay {
     pub(crate) fn new(config: Config, rng: &mut ChaCha8Rng) -> Self {
-        let Config { me, network } = &config;
+        let Config { me, network, asns } = &config;
         let sampler = sampler::Config {
             me: *me,
             view: VIEW,
@@ -180,6 +186,7 @@ impl Overlay {
             kind: network.kind(),
             grouping: network.defence().grouping,
             key: rng.next_u64(),
+            asns: Arc::clone(asns),
         };
         Self {
             sampler: Sampler::new(sampler, rng),
@@ -219,6 +226,16 @@ impl Overlay {
         &self.listening
     }
 
+    /// The place of an address, in its autonomous system if that is known.
+    fn place(&self, ip: Option<IpAddr>) -> Place {
+        Place::of(ip, ip.and_then(|ip| self.config.asns.lookup(ip)))
+    }
+
+    /// Where a record says that its peer is, first of all.
+    fn place_said(&self, record: &SignedRecord) -> Place {
+        self.place(record.record().addresses.first().and_then(ip_of))
+    }
+
     fn know(&mut self, candidates: Vec<Candidate>, cx: &mut Cx<'_>) {
         let me = self.config.me;
         for candidate in candidates.into_iter().filter(|one| one.peer != me) {
@@ -234,9 +251,9 @@ impl Overlay {
 
     /// Somebody who came to us is where the operator says that it is: as good as a dial.
     fn recognise(&mut self, peer: NodeId, remote: Option<IpAddr>, cx: &mut Cx<'_>) {
-        let place = Place::of(remote, None);
+        let place = self.place(remote);
         let mut said = self.directory.contact(&peer).into_iter().flatten();
-        if said.any(|address| place_of(address).ip() == place.ip()) {
+        if said.any(|address| ip_of(address) == place.ip()) {
             self.found(peer, place, cx);
         }
     }
@@ -275,7 +292,7 @@ impl Overlay {
         self.met.insert(peer, remote);
         let errand = self.errands.remove(&peer).unwrap_or_default();
         match direction {
-            Direction::Outbound => self.found(peer, Place::of(remote, None), cx),
+            Direction::Outbound => self.found(peer, self.place(remote), cx),
             Direction::Inbound => self.recognise(peer, remote, cx),
         }
         // Both sides, since either may come to draw the other, and a member without a record is told to nobody.
@@ -288,13 +305,13 @@ impl Overlay {
     /// A dial of ours, or what is as good, has found a peer there.
     fn found(&mut self, peer: NodeId, place: Place, cx: &mut Cx<'_>) {
         let contact = self.directory.contact(&peer).into_iter().flatten();
-        let address = contact.rev().find(|address| place_of(address).ip() == place.ip()).cloned();
+        let address = contact.rev().find(|address| ip_of(address) == place.ip()).cloned();
         self.directory.found(peer, place, address);
         if let Some(record) = self.tried.remove(&peer) {
             self.directory.sign(&record);
         }
         self.sampler.offer(peer, place);
-        self.book.tried(&peer, place.ip(), None, cx.wall);
+        self.book.tried(&peer, place.ip(), cx.wall);
     }
 
     fn part(
@@ -309,7 +326,7 @@ impl Overlay {
         self.errands.remove(&peer);
         self.tried.remove(&peer);
         if self.met.remove(&peer).is_some() && direction == Direction::Outbound {
-            self.book.tried(&peer, remote, None, cx.wall);
+            self.book.tried(&peer, remote, cx.wall);
         }
     }
 
@@ -354,11 +371,6 @@ impl Overlay {
             self.visits.push_back(peer);
         }
     }
-}
-
-/// Where a record says that its peer is, first of all.
-fn place_said(record: &SignedRecord) -> Place {
-    record.record().addresses.first().map_or(Place::UNKNOWN, place_of)
 }
 
 impl Machine for Overlay {

@@ -256,7 +256,6 @@ impl From<&Verified<SignedRecord>> for Contact {
             number: record.number,
             time: record.time,
             addresses: record.addresses.clone(),
-            asn: None,
             record: signed.to_bytes(),
         }
     }

@@ -6,9 +6,7 @@ use std::collections::BTreeSet;
 use forsooth_crypto::NodeId;
 use rand_core::Rng as _;
 
-use super::{
-    Cx, Errand, FEELER_EVERY, Overlay, Place, ROUND, Round, VISITS_MAX, millis, place_said,
-};
+use super::{Cx, Errand, FEELER_EVERY, Overlay, Place, ROUND, Round, VISITS_MAX, millis};
 
 /// Dials in a round that only see whether a record tells the truth.
 const TRIALS_PER_ROUND: usize = 2;
@@ -43,7 +41,7 @@ impl Overlay {
     fn try_some(&mut self, cx: &mut Cx<'_>) {
         for _ in 0..TRIALS_PER_ROUND {
             let Some(record) = self.trials.next(cx.rng) else { break };
-            let (peer, place) = (record.record().id, place_said(&record));
+            let (peer, place) = (record.record().id, self.place_said(&record));
             if self.directory.member(&peer).is_some() || !self.would_win(&peer, place) {
                 continue;
             }
@@ -62,7 +60,7 @@ impl Overlay {
                 Some(peer) if self.met.contains_key(&peer) => {
                     // It is there: that was the question.
                     if let Some(place) = self.directory.member(&peer).map(|member| member.place) {
-                        self.book.tried(&peer, place.ip(), None, cx.wall);
+                        self.book.tried(&peer, place.ip(), cx.wall);
                     }
                 }
                 Some(peer) => self.visits.push_back(peer),

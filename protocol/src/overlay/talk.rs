@@ -10,8 +10,8 @@ use super::{
     Class, Cx, Effect, Errand, Fault, Frame, Group, Overlay, RECORDS_MAX, Signal, SignedRecord,
     below,
     book::{Contact, Shelf, Source},
+    ip_of,
     place::Place,
-    place_of, place_said,
 };
 
 /// Records of one list that are checked for the book alone: it grows by what many tell, not by what one does.
@@ -129,7 +129,7 @@ impl Overlay {
             return if known < Some(said.number) { News::Wins } else { News::None };
         }
         let waits = || self.tried.contains_key(&said.id) || self.trials.holds(&said.id);
-        if self.would_win(&said.id, place_said(record)) && !waits() {
+        if self.would_win(&said.id, self.place_said(record)) && !waits() {
             return News::Wins;
         }
         let known = self.book.contact(&said.id).map(|contact| contact.number);
@@ -145,7 +145,7 @@ impl Overlay {
         cx: &mut Cx<'_>,
     ) {
         let peer = record.record().id;
-        let source = Source { peer: from, ip: remote, asn: None };
+        let source = Source { peer: from, ip: remote };
         // What the book refuses, it refuses; the sampler has a mind of its own.
         let _ = self.book.learn(Contact::from(&record), &source, cx.wall, cx.rng);
         if let Some(member) = self.directory.member(&peer) {
@@ -154,20 +154,20 @@ impl Overlay {
                 self.directory.sign(&record);
                 // To sign records is not to be reached again: it moves there once, and is not kept fresh by it.
                 if self.book.shelf(&peer) != Some(Shelf::Tried) {
-                    self.book.tried(&peer, place.ip(), None, cx.wall);
+                    self.book.tried(&peer, place.ip(), cx.wall);
                 }
                 return;
             }
             self.drop(&peer, cx.rng);
         }
-        let seen = self.met.get(&peer).map(|remote| Place::of(*remote, None));
+        let seen = self.met.get(&peer).map(|remote| self.place(*remote));
         if let Some(place) = seen {
             // It is connected, so it cannot be dialled; but it is where it says.
             if says(&record, place) {
                 self.tried.insert(peer, record);
                 self.found(peer, place, cx);
             }
-        } else if self.would_win(&peer, place_said(&record)) {
+        } else if self.would_win(&peer, self.place_said(&record)) {
             self.trials.add(from, record, cx.rng);
         }
     }
@@ -176,7 +176,7 @@ impl Overlay {
 /// Whether a record names an address at a place.
 fn says(record: &SignedRecord, place: Place) -> bool {
     let addresses = &record.record().addresses;
-    place == Place::UNKNOWN || addresses.iter().any(|address| place_of(address).ip() == place.ip())
+    place == Place::UNKNOWN || addresses.iter().any(|address| ip_of(address) == place.ip())
 }
 
 fn tell(to: NodeId, frame: &Frame, cx: &mut Cx<'_>) {
