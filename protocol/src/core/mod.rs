@@ -246,6 +246,7 @@ impl Core {
                 }
             }
             Input::Loaded(records) => self.load(records),
+            Input::Stopping => self.stop(),
             Input::Tick => {}
         }
     }

@@ -34,6 +34,7 @@ use std::{
     sync::Arc,
 };
 
+use bytes::Bytes;
 use forsooth_crypto::{NodeId, Verified};
 use rand_chacha::ChaCha8Rng;
 use rand_core::Rng as _;
@@ -159,8 +160,8 @@ pub(crate) enum Event {
     Pushed { from: NodeId, group: Group, records: Vec<SignedRecord> },
     /// A record is its peer's.
     Verified { record: Verified<SignedRecord>, from: NodeId, remote: Option<IpAddr> },
-    /// A record of an earlier life is its peer's.
-    Restored { record: Verified<SignedRecord>, stored: book::Stored },
+    /// What the book knew of a peer in an earlier life.
+    Stored { peer: NodeId, entry: Bytes },
     /// The book's key of an earlier life.
     BookKey(u64),
     /// Anchors of an earlier life.
@@ -390,7 +391,7 @@ impl Machine for Overlay {
             Event::Answered { from, records } => self.answered(from, records, cx),
             Event::Pushed { from, group, records } => self.pushed(from, group, records, cx),
             Event::Verified { record, from, remote } => self.verified(record, from, remote, cx),
-            Event::Restored { record, stored } => self.restored(&record, stored),
+            Event::Stored { peer, entry } => drop(self.restore(peer, entry)),
             Event::BookKey(key) => self.book.restore_key(key),
             Event::Anchors(peers) => self.restore_anchors(peers),
             Event::Banned { peer, for_good } => self.ban(peer, for_good, cx),
