@@ -42,6 +42,11 @@ impl<T> Backlog<T> {
 
     /// Sends all that waits, then closes the channel. Ends early if the receiver is gone.
     pub(crate) async fn close(mut self) {
+        self.drain().await;
+    }
+
+    /// Sends all that waits. Ends early if the receiver is gone.
+    pub(crate) async fn drain(&mut self) {
         while !self.waiting.is_empty()
             && let Ok(permit) = self.channel.reserve().await
         {

@@ -19,13 +19,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use forsooth_crypto::NodeId;
 use forsooth_protocol::{
-    Candidate, Input, Judgement, Participant, Receipt, Record, Refusal, Ticket, Time, TopicId,
+    Candidate, Effect, Input, Judgement, Participant, Receipt, Record, Refusal, Ticket, Time,
+    TopicId,
 };
 use futures::{FutureExt as _, StreamExt as _};
 use libp2p::swarm::SwarmEvent;
 use tokio::{
     sync::{mpsc, oneshot},
-    time::{Instant, Interval, MissedTickBehavior, interval, sleep_until},
+    time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout},
 };
 
 pub(crate) use self::{
@@ -46,6 +47,8 @@ use crate::{
 const EVENTS_MAX: usize = 64;
 /// Clocks and dials are looked at this often.
 const PULSE: Duration = Duration::from_secs(5);
+/// How long the disk has to take what was learned last, at the end.
+const SAVE_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// What a [`Node`](crate::Node) asks of its driver.
 #[derive(Debug)]
@@ -137,7 +140,31 @@ impl Driver {
             self.settle();
         }
         self.commands.close();
+        self.save().await;
         self.shell.close().await
+    }
+
+    /// Has the participant store what it has learned since the last time. Some of it at a time: a record that
+    /// found no room on its way to the disk would be lost.
+    async fn save(&mut self) {
+        let save = async {
+            loop {
+                let mut is_saved = true;
+                for effect in self.participant.handle(self.shell.clock.now(), Input::Stopping) {
+                    is_saved &= !matches!(effect, Effect::Store(_));
+                    self.shell.carry_out(effect);
+                }
+                if is_saved {
+                    break;
+                }
+                if let Some(writer) = &mut self.shell.outside.writer {
+                    writer.drain().await;
+                }
+            }
+        };
+        if timeout(SAVE_TIME_MAX, save).await.is_err() {
+            tracing::warn!("the disk does not keep up: some of what was learned is not kept");
+        }
     }
 
     async fn wake(&mut self) -> Wake {

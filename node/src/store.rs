@@ -2,7 +2,8 @@
 //!
 //! A data folder belongs to one network and to one process at a time. A generation is on disk, synced,
 //! before anybody learns it, so no crash can lead to a slot being used twice. What is in the file is
-//! trusted as far as our own disk is: proofs and peers' records are verified again when loaded, by the core.
+//! trusted as far as our own disk is: proofs are verified again when loaded, by the core; peers' records were
+//! verified before they were stored, and are only dialled by.
 //!
 //! | table | key | value |
 //! |---|---|---|

@@ -94,6 +94,9 @@ pub enum Input {
     },
     /// What [`Effect::Store`](crate::Effect::Store) ordered in an earlier life.
     Loaded(Vec<Record>),
+    /// The shell is about to end. Orders to store what is not stored yet, some of it at a time: to be told again
+    /// until no [`Effect::Store`](crate::Effect::Store) comes.
+    Stopping,
     /// Nothing happened but time, up to the core's deadline.
     Tick,
 }

@@ -41,13 +41,20 @@ impl Writer {
     /// Has a record written soon.
     pub(crate) fn store(&mut self, record: Record) {
         if self.records.push(record).is_some() {
-            tracing::error!("the disk does not keep up: a record of a ban or proof is lost");
+            tracing::error!(
+                "the disk does not keep up: a record of a ban, a proof or a peer is lost"
+            );
         }
     }
 
     /// Moves on what waits for room; see [`Backlog::flush`].
     pub(crate) async fn flush(&mut self) {
         self.records.flush().await;
+    }
+
+    /// Waits until the thread has taken all that waits for room.
+    pub(crate) async fn drain(&mut self) {
+        self.records.drain().await;
     }
 
     /// Waits until all is written and the file is closed.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::{defences::Defences, network::Network};
+use crate::{defences::Defences, network::Network, overlay::asn::AsnMap};
 
 /// What a core is told when it is made.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub struct Config {
     pub agent: String,
     /// The proof of work over this node's key, if the network asks for one; empty otherwise.
     pub work: Bytes,
+    /// Who runs which network, as far as the operator has a table. Empty where there is none.
+    pub asns: Arc<AsnMap>,
 }
 
 /// Who judges messages beyond their signatures.
@@ -53,6 +55,7 @@ impl Config {
             defences: Defences::ALL,
             agent: concat!("forsooth/", env!("CARGO_PKG_VERSION")).to_owned(),
             work: Bytes::new(),
+            asns: Arc::default(),
         }
     }
 }

@@ -97,6 +97,7 @@ impl Core {
             defences,
             agent,
             work,
+            asns,
         } = config;
         let mut rng = ChaCha8Rng::from_seed(seed);
         let me = keypair.id();
@@ -114,7 +115,7 @@ impl Core {
             defences,
             hello: Hello { version: VERSION, generation, agent, intent: Intent::Gossip },
         };
-        let overlay = overlay::Config { me, network: network.clone() };
+        let overlay = overlay::Config { me, network: network.clone(), asns };
         let links = Links::new(links, rng.next_u64());
         let overlay = Overlay::new(overlay, &mut rng);
         Self {
@@ -245,6 +246,7 @@ impl Core {
                 }
             }
             Input::Loaded(records) => self.load(records),
+            Input::Stopping => self.stop(),
             Input::Tick => {}
         }
     }

@@ -3,11 +3,7 @@
 //! The overlay draws, the links link; neither knows the other. Whom to choose is looked at after an input that
 //! changed something for either.
 
-use std::collections::BTreeSet;
-
-use forsooth_crypto::{NodeId, Untrusted, Verified, verify, verify_all};
-use rand_chacha::ChaCha8Rng;
-use rand_core::SeedableRng as _;
+use forsooth_crypto::{NodeId, Untrusted, Verified, verify};
 
 use super::{Core, intake::Admission};
 use crate::{
@@ -18,7 +14,6 @@ use crate::{
     message::MessageId,
     overlay::{
         self, Overlay, Target,
-        book::Stored,
         record::{PeerRecord, SignedRecord},
     },
     verify::{Check, Ticket},
@@ -136,45 +131,43 @@ impl Core {
         self.tell_overlay(overlay::Event::Own(record));
     }
 
-    /// Takes back what was stored in an earlier life. Believed no more than if a peer had sent it.
+    /// Takes back what was stored in an earlier life. A proof is believed no more than if a peer had sent it.
+    /// Records of the book were verified before they were stored. The book only dials by them, and whoever
+    /// answers has to show its key and to send its record anew, so they are not verified again.
     pub(super) fn load(&mut self, records: Vec<Record>) {
-        let mut peers = Vec::new();
+        let wall = self.wall();
         for record in records {
             match record {
                 // First of all: it says where the others stand.
                 Record::BookKey { key } => self.tell_overlay(overlay::Event::BookKey(key)),
                 Record::Anchors { peers } => self.tell_overlay(overlay::Event::Anchors(peers)),
-                Record::Peer { entry, .. } => peers.extend(self.stored(entry)),
-                Record::PeerGone { .. } => {}
+                Record::Peer { peer, entry } if !self.peers.banned(&peer, wall) => {
+                    self.tell_overlay(overlay::Event::Stored { peer, entry });
+                }
+                Record::Peer { .. } | Record::PeerGone { .. } => {}
                 Record::Ban { .. } | Record::Pardon { .. } | Record::Proof { .. } => {
                     self.loaded(record);
                 }
             }
         }
-        let (stored, records): (Vec<_>, Vec<_>) = peers.into_iter().unzip();
-        let mut rng = ChaCha8Rng::from_rng(&mut self.rng);
-        let records = verify_all(records, &mut rng);
-        let wall = self.wall();
-        for (stored, record) in stored.into_iter().zip(records) {
-            let Ok(record) = record else { continue };
-            if !self.peers.banned(&record.record().id, wall) {
-                self.tell_overlay(overlay::Event::Restored { record, stored });
-            }
-        }
         self.with_overlay(Overlay::recall);
     }
 
-    fn stored(&self, entry: bytes::Bytes) -> Option<(Stored, Untrusted<SignedRecord>)> {
-        let stored = Stored::decode(entry)?;
-        let record = SignedRecord::from_bytes(&stored.record, &self.network).ok()?;
-        Some((stored, Untrusted::new(record)))
+    /// Has what was learned since the last time stored, some of it at a time.
+    pub(super) fn stop(&mut self) {
+        self.set_anchors();
+        self.with_overlay(Overlay::store);
     }
 
-    pub(super) fn tick_overlay(&mut self) {
+    fn set_anchors(&mut self) {
         let mut drawn: Vec<_> =
             self.links.witnesses().map(|(peer, link)| (link.since, peer)).collect();
         drawn.sort();
         self.overlay.anchor(drawn.into_iter().map(|(_, peer)| peer));
+    }
+
+    pub(super) fn tick_overlay(&mut self) {
+        self.set_anchors();
         self.with_overlay(|overlay, cx| overlay.tick(cx));
     }
 
@@ -219,7 +212,8 @@ impl Core {
     /// Draws a witness. Whether there was one to draw.
     fn choose(&mut self, wall: Timestamp) -> bool {
         let (links, peers, now) = (&self.links, &self.peers, self.now);
-        let taken: BTreeSet<Group> = links.witnesses().map(|(_, link)| link.group).collect();
+        let taken = links.witnesses().map(|(_, link)| (link.group, link.remote));
+        let taken = self.overlay.taken(taken);
         let is_free = |peer: &NodeId| links.is_free(peer, now) && !peers.banned(peer, wall);
         let drawn = self.overlay.draw(&is_free, &taken, &mut self.rng);
         let Some(Target { peer, address }) = drawn else { return false };

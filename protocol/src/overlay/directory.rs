@@ -4,6 +4,7 @@
 //! those that a dial of ours has found where they said they were; only they are drawn. What is known of a
 //! member lasts as long as somebody asks for it: the view, the samples, a link.
 
+use core::net::IpAddr;
 use std::collections::{BTreeMap, BTreeSet};
 
 use forsooth_crypto::{NodeId, Verified};
@@ -36,9 +37,9 @@ pub(super) struct Member {
     pub(super) record: Option<Verified<SignedRecord>>,
 }
 
-/// Where an address is, as far as it says.
-pub(super) fn place_of(address: &Address) -> Place {
-    Place::of(Endpoint::parse(address).ok().map(|endpoint| endpoint.ip), None)
+/// The IP address in an address, if there is one. An IPv4 address written as IPv6 is IPv4.
+pub(super) fn ip_of(address: &Address) -> Option<IpAddr> {
+    Endpoint::parse(address).ok().map(|endpoint| endpoint.ip.to_canonical())
 }
 
 impl Directory {
@@ -106,7 +107,7 @@ impl Directory {
             let said = member.record.iter().flat_map(|record| &record.record().addresses);
             // Only hosts where it was found: a record may name others'.
             let there = |address: &&Address| {
-                place_of(address).ip() == member.place.ip() || member.place == Place::UNKNOWN
+                ip_of(address) == member.place.ip() || member.place == Place::UNKNOWN
             };
             addresses.extend(said.chain(&member.addresses).filter(there).cloned());
         }

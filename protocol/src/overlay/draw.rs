@@ -7,7 +7,7 @@ use forsooth_crypto::NodeId;
 use rand_chacha::ChaCha8Rng;
 use rand_core::Rng as _;
 
-use super::{Address, Group, Overlay, ROUND, below, directory::place_of};
+use super::{Address, Group, IpAddr, Overlay, ROUND, below, ip_of};
 use crate::time::{Time, Timestamp};
 
 /// Draws in search of a group that has no link yet.
@@ -24,12 +24,60 @@ pub(crate) struct Target {
     pub(crate) address: Address,
 }
 
+/// Where there are links already.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    groups: BTreeSet<Group>,
+    systems: BTreeSet<u32>,
+}
+
+/// How much a link there would add to those there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Novelty {
+    /// There is one in this group.
+    None,
+    /// There is none in this group, but one in this autonomous system.
+    Group,
+    /// There is none in this group, and none in this autonomous system if that is known.
+    System,
+}
+
+/// How good a choice is; the better, the greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Merit {
+    /// It answered when it was asked last.
+    is_sure: bool,
+    novelty: Novelty,
+}
+
+impl Merit {
+    const BEST: Self = Self { is_sure: true, novelty: Novelty::System };
+}
+
+impl Taken {
+    fn novelty(&self, group: &Group, system: Option<u32>) -> Novelty {
+        match system {
+            _ if self.groups.contains(group) => Novelty::None,
+            Some(system) if self.systems.contains(&system) => Novelty::Group,
+            Some(_) | None => Novelty::System,
+        }
+    }
+}
+
 impl Overlay {
-    /// Draws a peer for a link, in a group that has none if one can be found.
+    /// Where there are links, by their groups and addresses.
+    pub(crate) fn taken(&self, links: impl Iterator<Item = (Group, Option<IpAddr>)>) -> Taken {
+        let asns = &self.config.asns;
+        let links = links.map(|(group, ip)| (group, ip.and_then(|ip| asns.lookup(ip))));
+        let (groups, systems): (_, Vec<_>) = links.unzip();
+        Taken { groups, systems: systems.into_iter().flatten().collect() }
+    }
+
+    /// Draws a peer for a link, in an autonomous system and a group that have none if one can be found.
     pub(crate) fn draw(
         &mut self,
         is_free: &dyn Fn(&NodeId) -> bool,
-        taken: &BTreeSet<Group>,
+        taken: &Taken,
         rng: &mut ChaCha8Rng,
     ) -> Option<Target> {
         if let Some(anchor) = self.draw_anchor(is_free, rng) {
@@ -58,26 +106,26 @@ impl Overlay {
         second.and_then(|(_, peer)| self.target(peer, rng))
     }
 
-    /// Whether a peer may be drawn at once. Those that are the second choice are noted, the better ones first.
+    /// Whether there is no better choice than this. If there may be, it is noted as the second if it is better
+    /// than that.
     fn suits(
         &self,
         peer: &NodeId,
         is_free: &dyn Fn(&NodeId) -> bool,
-        taken: &BTreeSet<Group>,
-        second: &mut Option<(bool, NodeId)>,
+        taken: &Taken,
+        second: &mut Option<(Merit, NodeId)>,
     ) -> bool {
         let Some(member) = self.directory.member(peer).filter(|_| is_free(peer)) else {
             return false;
         };
-        let is_doubtful = self.doubtful.contains_key(peer);
         let grouping = self.config.network.defence().grouping;
-        if !is_doubtful && !taken.contains(&Group::of(*peer, member.place.ip(), grouping)) {
-            return true;
+        let group = Group::of(*peer, member.place.ip(), grouping);
+        let novelty = taken.novelty(&group, member.place.asn());
+        let merit = Merit { is_sure: !self.doubtful.contains_key(peer), novelty };
+        if second.is_none_or(|(best, _)| best < merit) {
+            *second = Some((merit, *peer));
         }
-        if second.is_none_or(|(was_doubtful, _)| was_doubtful && !is_doubtful) {
-            *second = Some((is_doubtful, *peer));
-        }
-        false
+        merit == Merit::BEST
     }
 
     /// Whom an earlier life was linked with comes first: nobody can have arranged that since.
@@ -105,8 +153,8 @@ impl Overlay {
         }
         if self.tried.contains_key(&peer) {
             // It would win because of where it says it is first of all.
-            let first = addresses.first().map(place_of);
-            addresses.retain(|address| Some(place_of(address)) == first);
+            let first = addresses.first().map(ip_of);
+            addresses.retain(|address| Some(ip_of(address)) == first);
             addresses.retain(|address| !self.book.is_own(address));
         }
         let address = addresses.get(below(rng, addresses.len()))?.clone();

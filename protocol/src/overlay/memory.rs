@@ -6,11 +6,12 @@
 
 use core::time::Duration;
 
-use forsooth_crypto::{NodeId, Verified};
+use bytes::Bytes;
+use forsooth_crypto::NodeId;
 
 use super::{
     Cx, Effect, Errand, Overlay, Signal, SignedRecord,
-    book::{Contact, Stored},
+    book::{Learned, Stored},
     record::LIFETIME,
 };
 
@@ -24,10 +25,19 @@ const STORED_MAX: usize = 256;
 const REVISITED: usize = 16;
 
 impl Overlay {
-    /// A peer of an earlier life.
-    pub(super) fn restored(&mut self, record: &Verified<SignedRecord>, stored: Stored) {
+    /// A peer of an earlier life, if what was stored of it is in good order and may still be dialled.
+    ///
+    /// Its record was verified before it was stored, and is not again: it says whom to dial and is never
+    /// passed on. Whoever could write to our disk could as well take our key.
+    pub(super) fn restore(&mut self, peer: NodeId, entry: Bytes) -> Option<Learned> {
+        let stored = Stored::decode(entry)?;
+        let record = SignedRecord::from_bytes(&stored.record, &self.config.network).ok()?;
+        let contact = record.to_contact();
+        if contact.peer != peer {
+            return None;
+        }
         // What may not be dialled any more is forgotten.
-        let _ = self.book.restore(stored, Contact::from(record));
+        self.book.restore(stored, contact).ok()
     }
 
     /// Anchors of an earlier life.
@@ -66,8 +76,13 @@ impl Overlay {
         }
         if cx.now >= self.store_at {
             self.store_at = cx.now + STORE_EVERY;
-            let changes = self.book.changes(STORED_MAX);
-            changes.into_iter().for_each(|record| cx.order(Effect::Store(record)));
+            self.store(cx);
         }
+    }
+
+    /// Has the shell store what has changed since the last time, as much as it takes at once.
+    pub(crate) fn store(&mut self, cx: &mut Cx<'_>) {
+        let changes = self.book.changes(STORED_MAX);
+        changes.into_iter().for_each(|record| cx.order(Effect::Store(record)));
     }
 }

@@ -9,6 +9,7 @@
 //! network is smaller than the view, any member. Nobody comes to be drawn by asking. This machine draws and
 //! counts; it does not know how links are made, nor what they carry.
 
+pub mod asn;
 pub mod book;
 mod directory;
 mod draw;
@@ -22,6 +23,8 @@ pub mod sampler;
 pub mod size;
 mod status;
 mod talk;
+#[cfg(test)]
+mod tests;
 mod trials;
 pub mod work;
 
@@ -31,14 +34,16 @@ use std::{
     sync::Arc,
 };
 
+use bytes::Bytes;
 use forsooth_crypto::{NodeId, Verified};
 use rand_chacha::ChaCha8Rng;
 use rand_core::Rng as _;
 
 pub(crate) use self::draw::Target;
 use self::{
+    asn::AsnMap,
     book::Book,
-    directory::{Directory, place_of},
+    directory::{Directory, ip_of},
     exchange::Exchange,
     memory::STORE_EVERY,
     place::Place,
@@ -127,6 +132,8 @@ pub(crate) struct Overlay {
 pub(crate) struct Config {
     pub(crate) me: NodeId,
     pub(crate) network: Arc<Network>,
+    /// Who runs which network.
+    pub(crate) asns: Arc<AsnMap>,
 }
 
 /// What a peer is visited for.
@@ -161,8 +168,8 @@ pub(crate) enum Event {
     Pushed { from: NodeId, group: Group, records: Vec<SignedRecord> },
     /// A record is its peer's.
     Verified { record: Verified<SignedRecord>, from: NodeId, group: Group, remote: Option<IpAddr> },
-    /// A record of an earlier life is its peer's.
-    Restored { record: Verified<SignedRecord>, stored: book::Stored },
+    /// What the book knew of a peer in an earlier life.
+    Stored { peer: NodeId, entry: Bytes },
     /// The book's key of an earlier life.
     BookKey(u64),
     /// Anchors of an earlier life.
@@ -175,7 +182,7 @@ pub(crate) enum Event {
 
 impl Overlay {
     pub(crate) fn new(config: Config, rng: &mut ChaCha8Rng) -> Self {
-        let Config { me, network } = &config;
+        let Config { me, network, asns } = &config;
         let sampler = sampler::Config {
             me: *me,
             view: VIEW,
@@ -188,6 +195,7 @@ impl Overlay {
             kind: network.kind(),
             grouping: network.defence().grouping,
             key: rng.next_u64(),
+            asns: Arc::clone(asns),
         };
         Self {
             sampler: Sampler::new(sampler, rng),
@@ -235,6 +243,16 @@ impl Overlay {
         &self.listening
     }
 
+    /// The place of an address, in its autonomous system if that is known.
+    fn place(&self, ip: Option<IpAddr>) -> Place {
+        Place::of(ip, ip.and_then(|ip| self.config.asns.lookup(ip)))
+    }
+
+    /// Where a record says that its peer is, first of all.
+    fn place_said(&self, record: &SignedRecord) -> Place {
+        self.place(record.record().addresses.first().and_then(ip_of))
+    }
+
     fn know(&mut self, candidates: Vec<Candidate>, cx: &mut Cx<'_>) {
         let me = self.config.me;
         for candidate in candidates.into_iter().filter(|one| one.peer != me) {
@@ -250,11 +268,11 @@ impl Overlay {
 
     /// Somebody who came to us is where the operator says that it is: as good as a dial.
     fn recognise(&mut self, peer: NodeId, remote: Option<IpAddr>, cx: &mut Cx<'_>) {
-        let place = Place::of(remote, None);
+        let place = self.place(remote);
         let mut said = self.directory.contact(&peer).into_iter().flatten();
-        if said.any(|address| place_of(address).ip() == place.ip()) {
+        if said.any(|address| ip_of(address) == place.ip()) {
             self.found(peer, place);
-            self.book.tried(&peer, remote, None, cx.wall);
+            self.book.tried(&peer, remote, cx.wall);
         }
     }
 
@@ -299,8 +317,8 @@ impl Overlay {
         match direction {
             Direction::Outbound => {
                 self.reached_at = Some(cx.now);
-                self.found(peer, Place::of(remote, None));
-                self.book.tried(&peer, remote, None, cx.wall);
+                self.found(peer, self.place(remote));
+                self.book.tried(&peer, remote, cx.wall);
             }
             Direction::Inbound => self.recognise(peer, remote, cx),
         }
@@ -314,7 +332,7 @@ impl Overlay {
     /// A dial of ours, or what is as good, has found a peer there.
     fn found(&mut self, peer: NodeId, place: Place) {
         let contact = self.directory.contact(&peer).into_iter().flatten();
-        let address = contact.rev().find(|address| place_of(address).ip() == place.ip()).cloned();
+        let address = contact.rev().find(|address| ip_of(address) == place.ip()).cloned();
         self.directory.found(peer, place, address);
         if let Some(record) = self.tried.remove(&peer) {
             self.directory.sign(&record);
@@ -335,7 +353,7 @@ impl Overlay {
         self.errands.remove(&peer);
         self.tried.remove(&peer);
         if self.met.remove(&peer).is_some() && direction == Direction::Outbound {
-            self.book.tried(&peer, remote, None, cx.wall);
+            self.book.tried(&peer, remote, cx.wall);
         }
     }
 
@@ -387,11 +405,6 @@ impl Overlay {
     }
 }
 
-/// Where a record says that its peer is, first of all.
-fn place_said(record: &SignedRecord) -> Place {
-    record.record().addresses.first().map_or(Place::UNKNOWN, place_of)
-}
-
 impl Machine for Overlay {
     type Event = Event;
 
@@ -411,7 +424,7 @@ impl Machine for Overlay {
             Event::Verified { record, from, group, remote } => {
                 self.verified(record, from, group, remote, cx);
             }
-            Event::Restored { record, stored } => self.restored(&record, stored),
+            Event::Stored { peer, entry } => drop(self.restore(peer, entry)),
             Event::BookKey(key) => self.book.restore_key(key),
             Event::Anchors(peers) => self.restore_anchors(peers),
             Event::Banned { peer, for_good } => self.ban(peer, for_good, cx),

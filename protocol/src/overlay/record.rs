@@ -234,6 +234,20 @@ impl SignedRecord {
     }
 }
 
+impl SignedRecord {
+    /// What the book keeps of it. Of a record that nobody has verified only for the book's own memory.
+    pub(super) fn to_contact(&self) -> Contact {
+        let record = self.record();
+        Contact {
+            peer: record.id,
+            number: record.number,
+            time: record.time,
+            addresses: record.addresses.clone(),
+            record: self.to_bytes(),
+        }
+    }
+}
+
 impl Verifiable for SignedRecord {
     fn claims(&self) -> impl Iterator<Item = Claim> {
         core::iter::once(Claim {
@@ -250,14 +264,6 @@ impl Verifiable for SignedRecord {
 
 impl From<&Verified<SignedRecord>> for Contact {
     fn from(signed: &Verified<SignedRecord>) -> Self {
-        let record = signed.record();
-        Self {
-            peer: record.id,
-            number: record.number,
-            time: record.time,
-            addresses: record.addresses.clone(),
-            asn: None,
-            record: signed.to_bytes(),
-        }
+        signed.to_contact()
     }
 }

@@ -8,7 +8,6 @@ use rand_core::Rng as _;
 
 use super::{
     Cx, DOUBT, Errand, FEELER_EVERY, Kind, Overlay, Place, ROUND, Round, Time, VISITS_MAX, millis,
-    place_said,
 };
 
 /// Dials in a round that only see whether a record tells the truth: while joining, and then.
@@ -48,7 +47,7 @@ impl Overlay {
         let trials = if self.sampler.joining() { TRIALS_JOINING } else { TRIALS_SETTLED };
         for _ in 0..trials {
             let Some(record) = self.trials.next(cx.rng) else { break };
-            let (peer, place) = (record.record().id, place_said(&record));
+            let (peer, place) = (record.record().id, self.place_said(&record));
             if self.directory.member(&peer).is_some() || !self.would_win(&peer, place) {
                 continue;
             }
@@ -76,7 +75,7 @@ impl Overlay {
                 Some(peer) if self.met.contains_key(&peer) => {
                     // It is there: that was the question.
                     if let Some(place) = self.directory.member(&peer).map(|member| member.place) {
-                        self.book.tried(&peer, place.ip(), None, cx.wall);
+                        self.book.tried(&peer, place.ip(), cx.wall);
                     }
                 }
                 Some(peer) => self.visits.push_back(peer),

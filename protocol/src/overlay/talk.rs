@@ -10,8 +10,8 @@ use super::{
     Address, Class, Cx, Effect, Errand, Fault, Frame, Group, Overlay, RECORDS_MAX, Signal,
     SignedRecord, below,
     book::{Contact, Shelf, Source},
+    ip_of,
     place::Place,
-    place_of, place_said,
     trials::Teller,
 };
 
@@ -147,7 +147,7 @@ impl Overlay {
             return if known < Some(said.number) { News::Wins } else { News::None };
         }
         let waits = || self.tried.contains_key(&said.id) || self.trials.holds(&said.id);
-        if self.would_win(&said.id, place_said(record)) && !waits() {
+        if self.would_win(&said.id, self.place_said(record)) && !waits() {
             return News::Wins;
         }
         let known = self.book.contact(&said.id).map(|contact| contact.number);
@@ -164,14 +164,14 @@ impl Overlay {
         cx: &mut Cx<'_>,
     ) {
         let peer = record.record().id;
-        let source = Source { peer: from, ip: remote, asn: None };
+        let source = Source { peer: from, ip: remote };
         if self.book.learn(Contact::from(&record), &source, cx.wall, cx.rng).is_err() {
             // Nowhere that we may dial.
             return;
         }
         if let Some(member) = self.directory.member(&peer) {
             let place = member.place;
-            let is_there = |address: &Address| place_of(address).ip() == place.ip();
+            let is_there = |address: &Address| ip_of(address) == place.ip();
             // Where the operator said that it is may be another of its addresses.
             let is_named =
                 self.directory.contact(&peer).is_some_and(|all| all.iter().any(is_there));
@@ -179,13 +179,13 @@ impl Overlay {
                 self.directory.sign(&record);
                 // To sign records is not to be reached again: it moves there once, and is not kept fresh by it.
                 if self.book.shelf(&peer) != Some(Shelf::Tried) {
-                    self.book.tried(&peer, place.ip(), None, cx.wall);
+                    self.book.tried(&peer, place.ip(), cx.wall);
                 }
                 return;
             }
             self.drop(&peer, cx.rng);
         }
-        let seen = self.met.get(&peer).map(|remote| Place::of(*remote, None));
+        let seen = self.met.get(&peer).map(|remote| self.place(*remote));
         if let Some(place) = seen {
             // It is connected, so it cannot be dialled; but it is where it says. That somebody listens there is for
             // a later dial to show, so the book does not count it.
@@ -193,7 +193,7 @@ impl Overlay {
                 self.tried.insert(peer, record);
                 self.found(peer, place);
             }
-        } else if self.would_win(&peer, place_said(&record)) {
+        } else if self.would_win(&peer, self.place_said(&record)) {
             let is_asked = self.exchange.has_answered(&from, cx.now);
             self.trials.add(Teller { group, is_asked }, record, cx.rng);
         }
@@ -203,7 +203,7 @@ impl Overlay {
 /// Whether a record names an address at a place.
 fn says(record: &SignedRecord, place: Place) -> bool {
     let addresses = &record.record().addresses;
-    place == Place::UNKNOWN || addresses.iter().any(|address| place_of(address).ip() == place.ip())
+    place == Place::UNKNOWN || addresses.iter().any(|address| ip_of(address) == place.ip())
 }
 
 fn tell(to: NodeId, frame: &Frame, cx: &mut Cx<'_>) {

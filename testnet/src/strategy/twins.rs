@@ -115,6 +115,7 @@ impl Other {
             | Input::Unsubscribe { .. }
             | Input::Pardon { .. }
             | Input::Loaded(_)
+            | Input::Stopping
             | Input::Tick => false,
         }
     }

@@ -49,6 +49,7 @@ impl Participant for Puppet {
                 Some(format!("tick {now}"))
             }
             Input::Misbehaved { fault, .. } => Some(fault.name().to_owned()),
+            Input::Stopping => Some("stopping".to_owned()),
             Input::Loaded(records) => Some(format!("loaded {}", records.len())),
             // Only clocks that are wrong are worth a note.
             Input::WallClock(wall) => {

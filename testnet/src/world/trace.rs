@@ -104,6 +104,7 @@ impl<'a> Entry<'a> {
             Input::Pardon { peer } => Self { peer: peer.as_bytes(), ..new(13, 0) },
             Input::Loaded(records) => new(14, records.len() as u64),
             Input::Tick => new(15, 0),
+            Input::Stopping => new(16, 0),
         }
     }
 }

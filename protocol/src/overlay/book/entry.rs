@@ -32,8 +32,6 @@ pub struct Contact {
     pub time: Timestamp,
     /// Where the peer says that it listens.
     pub addresses: Vec<Address>,
-    /// The autonomous system of the first address, if the operator has a table of them.
-    pub asn: Option<u32>,
     /// The signed record.
     pub record: Bytes,
 }

@@ -24,7 +24,10 @@ mod tests;
 mod unsaved;
 
 use core::{net::IpAddr, time::Duration};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use forsooth_crypto::NodeId;
 use rand_chacha::ChaCha8Rng;
@@ -42,6 +45,7 @@ use self::{
     shelf::{Table, below},
     unsaved::Unsaved,
 };
+use super::asn::AsnMap;
 use crate::{
     input::Address,
     network::{Grouping, Kind},
@@ -83,6 +87,8 @@ pub struct Config {
     pub grouping: Grouping,
     /// Decides who stands where: random, secret, and the same over restarts.
     pub key: u64,
+    /// Who runs which network: groups go by it where it is known.
+    pub asns: Arc<AsnMap>,
 }
 
 /// Who showed us a record.
@@ -92,8 +98,6 @@ pub struct Source {
     pub peer: NodeId,
     /// Its address as the socket has it, if it has one.
     pub ip: Option<IpAddr>,
-    /// The address's autonomous system, if known.
-    pub asn: Option<u32>,
 }
 
 /// What became of a record.
@@ -116,6 +120,7 @@ pub struct Book {
     kind: Kind,
     grouping: Grouping,
     key: Key,
+    asns: Arc<AsnMap>,
     own: BTreeSet<Endpoint>,
     entries: BTreeMap<NodeId, Entry>,
     new: Table,
@@ -145,6 +150,7 @@ impl Book {
             kind: config.kind,
             grouping: config.grouping,
             key: Key(config.key),
+            asns: config.asns,
             own: BTreeSet::new(),
             entries: BTreeMap::new(),
             new: Table::new(NEW_BUCKETS),
@@ -175,7 +181,7 @@ impl Book {
     ) -> Result<Learned, Refused> {
         let contact = self.check(contact, now)?;
         let peer = contact.peer;
-        let source = Group::of(&source.peer, source.ip, source.asn, self.grouping);
+        let source = self.group_at(&source.peer, source.ip);
         let spot = self.key.heard(&peer, &self.group(&contact), &source);
         let Some(entry) = self.entries.get_mut(&peer) else {
             return Ok(self.add(contact, source, spot, now));
@@ -238,7 +244,8 @@ impl Book {
 
     /// A dial of ours reached the peer at this address, or a link that we dialled has lasted until now.
     /// Inbound links prove no address and do not count.
-    pub fn tried(&mut self, peer: &NodeId, ip: Option<IpAddr>, asn: Option<u32>, now: Timestamp) {
+    pub fn tried(&mut self, peer: &NodeId, ip: Option<IpAddr>, now: Timestamp) {
+        let group = self.group_at(peer, ip);
         let Some(entry) = self.entries.get_mut(peer) else { return };
         entry.last_dial = Some(now);
         entry.last_reached = Some(now);
@@ -250,7 +257,6 @@ impl Book {
             self.contests.retain(|_, contest| contest.spot != spot);
             return;
         }
-        let group = Group::of(peer, ip, asn, self.grouping);
         let spot = self.key.reached(peer, &group);
         let occupant = self.tried.get(spot).and_then(|occupant| self.entries.get(&occupant));
         let Some(occupant) = occupant else {

@@ -3,6 +3,8 @@
 //! Each peer stands in one to [`SPOTS_MAX`] slots of the new table or in one slot of the tried table, and
 //! each slot that is taken is some peer's: every move here keeps both sides in step.
 
+use core::net::IpAddr;
+
 use forsooth_crypto::NodeId;
 use rand_chacha::ChaCha8Rng;
 use rand_core::Rng as _;
@@ -16,10 +18,15 @@ use super::{
 use crate::time::Timestamp;
 
 impl Book {
+    /// The group of a peer at an address.
+    pub(super) fn group_at(&self, peer: &NodeId, ip: Option<IpAddr>) -> Group {
+        Group::of(peer, ip, ip.and_then(|ip| self.asns.lookup(ip)), self.grouping)
+    }
+
     /// The group that a record's first address is in; what counts is the group that is reached.
     pub(super) fn group(&self, contact: &Contact) -> Group {
         let first = contact.addresses.first().and_then(|address| Endpoint::parse(address).ok());
-        Group::of(&contact.peer, first.map(|endpoint| endpoint.ip), contact.asn, self.grouping)
+        self.group_at(&contact.peer, first.map(|endpoint| endpoint.ip))
     }
 
     /// Puts a peer that was not known into the new table, if there is room.
@@ -63,10 +70,7 @@ impl Book {
     /// Whether a record has an address in this group.
     fn names(&self, contact: &Contact, group: &Group) -> bool {
         let mut endpoints = contact.addresses.iter().filter_map(|a| Endpoint::parse(a).ok());
-        endpoints.any(|endpoint| {
-            // The system was looked up for the first address; it stands for all.
-            Group::of(&contact.peer, Some(endpoint.ip), contact.asn, self.grouping) == *group
-        })
+        endpoints.any(|endpoint| self.group_at(&contact.peer, Some(endpoint.ip)) == *group)
     }
 
     /// A known peer was heard of through another group: a second place makes it harder to push out. Half as

@@ -1,7 +1,7 @@
 //! What the book knows of a peer, as it is kept over a restart.
 //!
 //! Peers come back to exactly the places that they had, because the key comes back too: a restart is no
-//! chance for those who stand elsewhere. The signed record inside is verified again by whoever loads it.
+//! chance for those who stand elsewhere. The signed record inside was verified before it was stored.
 
 use bytes::Bytes;
 use forsooth_crypto::NodeId;
@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 /// A peer of the book as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// The signed record, which is to be verified.
+    /// The signed record, which was verified in an earlier life.
     pub record: Bytes,
     source: Group,
     place: Place,
@@ -115,7 +115,7 @@ impl Book {
         self.anchors = anchors;
     }
 
-    /// Takes back a peer of an earlier life, with what its record, verified again, says. It stands where it
+    /// Takes back a peer of an earlier life, with what its record says. It stands where it
     /// stood, unless somebody else has come there in this life.
     ///
     /// # Errors

@@ -28,8 +28,14 @@ pub(super) fn peer(n: u32) -> NodeId {
 }
 
 pub(super) fn book(key: u64) -> Book {
+    book_with(key, "")
+}
+
+/// A book with a table of autonomous systems.
+fn book_with(key: u64, table: &str) -> Book {
     let me = NodeId::from_bytes([0xff; 32]);
-    Book::new(Config { me, kind: Kind::Production, grouping: Grouping::Subnet, key })
+    let asns = Arc::new(AsnMap::parse(table).unwrap());
+    Book::new(Config { me, kind: Kind::Production, grouping: Grouping::Subnet, key, asns })
 }
 
 /// An address in a /16 of its own for each of the first 30,000 or so.
@@ -48,13 +54,12 @@ pub(super) fn contact(n: u32, ip: [u8; 4]) -> Contact {
         number: 1,
         time: NOW,
         addresses: vec![address(ip)],
-        asn: None,
         record: Bytes::copy_from_slice(&n.to_be_bytes()),
     }
 }
 
 pub(super) fn source(n: u32, ip: [u8; 4]) -> Source {
-    Source { peer: peer(n), ip: Some(ip.into()), asn: None }
+    Source { peer: peer(n), ip: Some(ip.into()) }
 }
 
 impl Book {
@@ -151,6 +156,27 @@ fn a_peer_heard_of_from_many_groups_has_a_few_places_and_from_one_has_one() {
 }
 
 #[test]
+fn all_networks_of_one_system_are_one_group_of_sources_and_of_peers() {
+    for (table, places, anchors) in [("20.0.0.0/6 64500", 1, 1), ("", SPOTS_MAX, 2)] {
+        let mut book = book_with(4, table);
+        let mut rng = rng(4);
+        for n in 0..200 {
+            let heard = contact(1, [99, 1, 1, 1]);
+            book.learn(heard, &source(1000 + n, ip(n)), NOW, &mut rng).unwrap();
+        }
+        let Standing::New(spots) = &book.entries[&peer(1)].standing else { panic!("not tried") };
+        assert_eq!(spots.len(), places);
+        for n in [2, 3] {
+            book.learn(contact(n, ip(n)), &source(9, [9; 4]), NOW, &mut rng).unwrap();
+            book.tried(&peer(n), Some(ip(n).into()), NOW);
+        }
+        book.set_anchors([peer(2), peer(3)]);
+        assert_eq!(book.anchors().len(), anchors);
+        book.assert_sound();
+    }
+}
+
+#[test]
 fn who_never_answers_makes_room_after_three_failures_and_is_picked_less() {
     let mut book = book(2);
     book.learn(contact(1, ip(1)), &source(9, ip(9)), NOW, &mut rng(1)).unwrap();
@@ -158,7 +184,7 @@ fn who_never_answers_makes_room_after_three_failures_and_is_picked_less() {
     book.learn(contact(3, ip(3)), &source(9, ip(9)), NOW, &mut rng(1)).unwrap();
     for n in 1..=3 {
         // Somebody else is reached in between, so the failures are the peer's.
-        book.tried(&peer(3), Some(ip(3).into()), None, later(n * 600));
+        book.tried(&peer(3), Some(ip(3).into()), later(n * 600));
         book.failed(&peer(1), later(n * 600 + 1));
         assert_eq!(book.entries[&peer(1)].is_terrible(later(n * 600 + 100)), n == 3);
     }
@@ -185,7 +211,7 @@ fn a_node_that_is_offline_counts_one_failure_of_each() {
 fn a_banned_peer_is_forgotten_everywhere() {
     let mut book = book(2);
     book.learn(contact(1, ip(1)), &source(9, ip(9)), NOW, &mut rng(1)).unwrap();
-    book.tried(&peer(1), Some(ip(1).into()), None, NOW);
+    book.tried(&peer(1), Some(ip(1).into()), NOW);
     book.set_anchors([peer(1)]);
     assert_eq!(book.anchors(), [peer(1)]);
     book.forget(&peer(1));

@@ -9,7 +9,7 @@
 //! settled: what is known before is what the first contacts said.
 //!
 //! It counts rounds and knows no clock, no signature and no wire. Its caller offers only what is verified. All that
-//! a peer can feed is `view` slots and a table of fixed size.
+//! a peer can feed is `view` slots and a table that grows up to a size which they set.
 
 mod seen;
 mod slots;
@@ -369,7 +369,6 @@ impl Sampler {
             self.slots.push(rng);
             self.reseed(at, None, rng);
         }
-        // A larger table; all are ranked anew when they are next offered.
-        self.seen = Seen::new(view);
+        self.seen.make_room(view);
     }
 }

@@ -2,11 +2,14 @@
 //!
 //! A slot keeps the best it was ever offered, so offering somebody twice changes nothing but for the slots
 //! reseeded in between. Most offers are repeats: remembering them makes a round many times cheaper. The table
-//! is of a fixed size, whatever peers claim. It forgets the least recently offered of the eight that share a
-//! line; what is forgotten is ranked again, so a full table costs time and never a wrong choice.
+//! is small at first and doubles as it fills, up to a size that the view sets, whatever peers claim. It forgets
+//! the least recently offered of the eight that share a line; what is forgotten is ranked again, so a full
+//! table costs time and never a wrong choice.
 
 /// Candidates in a line: as many as fit into one of the processor's cache.
 const WAYS: usize = 8;
+/// Lines at first: 512 candidates in 4 KiB.
+const LINES_MIN: usize = 64;
 /// Lines for each slot of the view: 64 candidates a slot.
 const LINES_PER_SLOT: usize = 8;
 /// The most lines there are: a million candidates in 8 MiB.
@@ -16,6 +19,9 @@ const LINES_MAX: usize = 1 << 17;
 #[derive(Debug)]
 pub(super) struct Seen {
     lines: Vec<Line>,
+    /// How often somebody was ranked who was not remembered.
+    ranked: usize,
+    lines_max: usize,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -47,8 +53,14 @@ impl Entry {
 impl Seen {
     /// An empty table for a view of so many slots.
     pub(super) fn new(view: usize) -> Self {
-        let lines = view.saturating_mul(LINES_PER_SLOT).min(LINES_MAX).next_power_of_two();
-        Self { lines: vec![Line::default(); lines] }
+        let lines_max = lines_for(view);
+        let lines = vec![Line::default(); LINES_MIN.min(lines_max)];
+        Self { lines, ranked: 0, lines_max }
+    }
+
+    /// The view has more slots now.
+    pub(super) fn make_room(&mut self, view: usize) {
+        self.lines_max = self.lines_max.max(lines_for(view));
     }
 
     /// Asks memory for a line that will be visited, without waiting for it.
@@ -70,7 +82,21 @@ impl Seen {
         let was = before.then_some(*entry);
         let holds = was.is_some_and(Entry::holds);
         *entry = Entry { tag, stamp: clock << 1 | u32::from(holds) };
+        if !before {
+            self.ranked = self.ranked.saturating_add(1);
+            self.grow();
+        }
         was
+    }
+
+    /// Doubles the table once half of it may be in use.
+    ///
+    /// One more bit of the hash chooses the line, and entries do not have it: so each line is there twice, and
+    /// of an entry's two copies the one where it is not looked for goes when there is need, as the least recent.
+    fn grow(&mut self) {
+        if self.ranked > self.lines.len() * WAYS / 2 && self.lines.len() < self.lines_max {
+            self.lines.extend_from_within(..);
+        }
     }
 
     /// Remembers whether a candidate that was just visited may hold a slot.
@@ -87,6 +113,10 @@ impl Seen {
         let index = usize::try_from(hash & 0xffff_ffff).unwrap_or(0) & mask;
         self.lines.get_mut(index)
     }
+}
+
+fn lines_for(view: usize) -> usize {
+    view.saturating_mul(LINES_PER_SLOT).clamp(1, LINES_MAX).next_power_of_two()
 }
 
 /// The half of the hash that does not choose the line.
@@ -113,5 +143,27 @@ mod tests {
         assert_eq!(seen.visit(hash(9), 9), None, "the ninth takes the place of the second");
         assert_eq!(seen.visit(hash(2), 9), None);
         assert_eq!(seen.visit(hash(1), 9).unwrap().clock(), 9);
+    }
+
+    #[test]
+    fn a_table_grows_with_use_as_far_as_the_view_lets_it_and_forgets_nothing_by_it() {
+        let mut seen = Seen::new(64);
+        assert_eq!(seen.lines.len(), LINES_MIN);
+        // Hashes whose low bits and tags are spread.
+        let hash = |n: u64| (n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32) ^ n;
+        for n in 0..300 {
+            assert_eq!(seen.visit(hash(n), 1), None);
+        }
+        assert_eq!(seen.lines.len(), 2 * LINES_MIN);
+        for n in 0..300 {
+            assert_eq!(seen.visit(hash(n), 2).unwrap().clock(), 1, "{n}");
+        }
+        for n in 300..100_000 {
+            seen.visit(hash(n), 3);
+        }
+        assert_eq!(seen.lines.len(), 64 * LINES_PER_SLOT);
+        seen.make_room(256);
+        seen.visit(hash(100_000), 3);
+        assert_eq!(seen.lines.len(), 2 * 64 * LINES_PER_SLOT);
     }
 }

@@ -13,6 +13,8 @@ use crate::experiment::sampling::{self, Algorithm, Ground, Setting, Summary};
 
 /// The most nodes; a sampler of each is held in memory.
 const NODES_MAX: i64 = 100_000;
+/// Public IPv4 /8 blocks.
+const BLOCKS_MAX: u16 = 218;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Experiment {
@@ -55,7 +57,7 @@ pub(crate) struct SamplingArgs {
     #[arg(long, value_enum, default_value_t)]
     ground: Ground,
     /// IPv4 /8 blocks that honest nodes are spread over
-    #[arg(long, value_name = "N", default_value = "218", value_parser = clap::value_parser!(u16).range(1..=218))]
+    #[arg(long, value_name = "N", default_value_t = BLOCKS_MAX, value_parser = clap::value_parser!(u16).range(1..=i64::from(BLOCKS_MAX)))]
     blocks: u16,
     /// Byzantine share among everybody's first contacts; as among all nodes, if not said
     #[arg(long, value_name = "SHARE", value_parser = share)]
@@ -108,10 +110,15 @@ impl SamplingArgs {
         };
         let nodes = self.nodes as usize;
         let honest = nodes.saturating_sub(byzantine);
-        if honest == 0 || honest < usize::from(self.victims) {
-            let text = format!("of {nodes} nodes, {byzantine} lie: too few are honest");
+        if honest == 0 {
+            let text = format!("of {nodes} nodes, {byzantine} lie: leave an honest one");
             return Err(Failure::Senseless(text));
         }
+        if honest < usize::from(self.victims) {
+            let text = format!("{} victims, but only {honest} honest nodes", self.victims);
+            return Err(Failure::Senseless(text));
+        }
+        self.check_ground()?;
         Ok(Setting {
             algorithm: self.algorithm,
             nodes,
@@ -127,6 +134,21 @@ impl SamplingArgs {
             blocks: usize::from(self.blocks),
             view_max: self.follow.map(usize::from),
         })
+    }
+
+    /// What would be ignored is refused: the result would be taken for what was asked.
+    fn check_ground(&self) -> Result<(), Failure> {
+        let is_product = self.algorithm == Algorithm::Basalt;
+        let text = if !is_product && self.follow.is_some() {
+            "--follow is for the product's sampler, --algorithm basalt"
+        } else if !is_product && self.ground != Ground::Flat {
+            "only the product's sampler, --algorithm basalt, looks at addresses: leave out --ground"
+        } else if self.blocks != BLOCKS_MAX && self.ground == Ground::Flat {
+            "--blocks says nothing without --ground: where nobody has an address, there are no blocks"
+        } else {
+            return Ok(());
+        };
+        Err(Failure::Senseless(text.to_owned()))
     }
 
     /// The smallest batch with which a whole number of rounds gives the rate, or the one asked for.

@@ -16,24 +16,30 @@ use crate::{
 };
 
 /// What is measured, and what is expected of it.
-const ROWS: [Row; 18] = [
-    row("--byzantine 0.1", "view 10.5", Some(HONEST)),
-    row("--byzantine 0.2", "view 21.5", Some(THIRD)),
-    row("--byzantine 0.3", "view 32.1", Some(FOURTH)),
-    row("--byzantine 0.4", "view 42.7", Some(HOSTILE)),
-    row("--byzantine 0.5", "nobody isolated", Some(FIFTH)),
-    row("--byzantine 0.3 --algorithm brahms", "", Some(BASELINE)),
+const ROWS: [Row; 24] = [
+    row("--byzantine 0.1", "view 10.5", Some((HONEST, "F = 0.1"))),
+    row("--byzantine 0.2", "view 21.5", Some((THIRD, "F = 0.2"))),
+    row("--byzantine 0.3", "view 32.1", Some((FOURTH, "F = 0.3"))),
+    row("--byzantine 0.4", "view 42.7", Some((HOSTILE, "F = 0.4"))),
+    row("--byzantine 0.5", "nobody isolated", Some((FIFTH, "F = 0.5"))),
+    row("--byzantine 0.1 --algorithm paper", "view 10.5", None),
+    row("--byzantine 0.2 --algorithm paper", "view 21.5", None),
+    row("--byzantine 0.3 --algorithm paper", "view 32.1", None),
+    row("--byzantine 0.4 --algorithm paper", "view 42.7", None),
+    row("--byzantine 0.3 --algorithm brahms", "", Some((BASELINE, "Brahms, F = 0.3"))),
     row("--byzantine 0.3 --algorithm shuffle", "", None),
     row("--byzantine 0.3 --view 50 --batch 10", "view about 40", None),
+    row("--byzantine 0.3 --view 50 --batch 10 --algorithm paper", "view about 40", None),
     row("--byzantine 0.3 --view 50 --batch 10 --algorithm brahms", "nearly all isolated", None),
     row("--byzantine 0.3 --ground scattered", "", None),
-    row("--byzantine 0.2 --lies 0.9 --rounds 300 --seeds 10", "nobody isolated", None),
+    row("--byzantine 0.2 --lies 0.9 --rounds 300", "nobody isolated", None),
+    row("--byzantine 0.2 --lies 0.9 --rounds 300 --algorithm paper", "", None),
     row("--byzantine 0.2 --victims 10 --rounds 20 --seeds 10", "victims below 30", None),
     row("--nodes 1100 --byzantine 100 --ground slash24", "samples at most 1", None),
     row("--nodes 11000 --byzantine 10000 --ground slash16 --seeds 1", "samples at most 1", None),
     row("--nodes 1250 --byzantine 250 --ground scattered", "", None),
     row("--nodes 1250 --byzantine 250 --ground scattered --blocks 50", "", None),
-    row("--byzantine 0.3 --view 32 --follow 256 --rounds 400", "", None),
+    row("--byzantine 0.3 --view 32 --follow 256 --rounds 400 --seeds 3", "", None),
     row(
         "--nodes 10000 --byzantine 0.3 --view 160 --rho 0.25 --rounds 300 --seeds 1",
         "view about 34",
@@ -48,17 +54,19 @@ pub(crate) struct TableArgs {
     plot: Option<PathBuf>,
 }
 
+type Line = (Tone, &'static str);
+
 /// A row by its command's arguments.
 #[derive(Clone, Copy)]
 struct Row {
     args: &'static str,
     expected: &'static str,
-    /// The colour of its line in the plot.
-    tone: Option<Tone>,
+    /// The colour and the name of its line in the plot.
+    line: Option<Line>,
 }
 
-const fn row(args: &'static str, expected: &'static str, tone: Option<Tone>) -> Row {
-    Row { args, expected, tone }
+const fn row(args: &'static str, expected: &'static str, line: Option<Line>) -> Row {
+    Row { args, expected, line }
 }
 
 #[derive(Parser)]
@@ -70,8 +78,10 @@ struct Parsed {
 /// Measures all rows, prints them, and draws the plot.
 pub(super) fn table(args: &TableArgs) -> Result<(), Failure> {
     let mut measured = Vec::new();
-    print("| `experiment sampling` with | expected | view % | samples % | isolated | C | other |")?;
-    print("|---|---|---|---|---|---|---|")?;
+    print(
+        "| `experiment sampling` with | expected | seeds | view % | samples % | isolated | C | other |",
+    )?;
+    print("|---|---|---|---|---|---|---|---|")?;
     for row in ROWS {
         complain(&format!("measuring {}", row.args));
         let parsed = Parsed::try_parse_from([""].into_iter().chain(row.args.split_whitespace()));
@@ -87,14 +97,19 @@ pub(super) fn table(args: &TableArgs) -> Result<(), Failure> {
 }
 
 fn line(row: &Row, summary: &Summary) -> String {
+    let range = |name: &str| summary.spread.get(name).copied().unwrap_or_default();
     let share = |name: &str| {
         let Some(median) = summary.median(name) else { return "-".to_owned() };
-        let [least, most] = summary.spread.get(name).copied().unwrap_or([median; 2]);
-        format!("**{:.1}** ({:.1} to {:.1})", median * 100.0, least * 100.0, most * 100.0)
+        let [least, most] = range(name).map(|share| format!("{:.1}", share * 100.0));
+        let spread = if least == most { String::new() } else { format!(" ({least} to {most})") };
+        format!("**{:.1}**{spread}", median * 100.0)
     };
     let number =
         |name| summary.median(name).map_or("-".to_owned(), |number| format!("{number:.0}"));
-    let worst = summary.spread.get("isolated").map_or(0.0, |[_, most]| *most);
+    let isolated = match range("isolated").map(|count| format!("{count:.0}")) {
+        [least, most] if least == most => most,
+        [least, most] => format!("{} ({least} to {most})", number("isolated")),
+    };
     let mut other = Vec::new();
     if summary.median("victims_byzantine_share").is_some() {
         other.push(format!("victims {}", share("victims_byzantine_share")));
@@ -102,13 +117,15 @@ fn line(row: &Row, summary: &Summary) -> String {
     if summary.median("nodes_estimated").is_some() {
         other.push(format!("N taken for {}", number("nodes_estimated")));
     }
+    other.push(format!("{:.0} s a seed", summary.elapsed_seconds / summary.seeds as f64));
     format!(
-        "| `{}` | {} | {} | {} | {} (at most {worst:.0}) | {} | {} |",
+        "| `{}` | {} | {} | {} | {} | {isolated} of {} | {} | {} |",
         row.args,
         row.expected,
+        summary.seeds,
         share("view_byzantine_share"),
         share("sample_byzantine_share"),
-        number("isolated"),
+        summary.setting.nodes - summary.setting.byzantine,
         number("capacity"),
         other.join(", "),
     )
@@ -116,17 +133,18 @@ fn line(row: &Row, summary: &Summary) -> String {
 
 /// The Byzantine share of views over the rounds.
 fn plot(measured: &[(Row, Summary)]) -> Result<String, canvas::Error> {
-    let (x, y) = (0.0..215.0, 0.0..1.0);
+    // Names have room on the right.
+    let (x, y) = (0.0..260.0, 0.0..1.0);
     let percent = |share: f64| format!("{:.0} %", share * 100.0);
     let svg = canvas::draw(300, x.clone(), y.clone(), |canvas| {
         let across = canvas::ticks(&x, 10.0, |round| format!("{round:.0}"));
         canvas.grid(&x, &y, across, canvas::ticks(&y, 5.0, percent))?;
         for (row, summary) in measured {
-            let Some(tone) = row.tone else { continue };
+            let Some((tone, name)) = row.line else { continue };
             let points: Vec<_> = (1..).map(f64::from).zip(summary.course.iter().copied()).collect();
             canvas.line(&points, tone, 4)?;
             if let Some(last) = points.last() {
-                canvas.label_at((last.0 + 1.0, last.1), &percent(last.1))?;
+                canvas.label_at((last.0 + 1.0, last.1), &format!("{name}: {}", percent(last.1)))?;
             }
         }
         Ok(())

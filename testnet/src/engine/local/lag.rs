@@ -146,6 +146,7 @@ impl Lag {
             | Input::Unsubscribe { .. }
             | Input::Pardon { .. }
             | Input::Loaded(_)
+            | Input::Stopping
             | Input::Tick => self.pass_on(now, input),
         }
     }

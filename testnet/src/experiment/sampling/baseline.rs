@@ -9,7 +9,7 @@ use super::{
 };
 
 /// Rounds at the start in which nobody is drawn.
-const JOINING: u32 = 40;
+pub(super) const JOINING: u32 = 40;
 
 /// Brahms (Bortnikov, Gurevich, Keidar, Kliot, Shraer: "Brahms: Byzantine resilient random membership
 /// sampling", 2009), with as many exchanges as the others, as in Basalt's evaluation.
@@ -159,7 +159,7 @@ impl Chooser for Shuffle {
 }
 
 /// A random order of nodes for each secret; good enough where nobody attacks the order itself.
-const fn mix(secret: u64, node: Number) -> u64 {
+pub(super) const fn mix(secret: u64, node: Number) -> u64 {
     let mut x = secret ^ (node as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     x = (x ^ x >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x = (x ^ x >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);

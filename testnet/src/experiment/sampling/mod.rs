@@ -8,6 +8,7 @@
 mod basalt;
 mod baseline;
 mod directory;
+mod paper;
 mod setting;
 mod summary;
 #[cfg(test)]
@@ -22,6 +23,7 @@ pub use self::{
 use self::{
     basalt::Basalt,
     baseline::{Brahms, Shuffle},
+    paper::Paper,
     world::World,
 };
 
@@ -30,6 +32,7 @@ use self::{
 pub fn run(setting: &Setting, seed: u64, progress: impl FnMut()) -> Measured {
     match setting.algorithm {
         Algorithm::Basalt => World::<Basalt>::new(setting, seed).run(progress),
+        Algorithm::Paper => World::<Paper>::new(setting, seed).run(progress),
         Algorithm::Brahms => World::<Brahms>::new(setting, seed).run(progress),
         Algorithm::Shuffle => World::<Shuffle>::new(setting, seed).run(progress),
     }

@@ -43,6 +43,8 @@ pub enum Algorithm {
     /// The product's sampler
     #[default]
     Basalt,
+    /// Basalt as its paper has it, without what the product adds; ranks by id alone
+    Paper,
     /// Brahms (Bortnikov et al., 2009), with one push and one pull a round
     Brahms,
     /// Shuffles of random parts of views, as HyParView and Cyclon do
@@ -76,6 +78,7 @@ impl fmt::Display for Algorithm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Basalt => "basalt",
+            Self::Paper => "paper",
             Self::Brahms => "brahms",
             Self::Shuffle => "shuffle",
         })

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use serde::Serialize;
 
 use super::setting::Setting;
+use crate::verdict::plural;
 
 /// What one seed gave.
 #[derive(Clone, Debug)]
@@ -38,9 +39,9 @@ pub struct Summary {
     pub setting: Described,
     /// How many seeds.
     pub seeds: usize,
-    /// The medians, by the names of [`Measured`]; those that do not apply are missing.
+    /// The medians, by the names of [`Measured`]; those that do not apply are missing, and those of nothing are null.
     #[serde(flatten)]
-    pub medians: BTreeMap<&'static str, f64>,
+    pub medians: BTreeMap<&'static str, Option<f64>>,
     /// The least and the most of each.
     pub spread: BTreeMap<&'static str, [f64; 2]>,
     /// The median over the seeds of the Byzantine share of views after each round.
@@ -70,20 +71,22 @@ pub struct Described {
 }
 
 impl Measured {
-    /// All numbers, by name.
-    fn numbers(&self) -> impl Iterator<Item = (&'static str, f64)> {
-        let all = [
+    /// All numbers that apply, by name; none where there is nothing to measure.
+    fn numbers(&self) -> impl Iterator<Item = (&'static str, Option<f64>)> {
+        let always = [
             ("view_byzantine_share", Some(self.view_byzantine_share)),
             ("sample_byzantine_share", self.sample_byzantine_share),
             ("isolated", Some(self.isolated as f64)),
             ("isolated_worst", Some(self.isolated_worst as f64)),
             ("capacity", Some(self.capacity)),
+            ("samples", Some(self.samples as f64)),
+        ];
+        let sometimes = [
             ("capacity_estimated", self.capacity_estimated),
             ("nodes_estimated", self.nodes_estimated),
             ("victims_byzantine_share", self.victims_byzantine_share),
-            ("samples", Some(self.samples as f64)),
         ];
-        all.into_iter().filter_map(|(name, number)| Some((name, number?)))
+        always.into_iter().chain(sometimes.into_iter().filter(|(_, number)| number.is_some()))
     }
 }
 
@@ -93,7 +96,7 @@ impl Summary {
     pub fn of(setting: &Setting, runs: &[Measured], elapsed_seconds: f64) -> Self {
         let mut all: BTreeMap<&'static str, Vec<f64>> = BTreeMap::new();
         for (name, number) in runs.iter().flat_map(Measured::numbers) {
-            all.entry(name).or_default().push(number);
+            all.entry(name).or_default().extend(number);
         }
         let rounds = 0..runs.iter().map(|run| run.course.len()).max().unwrap_or(0);
         let course = rounds.map(|round| {
@@ -106,8 +109,15 @@ impl Summary {
         Self {
             setting: Described::of(setting),
             seeds: runs.len(),
-            spread: all.iter().map(|(name, of)| (*name, spread(of))).collect(),
-            medians: all.into_iter().map(|(name, of)| (name, median(of))).collect(),
+            spread: all
+                .iter()
+                .filter(|(_, of)| !of.is_empty())
+                .map(|(name, of)| (*name, spread(of)))
+                .collect(),
+            medians: all
+                .into_iter()
+                .map(|(name, of)| (name, (!of.is_empty()).then(|| median(of))))
+                .collect(),
             course: course.collect(),
             elapsed_seconds,
         }
@@ -116,7 +126,7 @@ impl Summary {
     /// A median by name.
     #[must_use]
     pub fn median(&self, name: &str) -> Option<f64> {
-        self.medians.get(name).copied()
+        self.medians.get(name).copied().flatten()
     }
 }
 
@@ -149,12 +159,18 @@ impl fmt::Display for Summary {
         writeln!(
             f,
             "{algorithm}: {nodes} nodes, {byzantine} of them Byzantine with force {force}; \
-             {view} slots, {replaced} reseeded every {every_rounds} rounds; {rounds} rounds, {} seeds, {:.1} s",
-            self.seeds, self.elapsed_seconds
+             {view} slots, {replaced} reseeded every {}; {}, {}, {:.1} s",
+            plural(every_rounds as usize, "round"),
+            plural(rounds as usize, "round"),
+            plural(self.seeds, "seed"),
+            self.elapsed_seconds
         )?;
+        if self.median("sample_byzantine_share").is_none() {
+            writeln!(f, "no samples: nodes had not joined yet; ask for more --rounds")?;
+        }
         writeln!(f, "{:<26}{:>12}{:>24}", "", "median", "least .. most")?;
-        for (name, median) in &self.medians {
-            let [least, most] = self.spread.get(name).copied().unwrap_or([*median; 2]);
+        for (name, median) in self.medians.iter().filter_map(|(name, of)| Some((name, (*of)?))) {
+            let [least, most] = self.spread.get(name).copied().unwrap_or([median; 2]);
             let written = |number: f64| {
                 if name.ends_with("share") {
                     format!("{:.2} %", number * 100.0)
@@ -163,7 +179,7 @@ impl fmt::Display for Summary {
                 }
             };
             let range = format!("{} .. {}", written(least), written(most));
-            writeln!(f, "{:<26}{:>12}{range:>24}", name.replace('_', " "), written(*median))?;
+            writeln!(f, "{:<26}{:>12}{range:>24}", name.replace('_', " "), written(median))?;
         }
         Ok(())
     }

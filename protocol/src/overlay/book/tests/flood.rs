@@ -88,7 +88,7 @@ fn a_thousand_reached_sybils_of_one_16_get_four_tried_buckets() {
     let mut book = peaceful(8, 3_000);
     let mut rng = rng(8);
     for n in 0..1500 {
-        book.tried(&peer(n), Some(ip(n).into()), None, NOW);
+        book.tried(&peer(n), Some(ip(n).into()), NOW);
     }
     let before: BTreeSet<_> =
         book.entries.iter().filter(|(_, e)| e.is_tried()).map(|(p, _)| *p).collect();
@@ -96,7 +96,7 @@ fn a_thousand_reached_sybils_of_one_16_get_four_tried_buckets() {
         let [_, _, high, low] = n.to_be_bytes();
         let sybil = contact(1_000_000 + n, [66, 6, high, low]);
         let _ = book.learn(sybil, &source(n, [66, 6, high, low]), NOW, &mut rng);
-        book.tried(&peer(1_000_000 + n), Some([66, 6, high, low].into()), None, NOW);
+        book.tried(&peer(1_000_000 + n), Some([66, 6, high, low].into()), NOW);
     }
     book.assert_sound();
     let tried: Vec<_> = book.entries.iter().filter(|(_, entry)| entry.is_tried()).collect();
@@ -144,7 +144,7 @@ proptest! {
                     let contact = Contact { number, time: now, ..contact(peer, at(to)) };
                     let _ = book.learn(contact, &source(1, at(from)), now, &mut rng);
                 }
-                Step::Tried { peer: n, at: to } => book.tried(&peer(n), Some(at(to).into()), None, now),
+                Step::Tried { peer: n, at: to } => book.tried(&peer(n), Some(at(to).into()), now),
                 Step::Failed { peer: n } => book.failed(&peer(n), now),
                 Step::Forget { peer: n } => book.forget(&peer(n)),
                 Step::Feel => drop(book.pick_feeler(now, &mut rng)),

@@ -62,7 +62,7 @@ fn eventful(seed: u64) -> Book {
             &mut rng,
         );
         if n % 3 == 0 {
-            book.tried(&peer(n), Some(ip(n).into()), None, now);
+            book.tried(&peer(n), Some(ip(n).into()), now);
         }
         if n % 7 == 0 {
             book.failed(&peer(n), now);
@@ -104,9 +104,9 @@ fn anchors_are_of_distinct_groups_and_were_reached() {
     for (n, ip) in (0..).zip(peers) {
         book.learn(contact(n, ip), &source(9, [9; 4]), NOW, &mut rng(1)).unwrap();
     }
-    book.tried(&peer(0), Some(peers[0].into()), None, NOW);
-    book.tried(&peer(1), Some(peers[1].into()), None, NOW);
-    book.tried(&peer(3), Some(peers[3].into()), None, NOW);
+    book.tried(&peer(0), Some(peers[0].into()), NOW);
+    book.tried(&peer(1), Some(peers[1].into()), NOW);
+    book.tried(&peer(3), Some(peers[3].into()), NOW);
     book.set_anchors((0..4).map(peer));
     assert_eq!(book.anchors(), [peer(0), peer(3)]);
     // With all links lost, the last anchors are better than none.

@@ -13,10 +13,10 @@ fn contested() -> (Book, NodeId, NodeId) {
     for n in [0, rival] {
         book.learn(contact(n, at), &source(9, ip(n)), NOW, &mut rng).unwrap();
     }
-    book.tried(&peer(0), Some(at.into()), None, NOW);
+    book.tried(&peer(0), Some(at.into()), NOW);
     assert_eq!(book.shelf(&peer(0)), Some(Shelf::Tried));
     let now = later(5 * 3600);
-    book.tried(&peer(rival), Some(at.into()), None, now);
+    book.tried(&peer(rival), Some(at.into()), now);
     assert_eq!(book.contests.len(), 1);
     (book, peer(0), peer(rival))
 }
@@ -26,7 +26,7 @@ fn a_tried_peer_keeps_its_place_when_it_passes_the_test() {
     let (mut book, old, new) = contested();
     let now = later(5 * 3600 + 60);
     assert_eq!(book.pick_feeler(now, &mut rng(1)), Some(old));
-    book.tried(&old, Some([66, 6, 6, 6].into()), None, now);
+    book.tried(&old, Some([66, 6, 6, 6].into()), now);
     assert_eq!((book.shelf(&old), book.shelf(&new)), (Some(Shelf::Tried), Some(Shelf::New)));
     assert_eq!(book.contests.len(), 0);
     book.assert_sound();
@@ -65,10 +65,10 @@ fn a_test_that_never_takes_place_evicts_nobody() {
 #[test]
 fn a_peer_reached_within_four_hours_needs_no_test() {
     let (mut book, old, new) = contested();
-    book.tried(&old, Some([66, 6, 6, 6].into()), None, later(5 * 3600 + 1));
-    book.tried(&new, Some([66, 6, 6, 6].into()), None, later(9 * 3600));
+    book.tried(&old, Some([66, 6, 6, 6].into()), later(5 * 3600 + 1));
+    book.tried(&new, Some([66, 6, 6, 6].into()), later(9 * 3600));
     assert_eq!(book.contests.len(), 0);
-    book.tried(&new, Some([66, 6, 6, 6].into()), None, later(9 * 3600 + 2));
+    book.tried(&new, Some([66, 6, 6, 6].into()), later(9 * 3600 + 2));
     assert_eq!(book.contests.len(), 1);
 }
 
@@ -80,7 +80,7 @@ fn who_moves_away_from_where_it_was_reached_has_to_be_reached_again() {
         book.learn(contact, &source(9, [9; 4]), NOW, &mut rng(1)).unwrap();
     };
     learn(&mut book, 1, [66, 6, 6, 6]);
-    book.tried(&peer(1), Some([66, 6, 6, 6].into()), None, NOW);
+    book.tried(&peer(1), Some([66, 6, 6, 6].into()), NOW);
     learn(&mut book, 2, [66, 6, 7, 7]);
     assert_eq!(book.shelf(&peer(1)), Some(Shelf::Tried), "the same /16");
     learn(&mut book, 3, [77, 7, 7, 7]);
@@ -95,7 +95,7 @@ fn no_flood_of_reached_peers_evicts_tried_ones_that_answer() {
     let tellers = |n: u32| source(n % 500, ip(n % 500 + 7000));
     for n in 0..3000 {
         let _ = book.learn(contact(n, ip(n)), &tellers(n), NOW, &mut rng);
-        book.tried(&peer(n), Some(ip(n).into()), None, NOW);
+        book.tried(&peer(n), Some(ip(n).into()), NOW);
     }
     let tried = |book: &Book| -> BTreeSet<_> {
         book.entries.iter().filter(|(_, e)| e.is_tried()).map(|(peer, _)| *peer).collect()
@@ -107,9 +107,9 @@ fn no_flood_of_reached_peers_evicts_tried_ones_that_answer() {
         let now = later(5 * 3600 + u64::from(n) * 120);
         let sybil = Contact { time: now, ..contact(1_000_000 + n, ip(n + 8000)) };
         let _ = book.learn(sybil, &source(n, ip(n + 8000)), now, &mut rng);
-        book.tried(&peer(1_000_000 + n), Some(ip(n + 8000).into()), None, now);
+        book.tried(&peer(1_000_000 + n), Some(ip(n + 8000).into()), now);
         if let Some(feeler) = book.pick_feeler(now, &mut rng) {
-            book.tried(&feeler, None, None, now);
+            book.tried(&feeler, None, now);
         }
     }
     assert!(before.is_subset(&tried(&book)));
