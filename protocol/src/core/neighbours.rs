@@ -3,8 +3,6 @@
 //! The overlay draws, the links link; neither knows the other. Whom to choose is looked at after an input that
 //! changed something for either.
 
-use std::collections::BTreeSet;
-
 use forsooth_crypto::{NodeId, Untrusted, Verified, verify, verify_all};
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng as _;
@@ -12,7 +10,6 @@ use rand_core::SeedableRng as _;
 use super::{Core, intake::Admission};
 use crate::{
     Candidate, Connection, Effect, Record, Time, Timestamp,
-    group::Group,
     links::{self, Purpose},
     machine::{Cx, Machine as _},
     message::MessageId,
@@ -174,8 +171,8 @@ impl Core {
             let is_free = |peer: &NodeId| links.may_dial(peer, now) && !peers.banned(peer, wall);
             let is_lacking = links.is_lacking();
             let target = self.overlay.next_visit(&is_free, is_lacking, &mut self.rng);
-            let Some(Target { peer, address, .. }) = target else { break };
-            self.tell_links(links::Event::Chosen { peer, address, purpose: Purpose::Visit });
+            let Some(Target { peer, address, group }) = target else { break };
+            self.tell_links(links::Event::Chosen { peer, address, group, purpose: Purpose::Visit });
         }
         // Nothing of that asks to be looked at again.
         self.links.take_restless();
@@ -189,19 +186,19 @@ impl Core {
             !self.links.is_kept(&target.peer, now) && !self.peers.banned(&target.peer, wall)
         };
         let missing: Vec<_> = self.overlay.kept().filter(missing).collect();
-        for Target { peer, address, .. } in missing {
-            self.tell_links(links::Event::Chosen { peer, address, purpose: Purpose::Kept });
+        for Target { peer, address, group } in missing {
+            self.tell_links(links::Event::Chosen { peer, address, group, purpose: Purpose::Kept });
         }
     }
 
     /// Draws a witness. Whether there was one to draw.
     fn choose(&mut self, wall: Timestamp) -> bool {
         let (links, peers, now) = (&self.links, &self.peers, self.now);
-        let taken: BTreeSet<Group> = links.witnesses().map(|(_, link)| link.group).collect();
+        let taken = links.witness_groups();
         let is_free = |peer: &NodeId| links.is_free(peer, now) && !peers.banned(peer, wall);
         let drawn = self.overlay.draw(&is_free, &taken, &mut self.rng);
-        let Some(Target { peer, address, .. }) = drawn else { return false };
-        self.tell_links(links::Event::Chosen { peer, address, purpose: Purpose::Witness });
+        let Some(Target { peer, address, group }) = drawn else { return false };
+        self.tell_links(links::Event::Chosen { peer, address, group, purpose: Purpose::Witness });
         true
     }
 

@@ -6,7 +6,7 @@
 use forsooth_crypto::NodeId;
 
 use super::{
-    ANSWERS_MAX, Address, Class, Cx, Direction, Effect, Fault, Frame, Hello, Intent, Links,
+    ANSWERS_MAX, Address, Class, Cx, Direction, Effect, Fault, Frame, Group, Hello, Intent, Links,
     Purpose, Role, Signal, VERSION,
 };
 
@@ -67,7 +67,7 @@ impl Links {
     pub(super) fn choose(
         &mut self,
         peer: NodeId,
-        address: Address,
+        (address, group): (Address, Group),
         purpose: Purpose,
         cx: &mut Cx<'_>,
     ) {
@@ -75,7 +75,7 @@ impl Links {
             if self.dials.pending(&peer) {
                 return self.dials.promote(&peer, purpose);
             }
-            self.dials.begin(peer, purpose, cx.now);
+            self.dials.begin(peer, purpose, group, cx.now);
             return cx.order(Effect::Dial { peer, address });
         };
         match purpose {

@@ -1,7 +1,7 @@
 //! Who is drawn for a link, who is visited next, and which link was drawn long enough ago.
 
 use core::time::Duration;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use forsooth_crypto::NodeId;
 use rand_chacha::ChaCha8Rng;
@@ -12,6 +12,9 @@ use crate::time::Time;
 
 /// Draws in search of a group that has no link yet.
 const DRAWS: usize = 24;
+/// Links in one group while the view has yet to settle: those who came first may be one crowd, and a group is
+/// one voter.
+const EARLY_PER_GROUP: usize = 2;
 /// A link is replaced this often, give or take a quarter. With 8 to 24 links, each lasts for an hour or two.
 const ROTATE_EVERY: Duration = Duration::from_secs(300);
 
@@ -28,7 +31,7 @@ impl Overlay {
     pub(crate) fn draw(
         &mut self,
         is_free: &dyn Fn(&NodeId) -> bool,
-        taken: &BTreeSet<Group>,
+        taken: &BTreeMap<Group, usize>,
         rng: &mut ChaCha8Rng,
     ) -> Option<Target> {
         if let Some(anchor) = self.draw_anchor(is_free, rng) {
@@ -36,15 +39,21 @@ impl Overlay {
         }
         let view: Vec<NodeId> = self.sampler.view().map(|(peer, _)| peer).collect();
         let mut second = None;
+        let is_early = self.settled_at.is_none();
+        let may_share = |group: &Group| {
+            !is_early || taken.get(group).is_none_or(|links| *links < EARLY_PER_GROUP)
+        };
         for _ in 0..DRAWS {
             let sample = self.samples.pop_front();
             let at = below(rng, view.len());
             let Some(peer) = sample.or_else(|| view.get(at).copied()) else { break };
             let Some(target) = self.target(peer, rng).filter(|_| is_free(&peer)) else { continue };
-            if !taken.contains(&target.group) {
+            if !taken.contains_key(&target.group) {
                 return Some(target);
             }
-            second.get_or_insert(target);
+            if may_share(&target.group) {
+                second.get_or_insert(target);
+            }
         }
         if self.directory.members().len() <= self.sampler.slots() {
             // The network, as far as it is known, is smaller than the view: everybody is a sample.
@@ -52,10 +61,12 @@ impl Overlay {
             let (before, after) = members.split_at(below(rng, members.len()));
             for peer in after.iter().chain(before).filter(|peer| is_free(peer)) {
                 let Some(target) = self.target(*peer, rng) else { continue };
-                if !taken.contains(&target.group) {
+                if !taken.contains_key(&target.group) {
                     return Some(target);
                 }
-                second.get_or_insert(target);
+                if may_share(&target.group) {
+                    second.get_or_insert(target);
+                }
             }
         }
         second
