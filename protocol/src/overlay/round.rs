@@ -12,6 +12,8 @@ use super::{
 
 /// Dials in a round that only see whether a record tells the truth.
 const TRIALS_PER_ROUND: usize = 2;
+/// The same while the view has yet to settle: until then, whoever came first is whom links are drawn from.
+const EARLY_TRIALS_PER_ROUND: usize = 8;
 /// Samples that wait to be made links. The oldest goes first.
 const SAMPLES_MAX: usize = 64;
 
@@ -41,7 +43,9 @@ impl Overlay {
 
     /// Has a few dialled to see whether they are there.
     fn try_some(&mut self, cx: &mut Cx<'_>) {
-        for _ in 0..TRIALS_PER_ROUND {
+        let is_early = self.settled_at.is_none();
+        let trials = if is_early { EARLY_TRIALS_PER_ROUND } else { TRIALS_PER_ROUND };
+        for _ in 0..trials {
             let Some(record) = self.trials.next(cx.rng) else { break };
             let (peer, place) = (record.record().id, place_said(&record));
             if self.directory.member(&peer).is_some() || !self.would_win(&peer, place) {
