@@ -222,6 +222,12 @@ impl Links {
         groups
     }
 
+    /// Who came to us last and takes part.
+    pub(crate) fn latest_guest(&self) -> Option<(NodeId, Group)> {
+        let guests = self.joined().filter(|(_, link)| link.role == Some(Role::Inbound));
+        guests.max_by_key(|(_, link)| link.since).map(|(peer, link)| (peer, link.group))
+    }
+
     /// Links that this node wants to have chosen.
     pub(crate) const fn outbound_target(&self) -> usize {
         self.config.outbound_target

@@ -114,7 +114,7 @@ impl Core {
             defences,
             hello: Hello { version: VERSION, generation, agent, intent: Intent::Gossip },
         };
-        let overlay = overlay::Config { me, network: network.clone() };
+        let overlay = overlay::Config { me, network: network.clone(), defences };
         let links = Links::new(links, rng.next_u64());
         let overlay = Overlay::new(overlay, &mut rng);
         Self {

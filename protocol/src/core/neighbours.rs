@@ -9,7 +9,8 @@ use rand_core::SeedableRng as _;
 
 use super::{Core, intake::Admission};
 use crate::{
-    Candidate, Connection, Effect, Record, Time, Timestamp,
+    Address, Candidate, Connection, Effect, Record, Time, Timestamp,
+    defences::Safeguard,
     links::{self, Purpose},
     machine::{Cx, Machine as _},
     message::MessageId,
@@ -120,6 +121,8 @@ impl Core {
         for record in records {
             match record {
                 // First of all: it says where the others stand.
+                Record::BookKey { .. } | Record::Anchors { .. } | Record::Peer { .. }
+                    if !self.defences.has(Safeguard::Memory) => {}
                 Record::BookKey { key } => self.tell_overlay(overlay::Event::BookKey(key)),
                 Record::Anchors { peers } => self.tell_overlay(overlay::Event::Anchors(peers)),
                 Record::Peer { entry, .. } => peers.extend(self.stored(entry)),
@@ -193,6 +196,15 @@ impl Core {
 
     /// Draws a witness. Whether there was one to draw.
     fn choose(&mut self, wall: Timestamp) -> bool {
+        if !self.defences.has(Safeguard::Sampling)
+            && let Some((peer, group)) = self.links.latest_guest()
+        {
+            // Its address is of no use: it is here.
+            let address = Address::new("").expect("nothing is short");
+            let purpose = Purpose::Witness;
+            self.tell_links(links::Event::Chosen { peer, address, group, purpose });
+            return true;
+        }
         let (links, peers, now) = (&self.links, &self.peers, self.now);
         let taken = links.witness_groups();
         let is_free = |peer: &NodeId| links.is_free(peer, now) && !peers.banned(peer, wall);

@@ -49,6 +49,7 @@ use self::{
 };
 use crate::{
     Class, Effect, Fault,
+    defences::{Defences, Safeguard},
     group::Group,
     input::{Address, Candidate, Direction},
     machine::{Cx, Machine, Signal, below},
@@ -119,6 +120,7 @@ pub(crate) struct Overlay {
 pub(crate) struct Config {
     pub(crate) me: NodeId,
     pub(crate) network: Arc<Network>,
+    pub(crate) defences: Defences,
 }
 
 /// What a peer is visited for.
@@ -167,7 +169,7 @@ pub(crate) enum Event {
 
 impl Overlay {
     pub(crate) fn new(config: Config, rng: &mut ChaCha8Rng) -> Self {
-        let Config { me, network } = &config;
+        let Config { me, network, .. } = &config;
         let sampler = sampler::Config {
             me: *me,
             view: VIEW,
@@ -293,7 +295,7 @@ impl Overlay {
         if let Some(record) = self.tried.remove(&peer) {
             self.directory.sign(&record);
         }
-        self.sampler.offer(peer, place);
+        self.offer(peer, place);
         self.book.tried(&peer, place.ip(), None, cx.wall);
     }
 

@@ -7,7 +7,8 @@ use forsooth_crypto::NodeId;
 use rand_core::Rng as _;
 
 use super::{
-    Cx, Errand, FEELER_EVERY, Overlay, Place, ROUND, Round, VISITS_MAX, millis, place_said,
+    Cx, Errand, FEELER_EVERY, Overlay, Place, ROUND, Round, Safeguard, VISITS_MAX, millis,
+    place_said,
 };
 
 /// Dials in a round that only see whether a record tells the truth.
@@ -84,6 +85,16 @@ impl Overlay {
 
     /// Whether a peer at a place would enter the view.
     pub(super) fn would_win(&self, peer: &NodeId, place: Place) -> bool {
-        self.sampler.would_win(peer, place)
+        self.sampler.would_win(peer, self.ranked(place))
+    }
+
+    /// Has the sampler draw lots for a peer.
+    pub(super) fn offer(&mut self, peer: NodeId, place: Place) {
+        self.sampler.offer(peer, self.ranked(place));
+    }
+
+    /// The place by which a peer is drawn.
+    const fn ranked(&self, place: Place) -> Place {
+        if self.config.defences.has(Safeguard::Networks) { place } else { Place::UNKNOWN }
     }
 }
