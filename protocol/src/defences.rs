@@ -25,11 +25,17 @@ pub enum Safeguard {
     Promises,
     /// A message is served to one peer a few times at most.
     ServeLimit,
+    /// Links are drawn by lot, and not given to whoever comes.
+    Sampling,
+    /// Peers are drawn by their networks first, so that many addresses in one are few.
+    Networks,
+    /// Whom a node had found is known to its next life.
+    Memory,
 }
 
 impl Safeguard {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Quota,
         Self::Bans,
         Self::AuthorRate,
@@ -40,6 +46,9 @@ impl Safeguard {
         Self::Repair,
         Self::Promises,
         Self::ServeLimit,
+        Self::Sampling,
+        Self::Networks,
+        Self::Memory,
     ];
 
     /// A short, stable name: `author-rate`. Used in scenarios.
@@ -56,6 +65,9 @@ impl Safeguard {
             Self::Repair => "repair",
             Self::Promises => "promises",
             Self::ServeLimit => "serve-limit",
+            Self::Sampling => "sampling",
+            Self::Networks => "networks",
+            Self::Memory => "memory",
         }
     }
 

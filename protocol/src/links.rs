@@ -12,7 +12,7 @@ mod inbound;
 mod places;
 
 use core::{net::IpAddr, time::Duration};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use forsooth_crypto::NodeId;
 
@@ -173,7 +173,7 @@ pub(crate) enum Event {
     /// A peer brought a message that nobody had brought before.
     Served { peer: NodeId },
     /// This peer is wanted.
-    Chosen { peer: NodeId, address: Address, purpose: Purpose },
+    Chosen { peer: NodeId, address: Address, group: Group, purpose: Purpose },
     /// This witness was drawn long enough ago.
     Released { peer: NodeId },
     /// What we visited it for is done.
@@ -220,6 +220,21 @@ impl Links {
     pub(crate) fn independent_witnesses(&self) -> usize {
         let witnesses = self.joined().filter(|(_, link)| link.role == Some(Role::Witness));
         witnesses.map(|(_, link)| link.group).collect::<BTreeSet<_>>().len()
+    }
+
+    /// How many witnesses each group has, those that are being dialled included.
+    pub(crate) fn witness_groups(&self) -> BTreeMap<Group, usize> {
+        let mut groups = BTreeMap::new();
+        let linked = self.witnesses().map(|(_, link)| link.group);
+        let dialled = self.dials.groups(Purpose::Witness);
+        linked.chain(dialled).for_each(|group| *groups.entry(group).or_default() += 1);
+        groups
+    }
+
+    /// Who came to us last and takes part.
+    pub(crate) fn latest_guest(&self) -> Option<(NodeId, Group)> {
+        let guests = self.joined().filter(|(_, link)| link.role == Some(Role::Inbound));
+        guests.max_by_key(|(_, link)| link.since).map(|(peer, link)| (peer, link.group))
     }
 
     /// Links that this node wants to have chosen.
@@ -410,7 +425,9 @@ impl Machine for Links {
                 }
             }
             Event::Greeted { from, hello, known } => self.greet(from, hello, &known, cx),
-            Event::Chosen { peer, address, purpose } => self.choose(peer, address, purpose, cx),
+            Event::Chosen { peer, address, group, purpose } => {
+                self.choose(peer, (address, group), purpose, cx);
+            }
             Event::Released { peer } => self.release(peer, cx),
             Event::Visited { peer } => {
                 // The host waits for what the visitor may want yet.

@@ -8,7 +8,6 @@ use forsooth_protocol::Participant;
 
 use crate::{
     clock::RunClock,
-    engine::timeline::places,
     gate::Gate,
     plan::{Band, Plan, Purpose},
     record::{Recorder, Seat},
@@ -42,7 +41,9 @@ impl Cast {
     pub fn new(plan: &Plan, clock: RunClock) -> Self {
         let ids: Vec<NodeId> = (0..plan.nodes()).map(|node| plan.keypair(node).id()).collect();
         let recorder = Arc::new(Recorder::new(plan.roster(&ids), Arc::clone(&plan.network)));
-        let gangs = plan.gangs.iter().map(|gang| Lair::new(plan, &gang.of, &ids)).collect();
+        let gangs = plan.gangs.iter().enumerate();
+        let gangs = gangs.map(|(number, gang)| Lair::new(&gang.of, &plan.targets(number), &ids));
+        let gangs = gangs.collect();
         Self { plan: Arc::new(plan.clone()), recorder, gangs, clock }
     }
 
@@ -95,13 +96,10 @@ impl Cast {
 }
 
 impl Lair {
-    fn new(plan: &Plan, gang: &Gang, ids: &[NodeId]) -> Self {
-        let mut rng = plan.stream(Purpose::Faults, usize::MAX >> 32);
-        let targets =
-            gang.targets.as_ref().map_or_else(Vec::new, |who| places(who, plan, &mut rng));
+    fn new(gang: &Gang, targets: &[usize], ids: &[NodeId]) -> Self {
         Self {
             gate: Gate::default(),
-            targets: targets.into_iter().filter_map(|place| ids.get(place)).copied().collect(),
+            targets: targets.iter().filter_map(|place| ids.get(*place)).copied().collect(),
             mind: gang.collude.then(Arc::default),
         }
     }

@@ -3,7 +3,13 @@
 //! Everything random comes from the run's seed, in a stream of its own for each purpose, so that drawing
 //! more for one leaves the others as they were.
 
-use std::{collections::BTreeSet, fmt, ops::Range, str::FromStr, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    ops::Range,
+    str::FromStr,
+    sync::Arc,
+};
 
 use forsooth_crypto::{Keypair, NodeId};
 use forsooth_protocol::{
@@ -14,8 +20,9 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
+    engine::timeline::places,
     record::Roster,
-    scenario::{Gang, Group, Scenario},
+    scenario::{Gang, Group, Ids, Scenario},
     strategy::{self, Kind},
 };
 
@@ -25,6 +32,8 @@ pub const HONEST: &str = "honest";
 const WITNESSES: usize = 24;
 /// Links that a node chooses at least.
 const LINKS_MIN: usize = 8;
+/// Keys that an adversary tries in search of its id: nine bits of it are as it wants them.
+const KEYS_TRIED: usize = 512;
 /// The most honest nodes and adversaries that a run may have: the ids of ports and addresses end there.
 pub const NODES_MAX: usize = 60_000;
 
@@ -102,6 +111,8 @@ pub struct Plan {
     pub gangs: Vec<Band<Gang>>,
     /// Which safeguards the honest nodes have.
     pub defences: Defences,
+    /// Keys that adversaries have searched for.
+    keys: BTreeMap<usize, [u8; 32]>,
 }
 
 /// Nodes in a row that have something in common.
@@ -178,7 +189,7 @@ impl Plan {
         let gangs = bands(honest, &scenario.adversaries, |gang| gang.nodes);
         let kinds =
             gangs.iter().flat_map(|gang| std::iter::repeat_n(gang.of.kind, gang.places.len()));
-        Ok(Self {
+        let mut plan = Self {
             seed: scenario.seed,
             honest,
             adversaries: kinds.collect(),
@@ -187,7 +198,10 @@ impl Plan {
             groups: bands(0, &scenario.groups, |group| group.nodes),
             gangs,
             defences: Defences::ALL,
-        })
+            keys: BTreeMap::new(),
+        };
+        plan.keys = plan.ground_keys();
+        Ok(plan)
     }
 
     /// Honest nodes and adversaries.
@@ -217,7 +231,46 @@ impl Plan {
     /// A node's key.
     #[must_use]
     pub fn keypair(&self, node: usize) -> Keypair {
-        Keypair::from_seed(self.seed32(Purpose::Key, node))
+        let found = self.keys.get(&node).copied();
+        Keypair::from_seed(found.unwrap_or_else(|| self.seed32(Purpose::Key, node)))
+    }
+
+    /// The places of those whom a gang is after; nobody if it is after all.
+    #[must_use]
+    pub fn targets(&self, gang: usize) -> Vec<usize> {
+        let who = self.gangs.get(gang).and_then(|gang| gang.of.targets.as_ref());
+        let mut rng = self.stream(Purpose::Faults, usize::MAX >> 32);
+        who.map_or_else(Vec::new, |who| places(who, self, &mut rng))
+    }
+
+    /// The keys of gangs that have searched for their ids.
+    fn ground_keys(&self) -> BTreeMap<usize, [u8; 32]> {
+        let mut keys = BTreeMap::new();
+        for (number, gang) in self.gangs.iter().enumerate() {
+            let Some(ids) = gang.of.ids else { continue };
+            let beside = match ids {
+                Ids::Near => self.keypair(self.targets(number).first().copied().unwrap_or(0)).id(),
+                Ids::Low => NodeId::from_bytes([0; 32]),
+            };
+            keys.extend(gang.places.clone().map(|node| (node, self.grind(node, &beside))));
+        }
+        keys
+    }
+
+    /// The seed of the key whose id is nearest to another, of those that an adversary tries.
+    fn grind(&self, node: usize, beside: &NodeId) -> [u8; 32] {
+        let mut rng = self.stream(Purpose::Key, node);
+        let mut draw = || {
+            let mut seed = [0; 32];
+            rng.fill_bytes(&mut seed);
+            let id = Keypair::from_seed(seed).id();
+            let bits = id.as_bytes().iter().zip(beside.as_bytes());
+            (bits.map(|(one, other)| one ^ other).collect::<Vec<u8>>(), seed)
+        };
+        (0..KEYS_TRIED)
+            .map(|_| draw())
+            .min()
+            .map_or_else(|| self.seed32(Purpose::Key, node), |it| it.1)
     }
 
     /// The seed of a node's core.

@@ -51,7 +51,7 @@ fn help_and_list_end_with_0() {
     for (args, hint) in [
         (&["--help"][..], "Exit codes: 0 pass, 1 fail, 2 inconclusive"),
         (&["up", "--help"], "--adversary <KIND=COUNT>"),
-        (&["list"], "equivocate   Signs two messages for one slot"),
+        (&["list"], "equivocate      Signs two messages for one slot"),
     ] {
         let (code, text) = outcome(args);
         assert_eq!(code, Some(0), "{args:?}: {text}");

@@ -115,7 +115,7 @@ impl Core {
             defences,
             hello: Hello { version: VERSION, generation, agent, intent: Intent::Gossip },
         };
-        let overlay = overlay::Config { me, network: network.clone(), asns };
+        let overlay = overlay::Config { me, network: network.clone(), asns, defences };
         let links = Links::new(links, rng.next_u64());
         let overlay = Overlay::new(overlay, &mut rng);
         Self {

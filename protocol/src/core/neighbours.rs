@@ -7,7 +7,8 @@ use forsooth_crypto::{NodeId, Untrusted, Verified, verify};
 
 use super::{Core, intake::Admission};
 use crate::{
-    Candidate, Connection, Effect, Record, Time, Timestamp,
+    Address, Candidate, Connection, Effect, Record, Time, Timestamp,
+    defences::Safeguard,
     group::Group,
     links::{self, Purpose},
     machine::{Cx, Machine as _},
@@ -139,6 +140,8 @@ impl Core {
         for record in records {
             match record {
                 // First of all: it says where the others stand.
+                Record::BookKey { .. } | Record::Anchors { .. } | Record::Peer { .. }
+                    if !self.defences.has(Safeguard::Memory) => {}
                 Record::BookKey { key } => self.tell_overlay(overlay::Event::BookKey(key)),
                 Record::Anchors { peers } => self.tell_overlay(overlay::Event::Anchors(peers)),
                 Record::Peer { peer, entry } if !self.peers.banned(&peer, wall) => {
@@ -186,8 +189,8 @@ impl Core {
             let is_free = |peer: &NodeId| links.may_dial(peer, now) && !peers.banned(peer, wall);
             let is_lacking = links.is_lacking();
             let target = self.overlay.next_visit(&is_free, is_lacking, wall, &mut self.rng);
-            let Some(Target { peer, address }) = target else { break };
-            self.tell_links(links::Event::Chosen { peer, address, purpose: Purpose::Visit });
+            let Some(Target { peer, address, group }) = target else { break };
+            self.tell_links(links::Event::Chosen { peer, address, group, purpose: Purpose::Visit });
         }
         // Nothing of that asks to be looked at again.
         self.links.take_restless();
@@ -201,23 +204,32 @@ impl Core {
             !self.links.is_kept(&target.peer, now) && !self.peers.banned(&target.peer, wall)
         };
         let missing: Vec<_> = self.overlay.kept().filter(missing).collect();
-        for Target { peer, address } in missing {
+        for Target { peer, address, group } in missing {
             if !self.links.may_keep() {
                 break;
             }
-            self.tell_links(links::Event::Chosen { peer, address, purpose: Purpose::Kept });
+            self.tell_links(links::Event::Chosen { peer, address, group, purpose: Purpose::Kept });
         }
     }
 
     /// Draws a witness. Whether there was one to draw.
     fn choose(&mut self, wall: Timestamp) -> bool {
+        if !self.defences.has(Safeguard::Sampling)
+            && let Some((peer, group)) = self.links.latest_guest()
+        {
+            // Its address is of no use: it is here.
+            let address = Address::new("").expect("nothing is short");
+            let purpose = Purpose::Witness;
+            self.tell_links(links::Event::Chosen { peer, address, group, purpose });
+            return true;
+        }
         let (links, peers, now) = (&self.links, &self.peers, self.now);
-        let taken = links.witnesses().map(|(_, link)| (link.group, link.remote));
-        let taken = self.overlay.taken(taken);
+        let systems = links.witnesses().filter_map(|(_, link)| link.remote);
+        let taken = self.overlay.taken(links.witness_groups(), systems);
         let is_free = |peer: &NodeId| links.is_free(peer, now) && !peers.banned(peer, wall);
         let drawn = self.overlay.draw(&is_free, &taken, &mut self.rng);
-        let Some(Target { peer, address }) = drawn else { return false };
-        self.tell_links(links::Event::Chosen { peer, address, purpose: Purpose::Witness });
+        let Some(Target { peer, address, group }) = drawn else { return false };
+        self.tell_links(links::Event::Chosen { peer, address, group, purpose: Purpose::Witness });
         true
     }
 

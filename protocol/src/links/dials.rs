@@ -11,7 +11,7 @@ use forsooth_crypto::NodeId;
 use rand_chacha::ChaCha8Rng;
 use rand_core::Rng as _;
 
-use crate::{agenda::Agenda, time::Time};
+use crate::{agenda::Agenda, group::Group, time::Time};
 
 /// Dials for links under way at once.
 const LINK_DIALS_MAX: usize = 8;
@@ -39,10 +39,20 @@ pub(crate) enum Purpose {
 /// Dials under way, and whom not to dial for a while.
 #[derive(Debug)]
 pub(crate) struct Dials {
-    pending: BTreeMap<NodeId, (Purpose, Time)>,
+    pending: BTreeMap<NodeId, Pending>,
     failures: BTreeMap<NodeId, Failures>,
     /// When back-offs are over.
     over: Agenda<Time, NodeId>,
+}
+
+/// A dial under way.
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    purpose: Purpose,
+    /// Where it was directed.
+    group: Group,
+    /// When it has failed, if nobody has answered.
+    late_at: Time,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +73,7 @@ impl Dials {
 
     /// Dials under way for a purpose.
     pub(crate) fn count(&self, purpose: Purpose) -> usize {
-        self.pending.values().filter(|(other, _)| *other == purpose).count()
+        self.pending.values().filter(|dial| dial.purpose == purpose).count()
     }
 
     /// Whether another dial may begin.
@@ -81,25 +91,30 @@ impl Dials {
     }
 
     /// A dial begins.
-    pub(crate) fn begin(&mut self, peer: NodeId, purpose: Purpose, now: Time) {
-        self.pending.insert(peer, (purpose, now + DIAL_TIMEOUT));
+    pub(crate) fn begin(&mut self, peer: NodeId, purpose: Purpose, group: Group, now: Time) {
+        self.pending.insert(peer, Pending { purpose, group, late_at: now + DIAL_TIMEOUT });
+    }
+
+    /// The groups of those who are dialled for a purpose.
+    pub(crate) fn groups(&self, purpose: Purpose) -> impl Iterator<Item = Group> {
+        self.pending.values().filter(move |dial| dial.purpose == purpose).map(|dial| dial.group)
     }
 
     /// A dial under way is meant for a link as well.
     pub(crate) fn promote(&mut self, peer: &NodeId, purpose: Purpose) {
-        if let Some((pending, _)) = self.pending.get_mut(peer) {
-            *pending = (*pending).min(purpose);
+        if let Some(pending) = self.pending.get_mut(peer) {
+            pending.purpose = pending.purpose.min(purpose);
         }
     }
 
     /// A dial has ended, one way or the other. Says what it was for, if there was one.
     pub(crate) fn end(&mut self, peer: &NodeId) -> Option<Purpose> {
-        self.pending.remove(peer).map(|(purpose, _)| purpose)
+        self.pending.remove(peer).map(|dial| dial.purpose)
     }
 
     /// Dials that nobody has answered in time.
     pub(crate) fn stuck(&mut self, now: Time) -> Vec<NodeId> {
-        let late = self.pending.extract_if(.., |_, (_, deadline)| *deadline <= now);
+        let late = self.pending.extract_if(.., |_, dial| dial.late_at <= now);
         late.map(|(peer, _)| peer).collect()
     }
 
@@ -138,7 +153,7 @@ impl Dials {
 
     /// When a dial is late, or a back-off over, next.
     pub(crate) fn next(&self) -> Option<Time> {
-        let late = self.pending.values().map(|(_, deadline)| *deadline).min();
+        let late = self.pending.values().map(|dial| dial.late_at).min();
         let over = self.over.first().map(|(until, _)| *until);
         [late, over].into_iter().flatten().min()
     }

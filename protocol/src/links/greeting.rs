@@ -6,8 +6,8 @@
 use forsooth_crypto::NodeId;
 
 use super::{
-    ANSWERS_MAX, Address, Class, Cx, Effect, Fault, Frame, Hello, Intent, Links, Purpose, Role,
-    Signal, VERSION,
+    ANSWERS_MAX, Address, Class, Cx, Effect, Fault, Frame, Group, Hello, Intent, Links, Purpose,
+    Role, Signal, VERSION,
 };
 
 impl Links {
@@ -72,7 +72,7 @@ impl Links {
     pub(super) fn choose(
         &mut self,
         peer: NodeId,
-        address: Address,
+        (address, group): (Address, Group),
         purpose: Purpose,
         cx: &mut Cx<'_>,
     ) {
@@ -80,7 +80,7 @@ impl Links {
             if self.dials.pending(&peer) {
                 return self.dials.promote(&peer, purpose);
             }
-            self.dials.begin(peer, purpose, cx.now);
+            self.dials.begin(peer, purpose, group, cx.now);
             return cx.order(Effect::Dial { peer, address });
         };
         match purpose {

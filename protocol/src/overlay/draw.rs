@@ -1,7 +1,7 @@
 //! Who is drawn for a link, who is visited next, and which link was drawn long enough ago.
 
 use core::time::Duration;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use forsooth_crypto::NodeId;
 use rand_chacha::ChaCha8Rng;
@@ -14,6 +14,9 @@ use crate::time::{Time, Timestamp};
 const DRAWS: usize = 24;
 /// Looks into the book in search of somebody who may be dialled.
 const PICKS: usize = 4;
+/// Links in one group while the view has yet to settle: those who came first may be one crowd, and a group is
+/// one voter.
+const EARLY_PER_GROUP: usize = 2;
 /// A link is replaced this often, give or take a quarter. With 8 to 24 links, each lasts for an hour or two.
 const ROTATE_EVERY: Duration = Duration::from_secs(300);
 
@@ -22,12 +25,14 @@ const ROTATE_EVERY: Duration = Duration::from_secs(300);
 pub(crate) struct Target {
     pub(crate) peer: NodeId,
     pub(crate) address: Address,
+    pub(crate) group: Group,
 }
 
 /// Where there are links already.
 #[derive(Debug)]
 pub(crate) struct Taken {
-    groups: BTreeSet<Group>,
+    /// How many in each group.
+    groups: BTreeMap<Group, usize>,
     systems: BTreeSet<u32>,
 }
 
@@ -57,7 +62,7 @@ impl Merit {
 impl Taken {
     fn novelty(&self, group: &Group, system: Option<u32>) -> Novelty {
         match system {
-            _ if self.groups.contains(group) => Novelty::None,
+            _ if self.groups.contains_key(group) => Novelty::None,
             Some(system) if self.systems.contains(&system) => Novelty::Group,
             Some(_) | None => Novelty::System,
         }
@@ -65,12 +70,13 @@ impl Taken {
 }
 
 impl Overlay {
-    /// Where there are links, by their groups and addresses.
-    pub(crate) fn taken(&self, links: impl Iterator<Item = (Group, Option<IpAddr>)>) -> Taken {
-        let asns = &self.config.asns;
-        let links = links.map(|(group, ip)| (group, ip.and_then(|ip| asns.lookup(ip))));
-        let (groups, systems): (_, Vec<_>) = links.unzip();
-        Taken { groups, systems: systems.into_iter().flatten().collect() }
+    /// Where there are links: how many in each group, and at which addresses.
+    pub(crate) fn taken(
+        &self,
+        groups: BTreeMap<Group, usize>,
+        ips: impl Iterator<Item = IpAddr>,
+    ) -> Taken {
+        Taken { groups, systems: ips.filter_map(|ip| self.config.asns.lookup(ip)).collect() }
     }
 
     /// Draws a peer for a link, in an autonomous system and a group that have none if one can be found.
@@ -120,6 +126,10 @@ impl Overlay {
         };
         let grouping = self.config.network.defence().grouping;
         let group = Group::of(*peer, member.place.ip(), grouping);
+        let links = taken.groups.get(&group).copied().unwrap_or(0);
+        if self.settled_at.is_none() && links >= EARLY_PER_GROUP {
+            return false;
+        }
         let novelty = taken.novelty(&group, member.place.asn());
         let merit = Merit { is_sure: !self.doubtful.contains_key(peer), novelty };
         if second.is_none_or(|(best, _)| best < merit) {
@@ -158,7 +168,10 @@ impl Overlay {
             addresses.retain(|address| !self.book.is_own(address));
         }
         let address = addresses.get(below(rng, addresses.len()))?.clone();
-        Some(Target { peer, address })
+        let place = self.directory.member(&peer).map(|member| member.place);
+        let ip = place.map_or_else(|| ip_of(&address), |place| place.ip());
+        let group = Group::of(peer, ip, self.config.network.defence().grouping);
+        Some(Target { peer, address, group })
     }
 
     /// Whom to visit next; while links are lacking, any contact that may be dialled.
@@ -206,9 +219,12 @@ impl Overlay {
 
     /// Whom the operator wants, and where.
     pub(crate) fn kept(&self) -> impl Iterator<Item = Target> {
-        let target =
-            |(peer, address): (&NodeId, &Address)| Target { peer: *peer, address: address.clone() };
-        self.kept.iter().map(target)
+        let grouping = self.config.network.defence().grouping;
+        self.kept.iter().map(move |(peer, address)| Target {
+            peer: *peer,
+            address: address.clone(),
+            group: Group::of(*peer, ip_of(address), grouping),
+        })
     }
 
     /// Whether it is time to draw a link anew.

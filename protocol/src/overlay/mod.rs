@@ -54,6 +54,7 @@ use self::{
 };
 use crate::{
     Class, Effect, Fault,
+    defences::{Defences, Safeguard},
     group::Group,
     input::{Address, Candidate, Direction},
     machine::{Cx, Machine, Signal, below},
@@ -134,6 +135,7 @@ pub(crate) struct Config {
     pub(crate) network: Arc<Network>,
     /// Who runs which network.
     pub(crate) asns: Arc<AsnMap>,
+    pub(crate) defences: Defences,
 }
 
 /// What a peer is visited for.
@@ -182,7 +184,7 @@ pub(crate) enum Event {
 
 impl Overlay {
     pub(crate) fn new(config: Config, rng: &mut ChaCha8Rng) -> Self {
-        let Config { me, network, asns } = &config;
+        let Config { me, network, asns, defences: _ } = &config;
         let sampler = sampler::Config {
             me: *me,
             view: VIEW,
@@ -337,7 +339,7 @@ impl Overlay {
         if let Some(record) = self.tried.remove(&peer) {
             self.directory.sign(&record);
         }
-        self.sampler.offer(peer, place);
+        self.offer(peer, place);
         self.doubtful.remove(&peer);
     }
 

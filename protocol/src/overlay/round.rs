@@ -7,12 +7,14 @@ use forsooth_crypto::NodeId;
 use rand_core::Rng as _;
 
 use super::{
-    Cx, DOUBT, Errand, FEELER_EVERY, Kind, Overlay, Place, ROUND, Round, Time, VISITS_MAX, millis,
+    Cx, DOUBT, Errand, FEELER_EVERY, Kind, Overlay, Place, ROUND, Round, Safeguard, Time,
+    VISITS_MAX, millis,
 };
 
-/// Dials in a round that only see whether a record tells the truth: while joining, and then.
-const TRIALS_JOINING: usize = 8;
-const TRIALS_SETTLED: usize = 4;
+/// Dials in a round that only see whether a record tells the truth.
+const TRIALS_PER_ROUND: usize = 4;
+/// The same while the view has yet to settle: until then, whoever came first is whom links are drawn from.
+const EARLY_TRIALS_PER_ROUND: usize = 8;
 /// Members in a round that are asked again because they did not answer.
 const DOUBTS_PER_ROUND: usize = 4;
 /// Samples that wait to be made links. The oldest goes first.
@@ -44,7 +46,8 @@ impl Overlay {
 
     /// Has a few dialled to see whether they are there.
     fn try_some(&mut self, cx: &mut Cx<'_>) {
-        let trials = if self.sampler.joining() { TRIALS_JOINING } else { TRIALS_SETTLED };
+        let is_early = self.settled_at.is_none();
+        let trials = if is_early { EARLY_TRIALS_PER_ROUND } else { TRIALS_PER_ROUND };
         for _ in 0..trials {
             let Some(record) = self.trials.next(cx.rng) else { break };
             let (peer, place) = (record.record().id, self.place_said(&record));
@@ -94,6 +97,16 @@ impl Overlay {
 
     /// Whether a peer at a place would enter the view.
     pub(super) fn would_win(&self, peer: &NodeId, place: Place) -> bool {
-        self.sampler.would_win(peer, place)
+        self.sampler.would_win(peer, self.ranked(place))
+    }
+
+    /// Has the sampler draw lots for a peer.
+    pub(super) fn offer(&mut self, peer: NodeId, place: Place) {
+        self.sampler.offer(peer, self.ranked(place));
+    }
+
+    /// The place by which a peer is drawn.
+    const fn ranked(&self, place: Place) -> Place {
+        if self.config.defences.has(Safeguard::Networks) { place } else { Place::UNKNOWN }
     }
 }

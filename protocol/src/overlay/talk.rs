@@ -142,8 +142,9 @@ impl Overlay {
         let said = record.record();
         if let Some(member) = self.directory.member(&said.id) {
             // To be told of again counts: whoever is told of most is asked last.
-            self.sampler.offer(said.id, member.place);
+            let place = member.place;
             let known = member.record.as_ref().map(|known| known.record().number);
+            self.offer(said.id, place);
             return if known < Some(said.number) { News::Wins } else { News::None };
         }
         let waits = || self.tried.contains_key(&said.id) || self.trials.holds(&said.id);

@@ -32,7 +32,8 @@ impl Stage {
         let topic = Topic::new("open", Policy::Verified);
         let network = Network::new("stage", Kind::Local, vec![topic], defence).unwrap();
         let asns = Arc::new(AsnMap::parse(table).unwrap());
-        let config = Config { me: peer(200), network: Arc::new(network), asns };
+        let config =
+            Config { me: peer(200), network: Arc::new(network), asns, defences: Defences::ALL };
         let mut rng = ChaCha8Rng::seed_from_u64(5);
         let overlay = Overlay::new(config, &mut rng);
         Self { overlay, rng, effects: VecDeque::new(), signals: VecDeque::new() }
@@ -81,7 +82,7 @@ fn a_link_is_drawn_in_another_system_first_and_then_in_another_group() {
         (1..=21).for_each(|n| stage.find(n));
         let Stage { overlay, rng, .. } = &mut stage;
         let group = |n: u8| Group::of(peer(n), Some(ip(n)), Grouping::Subnet);
-        let taken = overlay.taken([(group(1), Some(ip(1)))].into_iter());
+        let taken = overlay.taken([(group(1), 1)].into(), [ip(1)].into_iter());
         let mut draws = |is_free: &dyn Fn(&NodeId) -> bool| -> Vec<Target> {
             (0..20).filter_map(|_| overlay.draw(is_free, &taken, rng)).collect()
         };

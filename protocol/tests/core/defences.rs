@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use forsooth_protocol::{
-    Config, Defences, Effect, Fault, Lane, Safeguard, Slot,
+    Address, Config, Defences, Direction, Effect, Fault, Input, Lane, PeerRecord, Role, Safeguard,
+    SignedRecord, Slot,
     network::{Defence, Kind},
     wire::Frame,
 };
@@ -77,7 +79,40 @@ fn attack(safeguard: Safeguard, rig: &mut Rig) -> bool {
             };
             (0..9).map(|_| served(rig)).sum::<usize>() == 9
         }
+        Safeguard::Sampling => {
+            let role = |peer| rig.snapshot().links.iter().find(|it| it.peer == peer).unwrap().role;
+            role(liar) == Role::Witness
+        }
+        Safeguard::Networks => {
+            let others = (3..11).map(|tag| (tag, [tag + 20, 0, 0, 1]));
+            let crowd = (11..51).map(|tag| (tag, [99, 0, 0, 1]));
+            others.chain(crowd).for_each(|(tag, ip)| meet(rig, tag, ip));
+            // Places for one of nine networks, or for most of the view.
+            rig.snapshot().overlay.view > 25
+        }
+        Safeguard::Memory => {
+            let mut earlier = Rig::new();
+            (3..8).for_each(|tag| meet(&mut earlier, tag, [tag + 20, 0, 0, 1]));
+            earlier.wait(Duration::from_secs(200));
+            let stored = earlier.log.into_iter().filter_map(|effect| match effect {
+                Effect::Store(record) => Some(record),
+                _ => None,
+            });
+            let effects = rig.input(Input::Loaded(stored.collect()));
+            !effects.iter().any(|effect| matches!(effect, Effect::Dial { .. }))
+        }
     }
+}
+
+/// A peer comes and says where it is.
+fn meet(rig: &mut Rig, tag: u8, ip: [u8; 4]) {
+    let peer = rig.link(tag, Direction::Inbound, Some(ip.into()));
+    let [a, b, c, d] = ip;
+    let address = Address::new(&format!("/ip4/{a}.{b}.{c}.{d}/tcp/8650")).unwrap();
+    let (addresses, time, work) = (vec![address], rig.wall(), Bytes::new());
+    let record = PeerRecord { id: peer, addresses, number: 1, time, work };
+    let record = SignedRecord::sign(record, &key(tag), &rig.network);
+    rig.send(peer, &Frame::Push(vec![record]));
 }
 
 #[test]

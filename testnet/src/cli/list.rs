@@ -86,6 +86,9 @@ const fn safeguard_sentence(safeguard: Safeguard) -> &'static str {
         Safeguard::Repair => "Without it, nobody asks for what the tree did not bring.",
         Safeguard::Promises => "Without them, who vouches and does not serve is not blamed.",
         Safeguard::ServeLimit => "Without it, a peer may ask for the same payload without end.",
+        Safeguard::Sampling => "Without it, whoever came last is made a witness.",
+        Safeguard::Networks => "Without them, each identity is drawn as often, wherever it is.",
+        Safeguard::Memory => "Without it, a node that starts again knows what it is told then.",
     }
 }
 
@@ -93,7 +96,7 @@ impl std::fmt::Display for Names {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "Strategies, for `kind` of [[adversaries]] and for --adversary:\n")?;
         for Strategy { name, sentence, .. } in &self.strategies {
-            writeln!(f, "{name:<12} {sentence}")?;
+            writeln!(f, "{name:<15} {sentence}")?;
         }
         writeln!(f, "\nMetrics, for [[assert]]:\n")?;
         self.metrics

@@ -19,7 +19,7 @@ use super::{Failure, args::SweepArgs, load, show};
 use crate::{
     engine::{self, Engine, Options, Outcome},
     scenario::Scenario,
-    verdict::{Verdict, number},
+    verdict::{Asserted, Verdict, number},
 };
 
 /// The outcome of a sweep. All but the time it took depends on the scenario and the seeds alone.
@@ -45,6 +45,8 @@ struct Swept {
     delivery_ratio: f64,
     latency_p99_ms: f64,
     hostile_actions: u64,
+    /// What each assertion saw.
+    asserts: Vec<Asserted>,
     /// Why it failed or proves nothing, in words.
     reasons: Vec<String>,
     repeat: String,
@@ -141,6 +143,7 @@ impl Swept {
             delivery_ratio: report.delivery_ratio,
             latency_p99_ms: report.latency_ms.p99,
             hostile_actions: report.hostile_actions,
+            asserts: outcome.asserts,
             reasons,
             repeat: report.repeat,
         }
@@ -153,6 +156,12 @@ impl fmt::Display for Sweep {
             writeln!(f, "seed {}: {}", run.seed, run.verdict.name())?;
             run.reasons.iter().try_for_each(|reason| writeln!(f, "    {reason}"))?;
             writeln!(f, "    repeat it with: {}", run.repeat)?;
+        }
+        let asserts = self.runs.first().map_or(&[][..], |run| &run.asserts);
+        for (place, asserted) in asserts.iter().enumerate() {
+            let seen = self.runs.iter().filter_map(|run| run.asserts.get(place)?.seen);
+            let (seen, name) = (Spread::of(seen.collect()), asserted.metric);
+            writeln!(f, "  {name}: {seen}")?;
         }
         let worst = |measure: fn(&Swept) -> f64, pick: fn(f64, f64) -> f64| {
             self.runs.iter().map(measure).reduce(pick).unwrap_or(0.0)
@@ -169,5 +178,25 @@ impl fmt::Display for Sweep {
             number(worst(|run| run.delivery_ratio, f64::min)),
             number(worst(|run| run.latency_p99_ms, f64::max)),
         )
+    }
+}
+
+/// What an assertion saw over the seeds.
+struct Spread(Vec<f64>);
+
+impl Spread {
+    fn of(mut seen: Vec<f64>) -> Self {
+        seen.sort_by(f64::total_cmp);
+        Self(seen)
+    }
+}
+
+impl fmt::Display for Spread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Some(least), Some(most)) = (self.0.first(), self.0.last()) else {
+            return f.write_str("nothing to measure");
+        };
+        let mean = self.0.iter().sum::<f64>() / self.0.len() as f64;
+        write!(f, "{} to {}, mean {}", number(*least), number(*most), number(mean))
     }
 }

@@ -5,6 +5,7 @@
 
 mod active;
 mod classes;
+mod contacts;
 pub mod load;
 pub mod local;
 mod memory;

@@ -18,7 +18,7 @@ use super::{
     Pace, Ran, Unfit,
     active::Active,
     classes::Classes,
-    is_ready,
+    contacts, is_ready,
     load::Load,
     recall::Recall,
     seat,
@@ -54,7 +54,8 @@ type Sabotage<'a> = &'a dyn Fn(usize, Core) -> Box<dyn Participant>;
 
 fn simulate(scenario: &Scenario, defences: Defences, sabotage: Sabotage<'_>) -> Result<Ran, Unfit> {
     let begun = Instant::now();
-    let plan = Plan { defences, ..Plan::of(scenario)? };
+    let mut plan = Plan::of(scenario)?;
+    plan.defences = defences;
     let mut scene = Scene::new(scenario, &plan, sabotage);
     scene.warm_up();
     scene.load();
@@ -147,19 +148,21 @@ impl<'a> Scene<'a> {
         Box::new(Recall::new(participant, seat(node), Arc::clone(&self.cast.recorder)))
     }
 
-    /// Tells a node whom it may link to: a random part of the network.
+    /// Tells a node whom it may link to: what its group says, or a random part of the network.
     fn introduce(&mut self, node: usize, at: Time) {
         let life = self.lives.get(node).copied().unwrap_or(1);
         let mut rng = self.plan.stream(Purpose::Graph, node);
         // Other acquaintances in another life, and the same for a seed.
         rng.set_word_pos(u128::from(life) << 32);
         let Some(index) = self.nodes.get(node).copied() else { return };
-        let wanted = (self.plan.outbound_target(node) * KNOWN_PER_LINK).min(self.nodes.len());
-        let drawn = index::sample(&mut rng, self.nodes.len(), wanted);
-        let others = drawn
-            .into_iter()
-            .filter(|other| *other != node)
-            .filter_map(|other| self.nodes.get(other));
+        let said = contacts::of_group(self.plan, node, life, &mut rng);
+        let mut told = said.unwrap_or_else(|| {
+            let wanted = (self.plan.outbound_target(node) * KNOWN_PER_LINK).min(self.nodes.len());
+            index::sample(&mut rng, self.nodes.len(), wanted).into_vec()
+        });
+        told.extend(contacts::of_gang(self.plan, node));
+        let others = told.iter().filter(|other| **other != node);
+        let others = others.filter_map(|other| self.nodes.get(*other));
         let known = others.map(|other| self.world.candidate(*other)).collect();
         for (topic, _) in self.plan.network.topics() {
             self.world.tell(at, index, Input::Subscribe { topic });
@@ -233,6 +236,8 @@ impl<'a> Scene<'a> {
             self.advance(act.map_or(step, |act| act.max(self.world.now()).min(step)));
             self.act(self.world.now().since(self.origin));
         }
+        // Of many, not all are looked at each time.
+        (0..self.plan.honest).for_each(|node| self.look_at(node));
     }
 
     fn is_settled(&mut self) -> bool {

@@ -253,7 +253,8 @@ impl Act {
         let attack = |what, number| {
             let (name, nodes) =
                 gang(number).map_or(("attack", 0), |gang| (gang.of.kind.name, gang.of.nodes));
-            Mark::new(what, name).text(format!("{nodes} adversaries"))
+            let targets = plan.targets(number);
+            Mark::new(what, name).text(format!("{nodes} adversaries")).nodes(targets)
         };
         let fault = |what, blow: &Blow| {
             Mark::new(what, blow.kind.name())

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use forsooth_protocol::Fault;
 
-use super::{Invariant, Recorder, Recovery, State, Violation};
+use super::{Invariant, Recorder, Recovery, State, Tied, Violation};
 
 /// All that a verdict and a report are made from.
 #[derive(Clone, Debug, Default)]
@@ -83,6 +83,12 @@ pub struct Findings {
     pub fullest: Option<(&'static str, f64)>,
     /// How often a node was looked at from inside.
     pub samples: u64,
+    /// Whom honest nodes were tied to under attack: those that it was aimed at, or all.
+    pub tied: Option<Tied>,
+    /// Honest nodes that had liars alone for witnesses at any time under attack.
+    pub eclipsed: usize,
+    /// Honest nodes that are there and have no honest witness in the end.
+    pub isolated: usize,
     /// Attacks that began, as the engine marked them.
     pub attacks_begun: u64,
     /// Faults of the scenario that made a difference to some node, each counted once.
@@ -180,6 +186,16 @@ impl Findings {
         let hostile = self.adversaries.values().sum::<usize>();
         let banned = ratio(self.banned_adversaries as u64, hostile as u64);
         metrics.extend(banned.map(|share| ("banned_adversaries", share)));
+        if let Some(tied) = self.tied.filter(|_| hostile > 0) {
+            metrics.extend([
+                ("adversary_link_share", tied.links_worst),
+                ("adversary_witness_share", tied.witnesses_mean),
+                ("eclipsed", self.eclipsed as f64),
+            ]);
+        }
+        if self.samples > 0 {
+            metrics.insert("isolated", self.isolated as f64);
+        }
         metrics.extend(self.fullest.map(|(_, share)| ("memory_bound_share", share)));
         for (latency, p50, p99) in [
             (self.calm, "latency_calm_p50_ms", "latency_calm_p99_ms"),
@@ -218,7 +234,7 @@ impl Recorder {
     #[must_use]
     pub fn findings(&self) -> Findings {
         let state = self.state();
-        let State { spread, traffic, evidence, broken, samples, timeline, .. } = &*state;
+        let State { spread, traffic, evidence, broken, samples, ties, timeline, .. } = &*state;
         let owed = spread.wanted.saturating_sub(spread.accepted);
         Findings {
             honest: self.roster().honest_count(),
@@ -258,6 +274,9 @@ impl Recorder {
             banned_adversaries: evidence.adversaries_banned(),
             fullest: samples.fullest(),
             samples: samples.taken,
+            tied: ties.tied(&timeline.targets(self.roster())),
+            eclipsed: ties.eclipsed(),
+            isolated: ties.isolated(),
             attacks_begun: timeline.attacks,
             faults_applied: timeline.faults(),
         }

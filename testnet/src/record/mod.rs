@@ -20,6 +20,7 @@ mod roster;
 mod samples;
 mod seats;
 mod spread;
+mod ties;
 mod timeline;
 mod traffic;
 mod trees;
@@ -38,8 +39,9 @@ use self::{
     frames::Frames,
     invariants::Broken,
     log::{Happening, Log},
-    samples::Samples,
+    samples::{Linked, Samples},
     spread::{Acceptance, Published, Spread},
+    ties::Ties,
     timeline::Timeline,
     traffic::{Sent, Traffic},
     trees::Trees,
@@ -50,6 +52,7 @@ pub use self::{
     invariants::{Invariant, Violation},
     mark::{Mark, What},
     roster::{Roster, Seat},
+    ties::Tied,
     timeline::Recovery,
 };
 
@@ -73,6 +76,7 @@ struct State {
     frames: Frames,
     broken: Broken,
     samples: Samples,
+    ties: Ties,
     timeline: Timeline,
     log: Log,
     trees: Trees,
@@ -89,6 +93,7 @@ impl Recorder {
             frames: Frames::default(),
             broken: Broken::default(),
             samples: Samples::default(),
+            ties: Ties::default(),
             timeline: Timeline::default(),
             log: Log::default(),
             trees: Trees::default(),
@@ -125,8 +130,10 @@ impl Recorder {
     /// What an honest node looks like from inside; best about once a second.
     pub fn sample(&self, at: Time, seat: Seat, snapshot: &Snapshot) {
         let mut state = self.state();
-        let State { samples, broken, traffic, .. } = &mut *state;
+        let State { samples, ties, timeline, broken, traffic, .. } = &mut *state;
         traffic.now(at, &self.sent);
+        let linked = Linked::of(&snapshot.links, &self.roster);
+        ties.look(seat, linked, timeline.is_under_attack());
         for bound in samples.take(at, seat, snapshot, &self.roster) {
             broken.note(Invariant::OverBound, at, seat, None, || {
                 format!("holds {} in {}, of {} allowed", bound.used, bound.name, bound.max)
@@ -141,6 +148,7 @@ impl Recorder {
         state.spread.left(seat, at);
         state.evidence.left(seat);
         state.samples.forget(at, seat);
+        state.ties.forget(seat);
         state.log.note(at, seat, Happening::Left, None, None);
     }
 

@@ -140,22 +140,15 @@ impl Samples {
     }
 
     fn look_at_links(&mut self, at: Time, seat: Seat, links: &[Link], roster: &Roster) {
-        let mut linked = Linked { sampled: true, ..Linked::default() };
         let scores = self.scores.at(at);
         for link in links {
             let honest = roster.is_honest(&link.peer);
             let band = if honest { &mut scores.honest } else { &mut scores.hostile };
             band.note(link.score);
-            let count = match (link.role, honest) {
-                (Role::Witness, true) => &mut linked.honest_witnesses,
-                (Role::Witness, false) => &mut linked.hostile_witnesses,
-                (Role::Kept | Role::Inbound, true) => &mut linked.honest_inbound,
-                (Role::Kept | Role::Inbound, false) => &mut linked.hostile_inbound,
-            };
-            *count += 1;
         }
         if self.links.len() < WATCHED_MAX || self.links.contains_key(&seat) {
-            *self.links.entry(seat).or_insert_with(|| Buckets::new(WIDTH)).at(at) = linked;
+            *self.links.entry(seat).or_insert_with(|| Buckets::new(WIDTH)).at(at) =
+                Linked::of(links, roster);
         }
     }
 }
@@ -167,6 +160,21 @@ impl Peak {
 }
 
 impl Linked {
+    /// The links that a node has.
+    pub(crate) fn of(links: &[Link], roster: &Roster) -> Self {
+        let mut linked = Self { sampled: true, ..Self::default() };
+        for link in links {
+            let count = match (link.role, roster.is_honest(&link.peer)) {
+                (Role::Witness, true) => &mut linked.honest_witnesses,
+                (Role::Witness, false) => &mut linked.hostile_witnesses,
+                (Role::Kept | Role::Inbound, true) => &mut linked.honest_inbound,
+                (Role::Kept | Role::Inbound, false) => &mut linked.hostile_inbound,
+            };
+            *count += 1;
+        }
+        linked
+    }
+
     pub(crate) fn total(&self) -> u32 {
         self.honest() + self.hostile()
     }

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use forsooth_protocol::Time;
 
-use super::{Mark, Recorder, What, spread::Published};
+use super::{Mark, Recorder, Roster, Seat, What, spread::Published};
 
 /// Marks that are kept; a run with more is long or restless.
 const MARKS_MAX: usize = 4096;
@@ -72,6 +72,24 @@ impl Timeline {
     /// Whether an attack or a fault is on.
     pub(crate) fn is_disturbed(&self) -> bool {
         !self.active.is_empty()
+    }
+
+    /// Whether an attack is on.
+    pub(crate) fn is_under_attack(&self) -> bool {
+        self.active.iter().any(|mark| mark.what == What::AttackBegins)
+    }
+
+    /// Honest nodes that attacks were aimed at; nobody if one of them was aimed at all.
+    pub(crate) fn targets(&self, roster: &Roster) -> BTreeSet<Seat> {
+        let attacks = self.marks.iter().filter(|(_, mark)| mark.what == What::AttackBegins);
+        let attacks: Vec<&Mark> = attacks.map(|(_, mark)| mark).collect();
+        if attacks.iter().any(|mark| mark.nodes.is_empty()) {
+            return BTreeSet::new();
+        }
+        let is_honest =
+            |node: &&u32| usize::try_from(**node).is_ok_and(|node| node < roster.honest_count());
+        let nodes = attacks.iter().flat_map(|mark| &mark.nodes);
+        nodes.filter(is_honest).map(|node| Seat(*node)).collect()
     }
 
     /// A message was accepted that is due.

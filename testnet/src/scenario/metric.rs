@@ -5,7 +5,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::record::{Findings, Recovery};
+use crate::record::{Findings, Recovery, Tied};
 
 /// A named measure of a run.
 pub struct Metric {
@@ -39,11 +39,14 @@ pub struct Seen<'a> {
 /// Every measure, sorted by name.
 pub static METRICS: &[&Metric] = &[
     &ACCEPTED,
+    &ADVERSARY_LINK_SHARE,
+    &ADVERSARY_WITNESS_SHARE,
     &BANNED_ADVERSARIES,
     &BANS,
     &BYTES_PER_DELIVERED_BYTE,
     &DELIVERED_TWICE,
     &DELIVERY_RATIO,
+    &ECLIPSED,
     &EQUIVOCATIONS,
     &EXPIRED_DELIVERED,
     &FALSE_BANS,
@@ -51,6 +54,7 @@ pub static METRICS: &[&Metric] = &[
     &FAULTS_NOTICED,
     &FORGED_RELAYED,
     &HOSTILE_ACTIONS,
+    &ISOLATED,
     &LATENCY_CALM_P99_MS,
     &LATENCY_DISTURBED_P99_MS,
     &LATENCY_MAX_MS,
@@ -116,6 +120,18 @@ static ACCEPTED: Metric =
         Some(seen.run.accepted as f64)
     });
 
+static ADVERSARY_LINK_SHARE: Metric = metric(
+    "adversary_link_share",
+    "Adversaries among the links of the node that the attack is after, as last seen under attack; of several nodes, or of all if it is after nobody in particular, the worst.",
+    |seen| tied(seen.run).map(|tied| tied.links_worst),
+);
+
+static ADVERSARY_WITNESS_SHARE: Metric = metric(
+    "adversary_witness_share",
+    "Adversaries among the witnesses of the nodes that the attack is after, or of all if it is after nobody in particular, as last seen under attack; the mean.",
+    |seen| tied(seen.run).map(|tied| tied.witnesses_mean),
+);
+
 static BANNED_ADVERSARIES: Metric = metric(
     "banned_adversaries",
     "Share of adversaries that at least one honest node banned, if they attacked.",
@@ -144,6 +160,12 @@ static DELIVERY_RATIO: Metric = metric(
     "delivery_ratio",
     "Share of acceptances that came, of those due: each message of an honest author at each other honest node.",
     |seen| (seen.run.wanted > 0).then(|| seen.run.delivery_ratio()),
+);
+
+static ECLIPSED: Metric = metric(
+    "eclipsed",
+    "Honest nodes that had adversaries alone for witnesses at any time under attack.",
+    |seen| tied(seen.run).map(|_| seen.run.eclipsed as f64),
 );
 
 static EQUIVOCATIONS: Metric =
@@ -185,6 +207,12 @@ static HOSTILE_ACTIONS: Metric =
     metric("hostile_actions", "Hostile acts that reached honest nodes.", |seen| {
         Some(seen.run.hostile_actions() as f64)
     });
+
+static ISOLATED: Metric = metric(
+    "isolated",
+    "Honest nodes that have no honest witness in the end, of those that are there.",
+    |seen| (seen.run.samples > 0).then_some(seen.run.isolated as f64),
+);
 
 static LATENCY_CALM_P99_MS: Metric = metric(
     "latency_calm_p99_ms",
@@ -287,6 +315,11 @@ static VIOLATIONS: Metric =
 
 const fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
+}
+
+/// Whom honest nodes were tied to, if somebody attacked.
+fn tied(run: &Findings) -> Option<Tied> {
+    run.tied.filter(|_| run.hostile_actions() > 0)
 }
 
 fn latency(run: &Findings, latency: Duration) -> Option<f64> {

@@ -5,6 +5,7 @@
 //! have. Nothing here runs anything.
 
 mod faults;
+mod identity;
 mod links;
 pub mod metric;
 mod model;
@@ -18,10 +19,11 @@ use std::{fs, io, path::Path};
 
 use self::tree::Place;
 pub use self::{
+    identity::{Contacts, Ids, Subnet},
     metric::{Baseline, METRICS, Metric, Seen},
     model::{
         Assertion, Blocked, Described, Fault, FaultKind, Gang, Group, Link, Links, NetworkRules,
-        Phases, Quota, Scenario, Subnet, TOPIC, Who,
+        Phases, Quota, Scenario, TOPIC, Who,
     },
 };
 pub(crate) use self::{read::MESSAGES_MAX, section::unknown};

@@ -1,13 +1,16 @@
 //! What a scenario says, once it is read and makes sense.
 
-use std::{fmt, net::Ipv4Addr, ops::Range, time::Duration};
+use std::{ops::Range, time::Duration};
 
 use forsooth_protocol::{
     Safeguard,
     network::{Grouping, Kind as NetworkKind, Policy},
 };
 
-use super::metric::Metric;
+use super::{
+    identity::{Contacts, Ids, Subnet},
+    metric::Metric,
+};
 use crate::{
     strategy::{Intensity, Kind},
     verdict::Verdict,
@@ -128,15 +131,9 @@ pub struct Group {
     pub outbound: Option<usize>,
     /// The addresses that its nodes have in the simulator; each is in a /24 of its own, if not said.
     pub subnet: Option<Subnet>,
-}
-
-/// IPv4 addresses that have their first bits in common.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Subnet {
-    /// The first address.
-    pub base: Ipv4Addr,
-    /// How many bits they have in common.
-    pub bits: u8,
+    /// Whom they are told of when they start; some of all nodes in the simulator, and everybody in real nodes, if
+    /// not said.
+    pub contacts: Option<Contacts>,
 }
 
 /// What the links of a network are like.
@@ -198,6 +195,8 @@ pub struct Gang {
     pub collude: bool,
     /// As [`Group::subnet`].
     pub subnet: Option<Subnet>,
+    /// Which ids they have; random ones, if not said.
+    pub ids: Option<Ids>,
 }
 
 /// Some honest nodes.
@@ -412,6 +411,7 @@ impl Group {
             topics: vec![TOPIC.to_owned()],
             outbound: None,
             subnet: None,
+            contacts: None,
         }
     }
 }
@@ -429,13 +429,8 @@ impl Gang {
             targets: None,
             collude: false,
             subnet: None,
+            ids: None,
         }
-    }
-}
-
-impl fmt::Display for Subnet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.base, self.bits)
     }
 }
 

@@ -8,9 +8,9 @@ use forsooth_protocol::{
 };
 
 use super::{
-    faults, links,
+    faults, identity, links,
     metric::{METRICS, Metric},
-    model::{Assertion, Gang, Group, NetworkRules, Phases, Quota, Scenario, Subnet, TOPIC, Who},
+    model::{Assertion, Gang, Group, NetworkRules, Phases, Quota, Scenario, TOPIC, Who},
     section::{Section, unknown},
     tree::{Flaw, Node, Value},
 };
@@ -56,10 +56,12 @@ const NETWORK: &[&str] = &[
     "burst_seconds",
 ];
 const RUN: &[&str] = &["warm_up", "duration", "cool_down"];
-const GROUP: &[&str] =
-    &["name", "nodes", "rate", "payload", "messages", "quiet", "topics", "outbound", "subnet"];
+const GROUP: &[&str] = &[
+    "name", "nodes", "rate", "payload", "messages", "quiet", "topics", "outbound", "subnet",
+    "contacts",
+];
 const ADVERSARY: &[&str] =
-    &["kind", "nodes", "start", "stop", "intensity", "targets", "collude", "subnet"];
+    &["kind", "nodes", "start", "stop", "intensity", "targets", "collude", "subnet", "ids"];
 const ASSERT: &[&str] = &["metric", "min", "max"];
 
 /// Reads a whole file.
@@ -216,7 +218,8 @@ fn group(section: &Section<'_>) -> Result<Group, Flaw> {
         quiet,
         topics: topics(section)?,
         outbound: outbound.and_then(|links| usize::try_from(links).ok()),
-        subnet: subnet(section)?,
+        subnet: identity::subnet(section)?,
+        contacts: identity::contacts(section)?,
         ..usual
     })
 }
@@ -240,16 +243,6 @@ fn topics(section: &Section<'_>) -> Result<Vec<String>, Flaw> {
 fn nodes(section: &Section<'_>) -> Result<usize, Flaw> {
     let nodes = section.need("nodes", section.count("nodes", 1..=NODES_MAX as u64)?)?;
     Ok(usize::try_from(nodes).unwrap_or(NODES_MAX))
-}
-
-fn subnet(section: &Section<'_>) -> Result<Option<Subnet>, Flaw> {
-    section.parsed("subnet", |text| {
-        let example = "write it as 10.1.0.0/16, from /8 to /30";
-        let (base, bits) = text.split_once('/').ok_or(example)?;
-        let base = base.parse().map_err(|_| example)?;
-        let bits: u8 = bits.parse().map_err(|_| example)?;
-        if (8..=30).contains(&bits) { Ok(Subnet { base, bits }) } else { Err(example.to_owned()) }
-    })
 }
 
 fn adversaries(top: &Section<'_>, scenario: &Scenario) -> Result<Vec<Gang>, Flaw> {
@@ -276,7 +269,8 @@ fn gang(section: &Section<'_>, scenario: &Scenario) -> Result<Gang, Flaw> {
         intensity: intensity.and_then(Intensity::new).unwrap_or(usual.intensity),
         targets: who_in(section, "targets", scenario)?,
         collude: section.flag("collude")?.unwrap_or(false),
-        subnet: subnet(section)?,
+        subnet: identity::subnet(section)?,
+        ids: identity::ids(section)?,
         ..usual
     })
 }

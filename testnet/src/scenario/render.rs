@@ -111,6 +111,7 @@ impl Page {
         if let Some(subnet) = group.subnet {
             self.text("subnet", &subnet.to_string());
         }
+        self.maybe("contacts", group.contacts);
     }
 
     fn links(&mut self, links: &Links) {
@@ -151,6 +152,9 @@ impl Page {
         }
         if let Some(subnet) = gang.subnet {
             self.text("subnet", &subnet.to_string());
+        }
+        if let Some(ids) = gang.ids {
+            self.text("ids", ids.name());
         }
     }
 

@@ -31,6 +31,7 @@ name = "slow"
 nodes = 4
 outbound = 6
 subnet = "10.1.0.0/16"
+contacts = { nodes = 5, hostile = 0.5 }
 
 [links.default]
 latency = "10ms..50ms"
@@ -53,6 +54,7 @@ kind = "spam"
 nodes = 1
 targets = [0, 3]
 collude = true
+ids = "near"
 
 [[faults]]
 kind = "kill"
@@ -172,67 +174,75 @@ fn what_makes_no_sense_is_shown_with_its_line_and_what_would_be_right() {
         ("payload = 256", "payload = 0", "x.toml:20:11", "payload must be from 1 to 1048576"),
         ("quiet = \"5s..6s\"", "quiet = \"6s..5s\"", "x.toml:21:9", "must end after it begins"),
         ("name = \"slow\"", "name = \"honest\"", "x.toml:", "two groups called \"honest\""),
+        (
+            "contacts = { nodes = 5, hostile = 0.5 }",
+            "contacts = { nodes = 5, hostil = 0.5 }",
+            "x.toml:28:25",
+            "unknown key in contacts \"hostil\"; did you mean \"hostile\"?",
+        ),
+        ("hostile = 0.5", "hostile = 1.5", "x.toml:28:35", "hostile must be from 0 to 1"),
+        ("ids = \"near\"", "ids = \"next\"", "x.toml:51:7", "unknown choice of ids \"next\""),
         ("subnet = \"10.1.0.0/16\"", "subnet = \"10.1.0.0\"", "x.toml:27:10", "10.1.0.0/16"),
-        ("latency = \"10ms..50ms\"", "latency = \"50ms..10ms\"", "x.toml:30:11", "must rise"),
-        ("loss = 0.01", "loss = 1.5", "x.toml:31:8", "loss must be from 0 to 0.9"),
-        ("bandwidth = \"100MB/s\"", "bandwidth = \"fast\"", "x.toml:32:13", "write it as 100MB/s"),
+        ("latency = \"10ms..50ms\"", "latency = \"50ms..10ms\"", "x.toml:31:11", "must rise"),
+        ("loss = 0.01", "loss = 1.5", "x.toml:32:8", "loss must be from 0 to 0.9"),
+        ("bandwidth = \"100MB/s\"", "bandwidth = \"fast\"", "x.toml:33:13", "write it as 100MB/s"),
         (
             "[links.slow]",
             "[links.slwo]",
-            "x.toml:34:",
+            "x.toml:35:",
             "unknown group \"slwo\"; did you mean \"slow\"?",
         ),
         (
             "kind = \"forge\"",
             "kind = \"frge\"",
-            "x.toml:38:8",
+            "x.toml:39:8",
             "unknown strategy \"frge\"; did you mean \"forge\"?",
         ),
-        ("start = \"1s\"", "start = \"25s\"", "x.toml:40:9", "after the end of the run"),
-        ("stop = \"15s\"", "stop = \"1s\"", "x.toml:41:8", "stop must be after start"),
-        ("intensity = 0.5", "intensity = -1", "x.toml:42:13", "intensity must be from 0 to 1000"),
-        ("intensity = 0.5", "intensty = 0.5", "x.toml:42:1", "did you mean \"intensity\"?"),
+        ("start = \"1s\"", "start = \"25s\"", "x.toml:41:9", "after the end of the run"),
+        ("stop = \"15s\"", "stop = \"1s\"", "x.toml:42:8", "stop must be after start"),
+        ("intensity = 0.5", "intensity = -1", "x.toml:43:13", "intensity must be from 0 to 1000"),
+        ("intensity = 0.5", "intensty = 0.5", "x.toml:43:1", "did you mean \"intensity\"?"),
         (
             "targets = \"slow\"",
             "targets = \"slo\"",
-            "x.toml:43:11",
+            "x.toml:44:11",
             "unknown group \"slo\"; did you mean \"slow\"?",
         ),
         (
             "targets = [0, 3]",
             "targets = [0, 16]",
-            "x.toml:48:15",
+            "x.toml:49:15",
             "no honest node 16: they are 0 to 15",
         ),
         (
             "kind = \"kill\"",
             "kind = \"kil\"",
-            "x.toml:52:8",
+            "x.toml:54:8",
             "unknown fault \"kil\"; did you mean \"kill\"?",
         ),
-        ("at = \"5s\"", "at = \"21s\"", "x.toml:53:6", "after the end of the run"),
-        ("for = \"3s\"", "for = \"300s\"", "x.toml:54:7", "ends after the run"),
-        ("for = \"3s\"", "loss = 0.5", "x.toml:54:1", "unknown key in [[faults]] \"loss\""),
-        ("group = \"honest\"", "group = \"honset\"", "x.toml:55:9", "did you mean \"honest\"?"),
-        ("share = 0.2", "share = 1.2", "x.toml:56:9", "share must be from 0 to 1"),
-        ("blocked = \"inward\"", "blocked = \"in\"", "x.toml:61:11", "inward"),
-        ("nodes = 2\nby", "nodes = 99\nby", "x.toml:65:9", "nodes must be from 1 to 16"),
-        ("by = \"-30s\"\n", "", "x.toml:63:1", "needs the key \"by\""),
+        ("at = \"5s\"", "at = \"21s\"", "x.toml:55:6", "after the end of the run"),
+        ("for = \"3s\"", "for = \"300s\"", "x.toml:56:7", "ends after the run"),
+        ("for = \"3s\"", "loss = 0.5", "x.toml:56:1", "unknown key in [[faults]] \"loss\""),
+        ("group = \"honest\"", "group = \"honset\"", "x.toml:57:9", "did you mean \"honest\"?"),
+        ("share = 0.2", "share = 1.2", "x.toml:58:9", "share must be from 0 to 1"),
+        ("blocked = \"inward\"", "blocked = \"in\"", "x.toml:63:11", "inward"),
+        ("nodes = 2\nby", "nodes = 99\nby", "x.toml:67:9", "nodes must be from 1 to 16"),
+        ("by = \"-30s\"\n", "", "x.toml:65:1", "needs the key \"by\""),
         (
             "metric = \"delivery_ratio\"",
             "metric = \"delivery\"",
-            "x.toml:69:10",
+            "x.toml:71:10",
             "did you mean \"delivery_ratio\"?",
         ),
-        ("min = 0.99\n", "", "x.toml:69:10", "needs a min or a max"),
-        ("min = 0.99", "min = 2\nmax = 1", "x.toml:70:7", "must be at most max"),
+        ("min = 0.99\n", "", "x.toml:71:10", "needs a min or a max"),
+        ("min = 0.99", "min = 2\nmax = 1", "x.toml:72:7", "must be at most max"),
         (
             "\"quota\"]",
             "\"quotas\"]",
-            "x.toml:73:20",
+            "x.toml:75:20",
             "unknown defence \"quotas\"; did you mean \"quota\"?",
         ),
-        ("[compare]", "[compare", "x.toml:72:", ""),
+        ("[compare]", "[compare", "x.toml:74:", ""),
     ] {
         assert!(GOOD.contains(line), "{line}");
         let error = parse(&GOOD.replacen(line, broken, 1), &[]).unwrap_err();

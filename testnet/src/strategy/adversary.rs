@@ -12,7 +12,7 @@ use forsooth_protocol::{
 };
 use rand_chacha::ChaCha8Rng;
 
-use super::{Cx, Onset, Strategy};
+use super::{Cx, Onset, Strategy, whereabouts::Whereabouts};
 use crate::{clock::WallClock, gate::Gate, record::Recorder};
 
 /// How often an adversary looks whether the attack has begun.
@@ -47,6 +47,7 @@ pub struct Adversary {
     generation: u64,
     wall: WallClock,
     peers: BTreeSet<NodeId>,
+    whereabouts: Whereabouts,
     wake: Wake,
     /// Whether the attack has been on.
     begun: bool,
@@ -80,6 +81,7 @@ impl Adversary {
             standing,
             wall: WallClock::default(),
             peers: BTreeSet::new(),
+            whereabouts: Whereabouts::default(),
             wake: Wake::Glance(Time::ZERO),
             begun: false,
             facts: VecDeque::new(),
@@ -112,6 +114,7 @@ impl Adversary {
             network,
             topic: *topic,
             peers: &self.peers,
+            whereabouts: &self.whereabouts,
             rng,
             targets,
             recorder,
@@ -160,6 +163,7 @@ impl Adversary {
 impl Participant for Adversary {
     fn handle(&mut self, now: Time, input: Input) -> Drain<'_> {
         self.wall.observe(now, &input);
+        self.whereabouts.observe(&input);
         let heard = if self.is_on() {
             self.scheme(now, |strategy, cx| strategy.on_input(input, cx))
         } else {

@@ -1,12 +1,12 @@
 //! What colluders share.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use forsooth_crypto::NodeId;
-use forsooth_protocol::MessageId;
+use forsooth_protocol::{MessageId, overlay::record::SignedRecord};
 
 /// One mind of several adversaries. They change it in the order in which they are asked, which a simulator
 /// repeats.
@@ -18,6 +18,8 @@ pub struct Brain {
     pub(super) censored: Option<NodeId>,
     /// Ids of no message, which all vouch for.
     pub(super) phantoms: BTreeSet<MessageId>,
+    /// Where they are, signed by each, for all to tell.
+    pub(super) records: BTreeMap<NodeId, SignedRecord>,
 }
 
 impl Brain {

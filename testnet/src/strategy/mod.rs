@@ -11,30 +11,42 @@ mod cold_boot;
 mod covert_flash;
 mod craft;
 mod dawn;
+mod eclipse;
 mod equivocate;
 mod exhaust;
 mod forge;
 mod forge_proof;
 mod graft_drain;
+mod grind;
 mod kind;
 mod malformed;
 mod mutate;
+mod pack;
+mod poison_seeds;
 mod prune_storm;
 mod replay;
+mod restart_eclipse;
+mod siege;
 mod silent_drop;
+mod slot_exhaust;
 mod slow_loris;
 mod slow_read;
 mod spam;
+mod sybil_subnet;
 mod twins;
 mod vouch_lie;
+mod whereabouts;
 
 use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use forsooth_crypto::{Keypair, NodeId};
-use forsooth_protocol::{Class, Effect, Input, Network, Time, Timestamp, TopicId};
+use forsooth_protocol::{
+    Address, Candidate, Class, Effect, Input, Network, Time, Timestamp, TopicId,
+};
 use rand_chacha::ChaCha8Rng;
 
+use self::whereabouts::Whereabouts;
 pub use self::{
     adversary::{Adversary, Standing},
     brain::Brain,
@@ -42,19 +54,25 @@ pub use self::{
     cold_boot::COLD_BOOT,
     covert_flash::COVERT_FLASH,
     dawn::DAWN,
+    eclipse::ECLIPSE,
     equivocate::EQUIVOCATE,
     exhaust::EXHAUST,
     forge::FORGE,
     forge_proof::FORGE_PROOF,
     graft_drain::GRAFT_DRAIN,
+    grind::GRIND,
     kind::{Brief, Intensity, KINDS, Kind, Onset, Unknown, Wire, find},
     malformed::MALFORMED,
+    poison_seeds::POISON_SEEDS,
     prune_storm::PRUNE_STORM,
     replay::REPLAY,
+    restart_eclipse::RESTART_ECLIPSE,
     silent_drop::{SILENT_DROP, VOUCHING_DROP},
+    slot_exhaust::SLOT_EXHAUST,
     slow_loris::SLOW_LORIS,
     slow_read::SLOW_READ,
     spam::SPAM,
+    sybil_subnet::SYBIL_SUBNET,
     twins::TWINS,
     vouch_lie::VOUCH_LIE,
 };
@@ -99,6 +117,7 @@ pub struct Cx<'a> {
     pub rng: &'a mut ChaCha8Rng,
     /// Whom it is after; everybody honest if empty.
     pub targets: &'a [NodeId],
+    whereabouts: &'a Whereabouts,
     recorder: &'a Recorder,
     orders: &'a mut VecDeque<Effect>,
     facts: &'a mut VecDeque<Input>,
@@ -132,6 +151,24 @@ impl Cx<'_> {
     /// Tells the core something on top of what happened.
     pub fn tell(&mut self, input: Input) {
         self.facts.push_back(input);
+    }
+
+    /// Where this adversary may be reached.
+    #[must_use]
+    pub fn own_addresses(&self) -> &[Address] {
+        self.whereabouts.own()
+    }
+
+    /// Where a node may be reached, if this adversary was told.
+    #[must_use]
+    pub fn whereabouts(&self, node: &NodeId) -> Option<Candidate> {
+        self.whereabouts.of(node)
+    }
+
+    /// Victims whose addresses are known, linked or not, in a defined order.
+    #[must_use]
+    pub fn known_victims(&self) -> Vec<NodeId> {
+        self.whereabouts.known().filter(|node| self.is_victim(node)).copied().collect()
     }
 
     /// Linked peers that it is after, in a defined order.

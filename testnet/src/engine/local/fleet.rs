@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use forsooth::{Builder, Node, NodeSnapshot, Verifier};
+use forsooth::{Builder, Multiaddr, Node, NodeSnapshot, Verifier};
 use forsooth_protocol::{Participant, network::Kind as NetworkKind};
 use futures::future::{join_all, try_join_all};
 use tempfile::TempDir;
@@ -23,8 +23,8 @@ use super::{
 use crate::{
     cast::Cast,
     clock::RunClock,
-    engine::{Unfit, recall::Recall, seat},
-    plan::Plan,
+    engine::{Unfit, contacts, recall::Recall, seat},
+    plan::{Plan, Purpose},
     scenario::Scenario,
     strategy::Wire,
 };
@@ -114,11 +114,20 @@ impl Fleet {
             fleet.start_node(node).await?;
         }
         let nodes = fleet.handles.all();
-        let addresses = || nodes.iter().flat_map(|(_, node)| node.addresses());
-        let introductions = nodes.iter().map(|(_, node)| node.add_peers(addresses()));
-        // Everybody knows everybody, by TCP and by QUIC; whom to link to is for the cores to choose.
+        let told = |place: usize| fleet.told(place, 1, &nodes);
+        let introductions = nodes.iter().map(|(place, node)| node.add_peers(told(*place)));
         try_join_all(introductions).await.context("introducing the nodes to each other")?;
         Ok(fleet)
+    }
+
+    /// The addresses that a node is told at the beginning of a life, by TCP and by QUIC: those of all others, if
+    /// its group says nothing. Whom to link to is for the cores to choose.
+    fn told(&self, node: usize, life: u64, nodes: &[(usize, Node)]) -> Vec<Multiaddr> {
+        let mut rng = self.cast.plan.stream(Purpose::Graph, node);
+        let said = contacts::of_group(&self.cast.plan, node, life, &mut rng);
+        let is_told = |place: usize| said.as_ref().is_none_or(|said| said.contains(&place));
+        let others = nodes.iter().filter(|(place, _)| *place != node && is_told(*place));
+        others.flat_map(|(_, other)| other.addresses()).collect()
     }
 
     /// The nodes that are up.
@@ -197,10 +206,9 @@ impl Fleet {
         self.start_node(node).await?;
         let Some(revived) = self.handles.get(node) else { return Ok(()) };
         let nodes = self.handles.all();
-        let others = nodes.iter().filter(|(place, _)| *place != node).map(|(_, other)| other);
-        let known: Vec<_> = others.clone().flat_map(Node::addresses).collect();
+        let known = self.told(node, 2, &nodes);
         revived.add_peers(known).await.context("introducing a node that is back")?;
-        for other in others {
+        for (_, other) in nodes.iter().filter(|(place, _)| *place != node) {
             // Who is paused hears of it later, or not at all.
             drop(timeout(ANSWER_MAX, other.add_peers(revived.addresses())).await);
         }

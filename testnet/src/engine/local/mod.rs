@@ -135,6 +135,7 @@ impl Run<'_> {
         publisher.abort();
         self.relent_all();
         self.phase("cool-down", phases.cool_down, Until::Settled).await?;
+        self.look_at(|_| true).await;
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! What the timeline orders, as a world carries it out.
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::time::Duration;
 
 use forsooth_protocol::{Fault as Wrong, Input, Participant};
 
@@ -10,7 +10,7 @@ use crate::{
         active::{Active, Condition},
         timeline::Blow,
     },
-    scenario::{Blocked, FaultKind, Subnet},
+    scenario::{Blocked, FaultKind},
     strategy::Wire,
     world::{Index, Place},
 };
@@ -25,7 +25,7 @@ impl Scene<'_> {
         let of_group = group.map(|(_, band)| (band.of.subnet, band.places.start));
         let of_gang = gang.map(|(_, band)| (band.of.subnet, band.places.start));
         let ip =
-            of_group.or(of_gang).and_then(|(subnet, first)| Some(address(subnet?, node - first)));
+            of_group.or(of_gang).and_then(|(subnet, first)| Some(subnet?.address(node - first)));
         let place = Place { group: self.classes.of(node), ip: ip.map(Into::into) };
         self.world.add_at(place, self.plan.keypair(node).id(), participant)
     }
@@ -214,27 +214,5 @@ impl Scene<'_> {
 
     fn indices(&self, nodes: impl IntoIterator<Item = usize>) -> Vec<Index> {
         nodes.into_iter().filter_map(|node| self.nodes.get(node).copied()).collect()
-    }
-}
-
-/// The address of a group's node, counted from the first; begins anew when there are no more.
-fn address(subnet: Subnet, number: usize) -> Ipv4Addr {
-    let hosts = (1_u64 << (32 - u32::from(subnet.bits))) - 2;
-    let host = u32::try_from(number as u64 % hosts + 1).unwrap_or(1);
-    let mask = u32::MAX << (32 - u32::from(subnet.bits));
-    Ipv4Addr::from((u32::from(subnet.base) & mask) | host)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nodes_of_a_subnet_have_its_first_bits_and_differ() {
-        let subnet = Subnet { base: Ipv4Addr::new(10, 1, 2, 3), bits: 16 };
-        assert_eq!(address(subnet, 0), Ipv4Addr::new(10, 1, 0, 1));
-        assert_eq!(address(subnet, 300), Ipv4Addr::new(10, 1, 1, 45));
-        let small = Subnet { base: Ipv4Addr::new(10, 9, 8, 0), bits: 30 };
-        assert_eq!(address(small, 0), address(small, 2));
     }
 }
