@@ -69,9 +69,10 @@ const VIEW: usize = 64;
 const VIEW_MAX: usize = 256;
 /// One slot every two rounds.
 const RATE: Rate = Rate { replaced: 1, rounds: NonZeroU32::new(2).expect("two is not zero") };
-/// Rounds are this far apart in the end...
+/// Rounds are this far apart while the view settles, and then. Two lists of a hundred records are some 30 KB.
 const ROUND: Duration = Duration::from_secs(10);
-/// ...and at first this, and twice as far each time.
+const CALM_ROUND: Duration = Duration::from_secs(30);
+/// The first rounds are this far apart, and then twice as far each time.
 const FIRST_ROUND: Duration = Duration::from_secs(1);
 /// How often somebody of the book is dialled only to see whether it is there.
 const FEELER_EVERY: Duration = Duration::from_secs(120);

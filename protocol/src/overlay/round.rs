@@ -7,8 +7,8 @@ use forsooth_crypto::NodeId;
 use rand_core::Rng as _;
 
 use super::{
-    Cx, DOUBT, Errand, FEELER_EVERY, Kind, Overlay, Place, ROUND, Round, Safeguard, Time,
-    VISITS_MAX, millis,
+    CALM_ROUND, Cx, DOUBT, Errand, FEELER_EVERY, Kind, Overlay, Place, ROUND, Round, Safeguard,
+    Time, VISITS_MAX, millis,
 };
 
 /// Dials in a round that only see whether a record tells the truth.
@@ -27,7 +27,8 @@ impl Overlay {
         let interval = millis(self.interval);
         let jitter = cx.rng.next_u64() % (interval / 2).max(1);
         self.round_at = cx.now + Duration::from_millis(interval * 3 / 4 + jitter);
-        self.interval = (self.interval * 2).min(ROUND);
+        let longest = if self.settled_at.is_some() { CALM_ROUND } else { ROUND };
+        self.interval = (self.interval * 2).min(longest);
         let Round { pull, push, samples } = self.sampler.round(cx.rng);
         if !self.sampler.joining() && self.settled_at.is_none() && !self.met.is_empty() {
             self.settled_at = Some(cx.now);
