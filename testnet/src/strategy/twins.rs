@@ -8,8 +8,8 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use bytes::Bytes;
 use forsooth_crypto::{NodeId, verify};
 use forsooth_protocol::{
-    Check, Config, Connection, Core, Direction, Effect, Input, Outcome, Participant as _, Subject,
-    Time, Verdict, record_outcome, wire::Frame,
+    Address, Candidate, Check, Config, Connection, Core, Direction, Effect, Input, Outcome,
+    Participant as _, Subject, Time, Verdict, record_outcome, wire::Frame,
 };
 use rand::RngExt as _;
 
@@ -60,7 +60,10 @@ impl Other {
         other.feed(Input::WallClock(cx.wall), cx);
         for peer in peers {
             cx.tell(Input::Disconnected { peer });
-            // Whoever dials says hello first; the peer has greeted this key already, and answers.
+            // It has dialled the peer itself, as one that its operator named; the peer has greeted this key
+            // already, and answers.
+            let address = Address::new("/ip4/20.0.0.1/tcp/8650").expect("an address is short");
+            other.feed(Input::Keep(vec![Candidate { peer, address }]), cx);
             let connection = Connection { direction: Direction::Outbound, remote: None };
             other.feed(Input::Connected { peer, connection }, cx);
         }

@@ -114,7 +114,7 @@ fn silence_costs_few_nodes_their_acceptance_and_nobody_more() {
         for seed in [1, 4, 8] {
             let end = Field { seed, ..Field::of(kind) }.run();
             end.assert_safe();
-            assert!(delivered(&end) >= 0.95, "{kind}: {}", end.summary());
+            assert!(delivered(&end) >= 0.9, "{kind}: {}", end.summary());
         }
     }
 }
