@@ -328,8 +328,9 @@ impl Links {
             Some(Purpose::Visit) | None => None,
         };
         let group = Group::of(peer, remote, self.config.grouping);
-        let is_stranger = purpose.is_none() && direction == Direction::Inbound;
-        if is_stranger && !self.admit_visitor(group, remote, cx) {
+        // Also somebody whom we were about to visit: it has come first, and takes a place.
+        let is_visitor = role.is_none() && direction == Direction::Inbound;
+        if is_visitor && !self.admit_visitor(group, remote, cx) {
             return cx.signals.push_back(Signal::Close { peer });
         }
         let link = Link {
@@ -350,7 +351,7 @@ impl Links {
         };
         self.links.insert(peer, link);
         // A stranger says first what it wants.
-        if !is_stranger {
+        if purpose.is_some() || direction == Direction::Outbound {
             self.say_hello(peer, cx);
         }
     }
