@@ -104,6 +104,11 @@ fn line(row: &Row, summary: &Summary) -> String {
         let spread = if least == most { String::new() } else { format!(" ({least} to {most})") };
         format!("**{:.1}**{spread}", median * 100.0)
     };
+    // Some tens of samples, drawn while most are still joining, tell nothing.
+    let samples = match summary.median("samples") {
+        Some(count) if count >= 1000.0 => share("sample_byzantine_share"),
+        Some(_) | None => "-".to_owned(),
+    };
     let number =
         |name| summary.median(name).map_or("-".to_owned(), |number| format!("{number:.0}"));
     let isolated = match range("isolated").map(|count| format!("{count:.0}")) {
@@ -124,7 +129,7 @@ fn line(row: &Row, summary: &Summary) -> String {
         row.expected,
         summary.seeds,
         share("view_byzantine_share"),
-        share("sample_byzantine_share"),
+        samples,
         summary.setting.nodes - summary.setting.byzantine,
         number("capacity"),
         other.join(", "),
