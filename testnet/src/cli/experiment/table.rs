@@ -122,7 +122,6 @@ fn line(row: &Row, summary: &Summary) -> String {
     if summary.median("nodes_estimated").is_some() {
         other.push(format!("N taken for {}", number("nodes_estimated")));
     }
-    other.push(format!("{:.0} s a seed", summary.elapsed_seconds / summary.seeds as f64));
     format!(
         "| `{}` | {} | {} | {} | {} | {isolated} of {} | {} | {} |",
         row.args,

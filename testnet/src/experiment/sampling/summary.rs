@@ -44,6 +44,8 @@ pub struct Summary {
     pub medians: BTreeMap<&'static str, Option<f64>>,
     /// The least and the most of each.
     pub spread: BTreeMap<&'static str, [f64; 2]>,
+    /// The mean of each, if there are several seeds.
+    pub mean: BTreeMap<&'static str, f64>,
     /// The standard deviation of each over the seeds, if there are several.
     pub deviation: BTreeMap<&'static str, f64>,
     /// The median over the seeds of the Byzantine share of views after each round.
@@ -115,6 +117,10 @@ impl Summary {
                 .iter()
                 .filter(|(_, of)| !of.is_empty())
                 .map(|(name, of)| (*name, spread(of)))
+                .collect(),
+            mean: all
+                .iter()
+                .filter_map(|(name, of)| Some((*name, mean_and_deviation(of)?.0)))
                 .collect(),
             deviation: all
                 .iter()
