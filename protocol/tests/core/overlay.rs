@@ -340,7 +340,9 @@ fn tampered(rig: &Rig, records: Vec<Record>) -> Vec<Record> {
         Record::Peer { peer, entry } => {
             let at = entry.windows(signed.len()).position(|window| window == signed);
             let at = at.expect("the record is in the entry");
-            let entry = [&entry[..at], &bad, &entry[at + signed.len()..]].concat();
+            let (before, rest) = entry.split_at(at);
+            let (_, after) = rest.split_at(signed.len());
+            let entry = [before, &bad, after].concat();
             Record::Peer { peer, entry: entry.into() }
         }
         other => other,
