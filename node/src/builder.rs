@@ -2,7 +2,7 @@
 
 mod start;
 
-use std::{io, num::NonZeroUsize, path::PathBuf};
+use std::{io, num::NonZeroUsize, path::PathBuf, sync::Arc};
 
 use forsooth_crypto::Keypair;
 use forsooth_protocol::{Core, Network, Participant, network::Kind, wire};
@@ -10,6 +10,7 @@ use libp2p::Multiaddr;
 
 use crate::{
     StoreError, Validator, Verifier,
+    asn_map::AsnMap,
     net::{limits::Loopback, stats::PerLane, swarm},
     peer_address::BadPeerAddress,
     subscription,
@@ -33,6 +34,7 @@ pub struct Builder {
     participant: MakeParticipant,
     seed: Option<[u8; 32]>,
     outbound_target: Option<usize>,
+    asns: Arc<AsnMap>,
     net: swarm::Config,
     verify_workers: Option<NonZeroUsize>,
     verifier: Option<Verifier>,
@@ -98,6 +100,7 @@ impl Builder {
             participant: Box::new(|core| Box::new(core)),
             seed: None,
             outbound_target: None,
+            asns: Arc::default(),
             net,
             verify_workers: None,
             verifier: None,
@@ -174,6 +177,13 @@ impl Builder {
     #[must_use]
     pub const fn outbound_target(mut self, links: usize) -> Self {
         self.outbound_target = Some(links);
+        self
+    }
+
+    /// Who runs which network; see [`asn_map::load`](crate::asn_map::load). Nobody's system is known, if not said.
+    #[must_use]
+    pub fn asn_map(mut self, asns: Arc<AsnMap>) -> Self {
+        self.asns = asns;
         self
     }
 

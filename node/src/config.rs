@@ -50,6 +50,8 @@ pub struct Settings {
     /// Links that this node chooses itself; 1 to 256. Recommended and default: what the network's policies
     /// need, and at least 8.
     pub outbound_target: Setting<Option<usize>>,
+    /// A table of autonomous systems, one network a line. Default: there is none.
+    pub asn_map: Setting<Option<PathBuf>>,
     /// What is logged, in `tracing`'s filter language. Default: [`LOG`].
     pub log: Setting<String>,
     /// Where the key file's passphrase comes from. Default: there is none.
@@ -160,6 +162,7 @@ impl Settings {
             ),
             http_hosts: pick(layers, |layer| layer.http_hosts.clone(), Vec::new),
             outbound_target: pick(layers, |layer| layer.outbound_target.map(Some), || None),
+            asn_map: pick(layers, |layer| layer.asn_map.clone().map(Some), || None),
             log: pick(layers, |layer| layer.log.clone(), || LOG.to_owned()),
             passphrase: pick(layers, |layer| layer.passphrase.clone(), || Passphrase::None),
         }
@@ -183,8 +186,17 @@ impl Settings {
     /// Every setting with its name, its value and its source, for `config show`.
     #[must_use]
     pub fn rows(&self) -> Vec<Row> {
-        let Self { network, listen, peers, http, http_hosts, outbound_target, log, passphrase } =
-            self;
+        let Self {
+            network,
+            listen,
+            peers,
+            http,
+            http_hosts,
+            outbound_target,
+            asn_map,
+            log,
+            passphrase,
+        } = self;
         vec![
             Row::new("network", json!(network.value), network),
             Row::new("listen", json!(listen.value), listen),
@@ -192,6 +204,7 @@ impl Settings {
             Row::new("http", json!(http.value), http),
             Row::new("http_hosts", json!(http_hosts.value), http_hosts),
             Row::new("outbound_target", json!(outbound_target.value), outbound_target),
+            Row::new("asn_map", json!(asn_map.value), asn_map),
             Row::new("log", json!(log.value), log),
             Row::new("passphrase", json!(format!("{:?}", passphrase.value)), passphrase),
         ]

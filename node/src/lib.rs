@@ -34,6 +34,7 @@
 //!
 //! Those who have a libp2p swarm of their own can use the [`net::behaviour`] alone.
 
+pub mod asn_map;
 mod backlog;
 mod builder;
 mod clock;

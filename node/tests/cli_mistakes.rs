@@ -42,6 +42,24 @@ fn a_data_folder_is_the_owners_alone_and_never_overwritten() {
 }
 
 #[test]
+fn a_table_of_autonomous_systems_is_read_before_anything_starts() {
+    let home = home();
+    for (table, said) in [
+        ("1.0.0.0/24 13335\n1.0.0.0/24 Cloudflare\n", "asn.txt: line 2: expected the number"),
+        ("", "asn.txt names no network"),
+    ] {
+        fs::write(home.path("asn.txt"), table).unwrap();
+        home.run("a", &["run", "--asn-map", "asn.txt"]).failed_with(&[said]);
+    }
+    let missing = "cannot read the table of autonomous systems none.txt";
+    home.run("a", &["run", "--asn-map", "none.txt"]).failed_with(&[missing, "check `asn_map`"]);
+    // What `init` writes does not depend on where it is run.
+    home.run("b", &["init", "--network", "demo.toml", "--asn-map", "asn.txt"]).succeeded();
+    let written = fs::read_to_string(home.path("b/forsooth.toml")).unwrap();
+    assert!(written.contains("\nasn_map = \"/"), "{written}");
+}
+
+#[test]
 fn each_fault_of_the_key_has_its_message_and_the_command_that_mends_it() {
     let home = home();
     let key = home.path("a/key.pem");

@@ -68,6 +68,22 @@ async fn each_start_publishes_in_a_new_generation_that_peers_accept() {
 }
 
 #[tokio::test]
+async fn a_peer_that_was_learned_just_before_the_end_is_found_again_without_being_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let network = network("memory", Policy::Verified);
+    let bob = local(&network).start().await.unwrap();
+    let alice = || local(&network).keypair(Keypair::from_seed([1; 32])).data_dir(folder.path());
+    let first = alice().peers(bob.addresses()).start().await.unwrap();
+    until("bob is in the book", &first, |snapshot| snapshot.core.overlay.book == 1).await;
+    // Within the minute in which changes gather.
+    soon("it shuts down", first.shutdown()).await.unwrap();
+    let second = alice().start().await.unwrap();
+    soon("the link is up", second.ready(1)).await.unwrap();
+    second.shutdown().await.unwrap();
+    bob.shutdown().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_port_in_use_is_named_for_tcp_and_for_quic() {
     for transport in ["/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"] {
         let network = network("ports", Policy::Verified);

@@ -152,6 +152,9 @@ pub(super) struct SettingsArgs {
     /// Links that this node chooses itself [default: what the network's policies need, at least 8]
     #[arg(long, value_name = "N", value_parser = parse_outbound_target)]
     outbound_target: Option<usize>,
+    /// A table of autonomous systems, by which peers count as of one network [default: none]
+    #[arg(long, value_name = "FILE")]
+    asn_map: Option<PathBuf>,
     /// What is logged: error, warn, info, debug, trace, or a filter such as forsooth=debug
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
@@ -169,6 +172,7 @@ impl From<SettingsArgs> for Layer {
             http: args.http,
             http_hosts: some(args.http_host),
             outbound_target: args.outbound_target,
+            asn_map: args.asn_map,
             log: args.log,
             passphrase: args.passphrase_file.map(Passphrase::File),
         }

@@ -65,7 +65,7 @@ pub(super) fn show_config(place: &Place, args: ShowSettingsArgs) -> anyhow::Resu
             settings.rows().into_iter().map(setting).collect();
         return output::json(&json!({ "data": data, "settings": all }));
     }
-    let row = |row: Row| [row.name.to_owned(), plain(&row.value), detail(&row)];
+    let row = |row: Row| [row.name.to_owned(), shown(&row), detail(&row)];
     let rows: Vec<_> = settings.rows().into_iter().map(row).collect();
     output::line(format_args!("data folder: {}\n", data.display()))?;
     output::line(output::table(["SETTING", "VALUE", "SOURCE"], &rows)).context("cannot print")?;
@@ -99,6 +99,14 @@ const fn source_name(source: &Source) -> &'static str {
         Source::Environment => "environment",
         Source::File(_) => "file",
         Source::Default => "default",
+    }
+}
+
+/// What is in force; a number that is not set follows from others.
+fn shown(row: &Row) -> String {
+    match (row.name, &row.value) {
+        ("asn_map", Value::Null) => "none".to_owned(),
+        (_, value) => plain(value),
     }
 }
 

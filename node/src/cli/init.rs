@@ -95,6 +95,7 @@ fn absolute(mut flags: Layer) -> anyhow::Result<Layer> {
     if let Some(Passphrase::File(path)) = &flags.passphrase {
         flags.passphrase = Some(Passphrase::File(std::path::absolute(path)?));
     }
+    flags.asn_map = flags.asn_map.map(std::path::absolute).transpose()?;
     Ok(flags)
 }
 

@@ -1,10 +1,10 @@
 //! `run`: starts the node and its HTTP interface, and stops both when told to.
 
-use std::{io::IsTerminal as _, time::Duration};
+use std::{io::IsTerminal as _, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use forsooth::{
-    Node, StartError,
+    Node, StartError, asn_map,
     config::{DataDir, Layer, Settings},
     http::{self, Limits, Server, Token},
     manifest::{self, Manifest},
@@ -80,6 +80,7 @@ async fn start_node(data: &DataDir, settings: &Settings) -> anyhow::Result<Node>
     let manifest =
         Manifest::load(&settings.network.value).map_err(|error| missing_manifest(error, data))?;
     let key = load_key(data, settings)?;
+    let asns = settings.asn_map.value.as_deref().map(asn_map::load).transpose()?;
     let (peers, keep) = (manifest.bootnodes().to_vec(), settings.peers.value.clone());
     let mut builder = Node::builder(manifest.network().clone())
         .keypair(key)
@@ -87,6 +88,10 @@ async fn start_node(data: &DataDir, settings: &Settings) -> anyhow::Result<Node>
         .listen(settings.listen.value.clone())
         .peers(peers)
         .keep(keep);
+    if let Some(asns) = asns {
+        tracing::info!(ranges = asns.len(), "read the table of autonomous systems");
+        builder = builder.asn_map(Arc::new(asns));
+    }
     if let Some(links) = settings.outbound_target.value {
         builder = builder.outbound_target(links);
     }

@@ -12,7 +12,7 @@ use crate::diagnosis::suggest;
 
 const PREFIX: &str = "FORSOOTH_";
 /// Every variable that means something.
-const KNOWN: [&str; 10] = [
+const KNOWN: [&str; 11] = [
     "FORSOOTH_DATA",
     "FORSOOTH_NETWORK",
     "FORSOOTH_LISTEN",
@@ -20,6 +20,7 @@ const KNOWN: [&str; 10] = [
     "FORSOOTH_HTTP",
     "FORSOOTH_HTTP_HOSTS",
     "FORSOOTH_OUTBOUND_TARGET",
+    "FORSOOTH_ASN_MAP",
     "FORSOOTH_LOG",
     "FORSOOTH_PASSPHRASE_FILE",
     "FORSOOTH_PASSPHRASE",
@@ -69,6 +70,7 @@ impl Environment {
             http: self.one("FORSOOTH_HTTP", parse_http)?,
             http_hosts: self.list("FORSOOTH_HTTP_HOSTS", |host| Ok(host.to_owned()))?,
             outbound_target: self.one("FORSOOTH_OUTBOUND_TARGET", parse_outbound_target)?,
+            asn_map: path("FORSOOTH_ASN_MAP"),
             log: self.one("FORSOOTH_LOG", |log| Ok(log.to_owned()))?,
             passphrase: self.passphrase()?,
         })

@@ -55,6 +55,7 @@ struct Document {
     http: Option<SocketAddr>,
     http_hosts: Option<Vec<String>>,
     outbound_target: Option<Spanned<usize>>,
+    asn_map: Option<PathBuf>,
     log: Option<String>,
     passphrase_file: Option<PathBuf>,
 }
@@ -89,6 +90,7 @@ fn parse(text: &str, folder: &Path) -> Result<Layer, Flaw> {
         http: document.http,
         http_hosts: document.http_hosts,
         outbound_target,
+        asn_map: document.asn_map.map(within),
         log: document.log,
         passphrase: document.passphrase_file.map(within).map(Passphrase::File),
     })
@@ -155,6 +157,8 @@ impl Layer {
             target,
             "24",
         );
+        let asns = "A table of autonomous systems, by which peers count as of one network.";
+        row(asns, "asn_map", self.asn_map.as_deref().map(path), "\"asn.txt\"");
         row("What is logged.", "log", self.log.clone().map(text), &format!("{LOG:?}"));
         let passphrase = "A file whose first line is the passphrase of key.pem.";
         let file = self.passphrase.as_ref().and_then(Passphrase::file).map(path);

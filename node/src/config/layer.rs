@@ -26,6 +26,8 @@ pub struct Layer {
     pub http_hosts: Option<Vec<String>>,
     /// Links that this node chooses itself.
     pub outbound_target: Option<usize>,
+    /// A table of autonomous systems.
+    pub asn_map: Option<PathBuf>,
     /// What is logged.
     pub log: Option<String>,
     /// Where the key file's passphrase comes from.

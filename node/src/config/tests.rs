@@ -35,7 +35,7 @@ fn a_flag_wins_over_the_environment_over_the_file_over_the_default() {
 fn every_setting_can_come_from_the_file_and_from_the_environment() {
     let file = format!(
         "network = \"n.toml\"\nlisten = [\"/ip4/127.0.0.1/tcp/1\"]\npeers = [\"{PEER}\"]\nhttp = \"[::1]:9\"\n\
-         http_hosts = [\"node.example:9\"]\noutbound_target = 8\nlog = \"debug\"\npassphrase_file = \"/run/p\""
+         http_hosts = [\"node.example:9\"]\noutbound_target = 8\nasn_map = \"/run/a\"\nlog = \"debug\"\npassphrase_file = \"/run/p\""
     );
     let variables = [
         ("FORSOOTH_NETWORK", "n.toml"),
@@ -44,6 +44,7 @@ fn every_setting_can_come_from_the_file_and_from_the_environment() {
         ("FORSOOTH_HTTP", "[::1]:9"),
         ("FORSOOTH_HTTP_HOSTS", "node.example:9"),
         ("FORSOOTH_OUTBOUND_TARGET", "8"),
+        ("FORSOOTH_ASN_MAP", "/run/a"),
         ("FORSOOTH_LOG", "debug"),
         ("FORSOOTH_PASSPHRASE_FILE", "/run/p"),
     ];
@@ -66,7 +67,7 @@ fn a_mistake_in_the_file_is_shown_where_it_is() {
         ("lisen = []", "forsooth.toml:1:1: unknown field `lisen`, did you mean `listen`?"),
         (
             "\nfrobnicate = 1",
-            "forsooth.toml:2:1: unknown field `frobnicate`, expected one of: network, listen, peers, http, http_hosts, outbound_target, log, passphrase_file",
+            "forsooth.toml:2:1: unknown field `frobnicate`, expected one of: network, listen, peers, http, http_hosts, outbound_target, asn_map, log, passphrase_file",
         ),
         ("outbound_target = 0", "forsooth.toml:1:19: outbound_target must be 1 to 256, not 0"),
         (

@@ -104,6 +104,11 @@ fn line(row: &Row, summary: &Summary) -> String {
         let spread = if least == most { String::new() } else { format!(" ({least} to {most})") };
         format!("**{:.1}**{spread}", median * 100.0)
     };
+    // Some tens of samples, drawn while most are still joining, tell nothing.
+    let samples = match summary.median("samples") {
+        Some(count) if count >= 1000.0 => share("sample_byzantine_share"),
+        Some(_) | None => "-".to_owned(),
+    };
     let number =
         |name| summary.median(name).map_or("-".to_owned(), |number| format!("{number:.0}"));
     let isolated = match range("isolated").map(|count| format!("{count:.0}")) {
@@ -117,14 +122,13 @@ fn line(row: &Row, summary: &Summary) -> String {
     if summary.median("nodes_estimated").is_some() {
         other.push(format!("N taken for {}", number("nodes_estimated")));
     }
-    other.push(format!("{:.0} s a seed", summary.elapsed_seconds / summary.seeds as f64));
     format!(
         "| `{}` | {} | {} | {} | {} | {isolated} of {} | {} | {} |",
         row.args,
         row.expected,
         summary.seeds,
         share("view_byzantine_share"),
-        share("sample_byzantine_share"),
+        samples,
         summary.setting.nodes - summary.setting.byzantine,
         number("capacity"),
         other.join(", "),

@@ -44,6 +44,10 @@ pub struct Summary {
     pub medians: BTreeMap<&'static str, Option<f64>>,
     /// The least and the most of each.
     pub spread: BTreeMap<&'static str, [f64; 2]>,
+    /// The mean of each, if there are several seeds.
+    pub mean: BTreeMap<&'static str, f64>,
+    /// The standard deviation of each over the seeds, if there are several.
+    pub deviation: BTreeMap<&'static str, f64>,
     /// The median over the seeds of the Byzantine share of views after each round.
     pub course: Vec<f64>,
     /// How long it took.
@@ -114,6 +118,14 @@ impl Summary {
                 .filter(|(_, of)| !of.is_empty())
                 .map(|(name, of)| (*name, spread(of)))
                 .collect(),
+            mean: all
+                .iter()
+                .filter_map(|(name, of)| Some((*name, mean_and_deviation(of)?.0)))
+                .collect(),
+            deviation: all
+                .iter()
+                .filter_map(|(name, of)| Some((*name, mean_and_deviation(of)?.1)))
+                .collect(),
             medians: all
                 .into_iter()
                 .map(|(name, of)| (name, (!of.is_empty()).then(|| median(of))))
@@ -183,6 +195,14 @@ impl fmt::Display for Summary {
         }
         Ok(())
     }
+}
+
+/// The mean of several, and their standard deviation; none of fewer than two.
+pub(super) fn mean_and_deviation(of: &[f64]) -> Option<(f64, f64)> {
+    let count = of.len() as f64;
+    let mean = of.iter().sum::<f64>() / count;
+    let squares = of.iter().map(|one| (one - mean).powi(2)).sum::<f64>();
+    (of.len() > 1).then(|| (mean, (squares / (count - 1.0)).sqrt()))
 }
 
 /// The number in the middle; of an even count, the mean of the two in the middle.
