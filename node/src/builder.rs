@@ -9,7 +9,7 @@ use forsooth_protocol::{Core, Network, Participant, network::Kind, wire};
 use libp2p::Multiaddr;
 
 use crate::{
-    StoreError, Validator, Verifier,
+    BadExternal, StoreError, Validator, Verifier,
     asn_map::AsnMap,
     net::{limits::Loopback, stats::PerLane, swarm},
     peer_address::BadPeerAddress,
@@ -28,6 +28,7 @@ pub struct Builder {
     keypair: Option<Keypair>,
     data_dir: Option<PathBuf>,
     listen: Vec<Multiaddr>,
+    external: Vec<Multiaddr>,
     peers: Vec<Multiaddr>,
     keep: Vec<Multiaddr>,
     judge: Option<Judge>,
@@ -72,6 +73,9 @@ pub enum StartError {
     /// A peer's address is of no use.
     #[error(transparent)]
     BadPeerAddress(#[from] BadPeerAddress),
+    /// An external address is of no use.
+    #[error(transparent)]
+    BadExternal(#[from] BadExternal),
     /// The system's clock shows a time before 1970.
     #[error("the system's clock is before 1970: set it, since messages carry the time")]
     ClockBeforeEpoch,
@@ -94,6 +98,7 @@ impl Builder {
             keypair: None,
             data_dir: None,
             listen: Vec::new(),
+            external: Vec::new(),
             peers: Vec::new(),
             keep: Vec::new(),
             judge: None,
@@ -131,6 +136,15 @@ impl Builder {
     #[must_use]
     pub fn listen(mut self, addresses: impl IntoIterator<Item = Multiaddr>) -> Self {
         self.listen = addresses.into_iter().collect();
+        self
+    }
+
+    /// Where others reach the node, if not where it listens: its public addresses behind a NAT that forwards
+    /// ports, or outside of its container. Like `/ip4/HOST/tcp/8650`, at most four; others are told of the
+    /// first ones first.
+    #[must_use]
+    pub fn external(mut self, addresses: impl IntoIterator<Item = Multiaddr>) -> Self {
+        self.external = addresses.into_iter().collect();
         self
     }
 

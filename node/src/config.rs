@@ -23,7 +23,7 @@ pub use self::{
     environment::{Environment, EnvironmentError},
     file::FileError,
     folder::{DataDir, FolderError},
-    layer::{Layer, parse_http, parse_listen, parse_outbound_target, parse_peer},
+    layer::{Layer, parse_external, parse_http, parse_listen, parse_outbound_target, parse_peer},
 };
 
 /// TCP and UDP port that a node listens on by default. Neither is registered for another service.
@@ -40,6 +40,9 @@ pub struct Settings {
     pub network: Setting<PathBuf>,
     /// Where peers reach this node. Default: all IPv4 addresses, TCP and QUIC on [`PORT`].
     pub listen: Setting<Vec<Multiaddr>>,
+    /// Where others reach this node, if not where it listens: public addresses that a NAT forwards from.
+    /// Default: none.
+    pub external: Setting<Vec<Multiaddr>>,
     /// Peers to dial besides the manifest's bootnodes, each ending in `/p2p/…`. Default: none.
     pub peers: Setting<Vec<Multiaddr>>,
     /// Where the HTTP interface listens; port 0 takes a free one. Default: 127.0.0.1 on [`HTTP_PORT`].
@@ -154,6 +157,7 @@ impl Settings {
         Self {
             network: pick(layers, |layer| layer.network.clone(), || folder.network()),
             listen: pick(layers, |layer| layer.listen.clone(), default_listen),
+            external: pick(layers, |layer| layer.external.clone(), Vec::new),
             peers: pick(layers, |layer| layer.peers.clone(), Vec::new),
             http: pick(
                 layers,
@@ -189,6 +193,7 @@ impl Settings {
         let Self {
             network,
             listen,
+            external,
             peers,
             http,
             http_hosts,
@@ -200,6 +205,7 @@ impl Settings {
         vec![
             Row::new("network", json!(network.value), network),
             Row::new("listen", json!(listen.value), listen),
+            Row::new("external", json!(external.value), external),
             Row::new("peers", json!(peers.value), peers),
             Row::new("http", json!(http.value), http),
             Row::new("http_hosts", json!(http_hosts.value), http_hosts),

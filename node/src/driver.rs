@@ -10,6 +10,7 @@ mod closing;
 mod dials;
 mod inward;
 mod log;
+mod reach;
 mod shell;
 mod snapshot;
 mod view;
@@ -31,6 +32,7 @@ use tokio::{
 
 pub(crate) use self::{
     bootnodes::Bootnodes,
+    reach::Reach,
     shell::{Outside, Shell},
     view::{View, Window},
 };

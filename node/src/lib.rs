@@ -42,6 +42,7 @@ pub mod config;
 mod diagnosis;
 mod driver;
 mod events;
+mod external;
 #[cfg(test)]
 mod fixtures;
 pub mod http;
@@ -67,6 +68,7 @@ pub use libp2p::Multiaddr;
 pub use crate::{
     builder::{Builder, StartError},
     events::{Events, Lagged},
+    external::BadExternal,
     node::{AddPeersError, Closed, Node, PublishError, ShutdownError, SubscribeError},
     peer_address::BadPeerAddress,
     status::NodeSnapshot,

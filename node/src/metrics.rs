@@ -82,6 +82,8 @@ fn links(snapshot: &NodeSnapshot, registry: &mut Registry) {
     let capacity = overlay.capacity as u64;
     gauge(registry, "overlay_capacity", "C = 2 v^2 / (rho N); liars may win below 10", capacity);
     gauge(registry, "overlay_overrun", "Whether that is below 10", overlay.is_overrun.into());
+    let announced = overlay.record.is_some();
+    gauge(registry, "overlay_announced", "Whether others are told of this node", announced.into());
     gauge(registry, "overlay_book", "Peers in the address book", count(overlay.book));
     counter(registry, "dials_failed", "Dials that came to nothing", snapshot.dials_failed);
     let used = core.bounds.iter().map(|bound| (labels([("name", bound.name)]), count(bound.used)));
@@ -288,6 +290,7 @@ mod tests {
             core,
             links: Vec::new(),
             listen: Vec::new(),
+            external: Vec::new(),
             started: Timestamp::default(),
             uptime: Duration::from_secs(60),
             traffic: crate::status::TrafficTotals::default(),

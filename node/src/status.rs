@@ -21,6 +21,8 @@ pub struct NodeSnapshot {
     pub links: Vec<LinkSnapshot>,
     /// Where it listens, each address with `/p2p/` and its peer id.
     pub listen: Vec<Multiaddr>,
+    /// Where others reach it, as its operator says.
+    pub external: Vec<Multiaddr>,
     /// When it was started.
     pub started: Timestamp,
     /// For how long it has run.

@@ -243,3 +243,31 @@ fn a_new_network_is_checked_before_it_is_written() {
     )
     .failed_with(&["cannot make demo.toml"]);
 }
+
+#[test]
+fn a_node_that_nobody_can_be_told_of_says_so_and_what_to_do() {
+    let home = Home::new();
+    let new = ["network", "new", "--name", "open", "--kind", "testnet", "--topic", "chat=verified"];
+    home.run("none", &[&new[..], &["--output", "open.toml"]].concat()).succeeded();
+    home.init("a", "open.toml", 0);
+    home.run("a", &["run", "--external", "/ip4/10.0.0.1/tcp/8650"])
+        .failed_with(&["/ip4/10.0.0.1/tcp/8650: it is private, and the network is public"]);
+    let wrong = home.run("a", &["run", "--external", "/ip4/8.8.8.8/tcp/0"]);
+    assert!(wrong.code == Some(2) && wrong.stderr.contains("it has port 0"), "{wrong:?}");
+
+    let node = home.node("a");
+    let status = home.run("a", &["status"]).succeeded().stdout;
+    assert!(status.contains("no: it has no address that others could be told of"), "{status}");
+    node.wait_for_note("no public address: no other node will be told of this one");
+    node.signal("-TERM");
+    assert_eq!(node.end().code, Some(0));
+
+    fs::write(home.path("a/forsooth.toml"), EXTERNAL).unwrap();
+    let _node = home.node("a");
+    home.wait_for_status("a", "announced", |status| status["node"]["overlay"]["record"].is_u64());
+    let status = home.run("a", &["status"]).succeeded().stdout;
+    assert!(status.contains("yes, by record") && status.contains("/ip4/8.8.8.8"), "{status}");
+}
+
+const EXTERNAL: &str = "listen = [\"/ip4/127.0.0.1/tcp/0\"]\nhttp = \"127.0.0.1:0\"\n\
+                        external = [\"/ip4/8.8.8.8/tcp/8650\"]\n";

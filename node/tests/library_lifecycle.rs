@@ -2,7 +2,10 @@
 
 mod support;
 
-use forsooth::{Builder, Keypair, Node, StartError, network::Policy};
+use forsooth::{
+    Builder, Keypair, Network, Node, StartError,
+    network::{Defence, Kind, Policy, Topic},
+};
 use libp2p::{Multiaddr, multiaddr::Protocol};
 
 use crate::support::{local, mesh, network, next, soon, tcp, until};
@@ -180,4 +183,23 @@ async fn an_unreachable_peer_does_not_keep_a_node_from_starting() {
     until("the dial fails", &node, |snapshot| snapshot.dials_failed > 0).await;
     let late = local(&network).peers(node.addresses()).start().await.unwrap();
     soon("others are reached", late.ready(1)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_node_is_announced_at_its_external_address_and_without_one_not_on_a_public_network() {
+    let kind = Kind::Testnet;
+    let topics = vec![Topic::new("t", Policy::Verified)];
+    let network = Network::new("public", kind, topics, Defence::recommended(kind)).unwrap();
+    let at = |address: &str| local(&network).external([address.parse::<Multiaddr>().unwrap()]);
+
+    let unseen = local(&network).start().await.unwrap();
+    let unseen = unseen.snapshot().await.unwrap();
+    assert_eq!((unseen.core.overlay.record, unseen.external), (None, Vec::new()));
+    let seen = at("/ip4/8.8.8.8/tcp/8650").start().await.unwrap();
+    let snapshot = until("it is announced", &seen, |it| it.core.overlay.record.is_some()).await;
+    assert_eq!(snapshot.external[0].to_string(), "/ip4/8.8.8.8/tcp/8650");
+
+    let error = failure(at("/ip4/192.168.1.1/tcp/8650")).await;
+    assert!(matches!(error, StartError::BadExternal(_)), "{error}");
+    assert!(error.to_string().contains("it is private, and the network is public"), "{error}");
 }

@@ -14,8 +14,8 @@ use tokio::sync::{mpsc, watch};
 use super::{Builder, StartError};
 use crate::{
     Node, StoreError, Verifier, clock,
-    driver::{Bootnodes, Driver, Outside, Shell, View},
-    listening,
+    driver::{Bootnodes, Driver, Outside, Reach, Shell, View},
+    external, listening,
     net::swarm,
     node::Inner,
     peer_address::{BadPeerAddress, candidate},
@@ -37,6 +37,7 @@ impl Builder {
     /// See [`StartError`]. Nothing is left running.
     pub async fn start(mut self) -> Result<Node, StartError> {
         let wall = clock::wall().ok_or(StartError::ClockBeforeEpoch)?;
+        external::check_all(&self.external, self.network.kind())?;
         let keypair = self.keypair.take().map_or_else(|| random().map(Keypair::from_seed), Ok)?;
         let me = keypair.id();
         let bootnodes = named(&self.peers, &keypair)?;
@@ -44,6 +45,7 @@ impl Builder {
         let network = Arc::new(self.network.clone());
         let memory = Memory::open(self.data_dir.take(), &network, wall).await?;
         let work = memory.work(me, &network).await?;
+        let external = std::mem::take(&mut self.external);
         let (outside, listeners) = self.outside(&keypair, &network, memory.store).await?;
         let messages_max = self.subscription_messages_max;
         let participant = self.into_participant(keypair, &network, memory.generation, work)?;
@@ -55,7 +57,8 @@ impl Builder {
         let wall = clock::wall().ok_or(StartError::ClockBeforeEpoch)?;
         let counted_on: Vec<_> = bootnodes.iter().chain(&kept).cloned().collect();
         let named = Bootnodes::new(&counted_on);
-        let shell = Shell::new((me, Arc::clone(&network)), wall, outside, view, listeners, named);
+        let place = (listeners, Reach::new(network.kind(), external));
+        let shell = Shell::new((me, Arc::clone(&network)), wall, outside, view, place, named);
         let driver = Driver::new(participant, shell, command_inbox, registration_inbox);
         let (report, ended) = watch::channel(None);
         tokio::spawn(async move {

@@ -4,7 +4,10 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use forsooth::{
-    config::{Layer, Passphrase, parse_http, parse_listen, parse_outbound_target, parse_peer},
+    config::{
+        Layer, Passphrase, parse_external, parse_http, parse_listen, parse_outbound_target,
+        parse_peer,
+    },
     network::{Kind, Policy, Topic},
 };
 use libp2p::Multiaddr;
@@ -140,6 +143,9 @@ pub(super) struct SettingsArgs {
     /// Where peers reach this node; may be repeated [default: port 8650, TCP and QUIC]
     #[arg(long, value_name = "ADDRESS", value_parser = parse_listen)]
     listen: Vec<Multiaddr>,
+    /// Where others reach this node, if not where it listens, as behind a NAT; may be repeated
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_external)]
+    external: Vec<Multiaddr>,
     /// A peer to dial besides the bootnodes; may be repeated
     #[arg(long, value_name = "ADDRESS", value_parser = parse_peer)]
     peer: Vec<Multiaddr>,
@@ -168,6 +174,7 @@ impl From<SettingsArgs> for Layer {
         Self {
             network: args.network,
             listen: some(args.listen),
+            external: some(args.external),
             peers: some(args.peer),
             http: args.http,
             http_hosts: some(args.http_host),

@@ -10,6 +10,7 @@ use forsooth::{
     manifest::{self, Manifest},
     net::identity::peer_id,
 };
+use libp2p::multiaddr::Protocol;
 use tracing_subscriber::EnvFilter;
 
 use super::{
@@ -55,7 +56,7 @@ async fn serve(data: &DataDir, settings: &Settings) -> anyhow::Result<()> {
             return Err(error);
         }
     };
-    let outcome = match announce(&node, &server, data) {
+    let outcome = match announce(&node, &server, data, settings) {
         Ok(()) => attend(&node, &mut signals).await,
         Err(error) => Err(error),
     };
@@ -86,6 +87,7 @@ async fn start_node(data: &DataDir, settings: &Settings) -> anyhow::Result<Node>
         .keypair(key)
         .data_dir(data.path())
         .listen(settings.listen.value.clone())
+        .external(settings.external.value.clone())
         .peers(peers)
         .keep(keep);
     if let Some(asns) = asns {
@@ -130,7 +132,12 @@ async fn start_http(node: &Node, data: &DataDir, settings: &Settings) -> anyhow:
 }
 
 /// Tells the operator and the other commands that the node runs, and where.
-fn announce(node: &Node, server: &Server, data: &DataDir) -> anyhow::Result<()> {
+fn announce(
+    node: &Node,
+    server: &Server,
+    data: &DataDir,
+    settings: &Settings,
+) -> anyhow::Result<()> {
     let http = reachable(server.address());
     data.announce(http)?;
     let network = node.network();
@@ -142,6 +149,9 @@ fn announce(node: &Node, server: &Server, data: &DataDir) -> anyhow::Result<()> 
         ("network", protocol),
     ];
     rows.extend(node.addresses().iter().map(|address| ("listening", address.to_string())));
+    let me = Protocol::P2p(peer_id(&node.id()));
+    let external = settings.external.value.iter().map(|at| at.clone().with(me.clone()));
+    rows.extend(external.map(|address| ("external", address.to_string())));
     rows.push(("http", format!("http://{http}")));
     rows.push(("data", data.path().display().to_string()));
     output::line(format_args!(

@@ -2,7 +2,7 @@
 
 use forsooth::{
     config::DataDir,
-    http::view::{NodeView, PeerView, ReadinessView, Reason, TopicView},
+    http::view::{NodeView, OverlayView, PeerView, ReadinessView, Reason, TopicView},
 };
 use serde_json::json;
 
@@ -48,15 +48,34 @@ fn node_text(node: &NodeView, readiness: &ReadinessView) -> String {
             "known",
             format!("{} peers, {} banned, {} exposed", node.candidates, node.bans, node.exposed),
         ),
+        ("view", view_text(&node.overlay)),
+        ("announced", announced_text(node.overlay.record)),
         ("faults", node.faults.values().sum::<u64>().to_string()),
     ];
     rows.extend(node.listen.iter().map(|address| ("listening", address.clone())));
+    rows.extend(node.external.iter().map(|address| ("external", address.clone())));
     let reasons = readiness.reasons.iter().map(|reason| ("not ready", reason_text(reason)));
     match readiness.ready {
         true => rows.push(("ready", "yes".to_owned())),
         false => rows.extend(reasons),
     }
     output::pairs(rows)
+}
+
+fn view_text(overlay: &OverlayView) -> String {
+    let state = match (overlay.joining, overlay.overrun) {
+        (true, _) => ", yet to settle",
+        (false, true) => ", too small for the network",
+        (false, false) => "",
+    };
+    format!("{} of about {} peers{state}", overlay.view, overlay.peers)
+}
+
+fn announced_text(record: Option<u64>) -> String {
+    record.map_or_else(
+        || "no: it has no address that others could be told of; see --external".to_owned(),
+        |number| format!("yes, by record {number}"),
+    )
 }
 
 fn reason_text(reason: &Reason) -> String {

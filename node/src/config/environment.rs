@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Passphrase,
-    layer::{Layer, parse_http, parse_listen, parse_outbound_target, parse_peer},
+    layer::{Layer, parse_external, parse_http, parse_listen, parse_outbound_target, parse_peer},
 };
 use crate::diagnosis::suggest;
 
@@ -16,6 +16,7 @@ const KNOWN: [&str; 11] = [
     "FORSOOTH_DATA",
     "FORSOOTH_NETWORK",
     "FORSOOTH_LISTEN",
+    "FORSOOTH_EXTERNAL",
     "FORSOOTH_PEERS",
     "FORSOOTH_HTTP",
     "FORSOOTH_HTTP_HOSTS",
@@ -66,6 +67,7 @@ impl Environment {
         Ok(Layer {
             network: path("FORSOOTH_NETWORK"),
             listen: self.list("FORSOOTH_LISTEN", parse_listen)?,
+            external: self.list("FORSOOTH_EXTERNAL", parse_external)?,
             peers: self.list("FORSOOTH_PEERS", parse_peer)?,
             http: self.one("FORSOOTH_HTTP", parse_http)?,
             http_hosts: self.list("FORSOOTH_HTTP_HOSTS", |host| Ok(host.to_owned()))?,

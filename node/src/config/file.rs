@@ -14,7 +14,7 @@ use toml::Spanned;
 
 use super::{
     HTTP_PORT, LOG, PORT, Passphrase,
-    layer::{Layer, check_outbound_target},
+    layer::{Layer, check_external, check_outbound_target},
 };
 use crate::{
     diagnosis::{Diagnosis, Flaw},
@@ -51,6 +51,7 @@ pub enum FileError {
 struct Document {
     network: Option<PathBuf>,
     listen: Option<Vec<Multiaddr>>,
+    external: Option<Vec<Spanned<Multiaddr>>>,
     peers: Option<Vec<Spanned<Multiaddr>>>,
     http: Option<SocketAddr>,
     http_hosts: Option<Vec<String>>,
@@ -80,12 +81,14 @@ pub(super) fn read(path: &Path) -> Result<Layer, FileError> {
 /// Paths in the file are relative to the `folder` it is in, wherever the process was started.
 fn parse(text: &str, folder: &Path) -> Result<Layer, Flaw> {
     let document: Document = toml::from_str(text)?;
+    let external = document.external.map(|all| all.into_iter().map(external).collect());
     let peers = document.peers.map(|peers| peers.into_iter().map(peer).collect()).transpose()?;
     let outbound_target = document.outbound_target.map(outbound_target).transpose()?;
     let within = |path: PathBuf| folder.join(path);
     Ok(Layer {
         network: document.network.map(within),
         listen: document.listen,
+        external: external.transpose()?,
         peers,
         http: document.http,
         http_hosts: document.http_hosts,
@@ -94,6 +97,11 @@ fn parse(text: &str, folder: &Path) -> Result<Layer, Flaw> {
         log: document.log,
         passphrase: document.passphrase_file.map(within).map(Passphrase::File),
     })
+}
+
+fn external(address: Spanned<Multiaddr>) -> Result<Multiaddr, Flaw> {
+    check_external(address.get_ref()).map_err(|error| Flaw::new(address.span(), error))?;
+    Ok(address.into_inner())
 }
 
 fn peer(address: Spanned<Multiaddr>) -> Result<Multiaddr, Flaw> {
@@ -134,7 +142,13 @@ impl Layer {
             self.network.as_deref().map(path),
             "\"network.toml\"",
         );
-        row("Where peers reach this node.", "listen", self.listen.as_ref().map(addresses), &listen);
+        row("Where this node listens.", "listen", self.listen.as_ref().map(addresses), &listen);
+        row(
+            "Where others reach it, if not there: the public addresses that a NAT forwards from.",
+            "external",
+            self.external.as_ref().map(addresses),
+            "[]",
+        );
         row(
             "Peers to dial besides the bootnodes.",
             "peers",

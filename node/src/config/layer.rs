@@ -2,10 +2,11 @@
 
 use std::{net::SocketAddr, ops::RangeInclusive, path::PathBuf};
 
+use forsooth_protocol::network::Kind;
 use libp2p::Multiaddr;
 
 use super::Passphrase;
-use crate::manifest::check_peer_address;
+use crate::{BadExternal, external, manifest::check_peer_address};
 
 /// How many links a node may want to choose itself.
 const OUTBOUND_TARGETS: RangeInclusive<usize> = 1..=256;
@@ -18,6 +19,8 @@ pub struct Layer {
     pub network: Option<PathBuf>,
     /// Where peers reach this node.
     pub listen: Option<Vec<Multiaddr>>,
+    /// Where others reach this node, if not where it listens.
+    pub external: Option<Vec<Multiaddr>>,
     /// Peers to dial.
     pub peers: Option<Vec<Multiaddr>>,
     /// Where the HTTP interface listens.
@@ -42,6 +45,23 @@ pub fn parse_listen(text: &str) -> Result<Multiaddr, String> {
     let example =
         "an address to listen on is like /ip4/0.0.0.0/tcp/8650 or /ip4/0.0.0.0/udp/8650/quic-v1";
     text.parse().map_err(|error| format!("{error}; {example}"))
+}
+
+/// Reads an address at which others reach this node: `/ip4/HOST/tcp/8650`. Whether it is public is asked when the
+/// network is known.
+///
+/// # Errors
+/// Says what is wrong and gives an example.
+pub fn parse_external(text: &str) -> Result<Multiaddr, String> {
+    let address = text
+        .parse()
+        .map_err(|error| format!("{error}; an external address is like /ip4/HOST/tcp/8650"))?;
+    check_external(&address).map_err(|error| error.to_string())?;
+    Ok(address)
+}
+
+pub(super) fn check_external(address: &Multiaddr) -> Result<(), BadExternal> {
+    external::check(address, Kind::Local)
 }
 
 /// Reads a peer's address: `/ip4/192.0.2.1/tcp/8650/p2p/12D3KooW…`.

@@ -35,11 +35,12 @@ fn a_flag_wins_over_the_environment_over_the_file_over_the_default() {
 fn every_setting_can_come_from_the_file_and_from_the_environment() {
     let file = format!(
         "network = \"n.toml\"\nlisten = [\"/ip4/127.0.0.1/tcp/1\"]\npeers = [\"{PEER}\"]\nhttp = \"[::1]:9\"\n\
-         http_hosts = [\"node.example:9\"]\noutbound_target = 8\nasn_map = \"/run/a\"\nlog = \"debug\"\npassphrase_file = \"/run/p\""
+         external = [\"/ip4/8.8.8.8/tcp/1\"]\nhttp_hosts = [\"node.example:9\"]\noutbound_target = 8\nasn_map = \"/run/a\"\nlog = \"debug\"\npassphrase_file = \"/run/p\""
     );
     let variables = [
         ("FORSOOTH_NETWORK", "n.toml"),
         ("FORSOOTH_LISTEN", "/ip4/127.0.0.1/tcp/1,"),
+        ("FORSOOTH_EXTERNAL", "/ip4/8.8.8.8/tcp/1"),
         ("FORSOOTH_PEERS", PEER),
         ("FORSOOTH_HTTP", "[::1]:9"),
         ("FORSOOTH_HTTP_HOSTS", "node.example:9"),
@@ -67,7 +68,7 @@ fn a_mistake_in_the_file_is_shown_where_it_is() {
         ("lisen = []", "forsooth.toml:1:1: unknown field `lisen`, did you mean `listen`?"),
         (
             "\nfrobnicate = 1",
-            "forsooth.toml:2:1: unknown field `frobnicate`, expected one of: network, listen, peers, http, http_hosts, outbound_target, asn_map, log, passphrase_file",
+            "forsooth.toml:2:1: unknown field `frobnicate`, expected one of: network, listen, external, peers, http, http_hosts, outbound_target, asn_map, log, passphrase_file",
         ),
         ("outbound_target = 0", "forsooth.toml:1:19: outbound_target must be 1 to 256, not 0"),
         (
@@ -78,6 +79,10 @@ fn a_mistake_in_the_file_is_shown_where_it_is() {
         (
             "peers = [\"/ip4/127.0.0.1/tcp/1\"]",
             "forsooth.toml:1:10: the address /ip4/127.0.0.1/tcp/1 must end in /p2p/",
+        ),
+        (
+            "external = [\"/ip4/8.8.8.8/tcp/0\"]",
+            "forsooth.toml:1:13: others cannot be told of the external address /ip4/8.8.8.8/tcp/0: it has port 0",
         ),
         ("listen = [\"127.0.0.1:1\"]", "forsooth.toml:1:11: "),
         ("listen = ", "forsooth.toml:1:"),
@@ -99,6 +104,7 @@ fn a_mistake_in_the_environment_names_the_variable() {
         ("FORSOOTH_OUTBOUND_TARGET", "many", "\"many\" is not a number"),
         ("FORSOOTH_OUTBOUND_TARGET", "257", "outbound_target must be 1 to 256, not 257"),
         ("FORSOOTH_PEERS", "/ip4/127.0.0.1/tcp/1", "must end in /p2p/"),
+        ("FORSOOTH_EXTERNAL", "/dns4/a.example/tcp/1", "it is not of the form /ip4/../tcp/.."),
         ("FORSOOTH_LISTEN", "127.0.0.1:1", "an address to listen on is like /ip4/0.0.0.0/tcp/8650"),
     ];
     for (name, value, said) in cases {
@@ -165,7 +171,7 @@ fn the_file_that_is_written_says_what_was_set_and_shows_the_defaults() {
         .collect();
     let defaults = load("", &[], Layer::default()).unwrap().rows();
     let written = load(&uncommented, &[], Layer::default()).unwrap().rows();
-    let fixed = ["listen", "peers", "http", "http_hosts", "log"];
+    let fixed = ["listen", "external", "peers", "http", "http_hosts", "log"];
     for (default, written) in
         defaults.iter().zip(&written).filter(|(row, _)| fixed.contains(&row.name))
     {

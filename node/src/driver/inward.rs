@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use forsooth_crypto::NodeId;
-use forsooth_protocol::{
-    Address, Connection, Direction, Input, Outcome, Receipt, Refusal, TopicId,
-};
+use forsooth_protocol::{Connection, Direction, Input, Outcome, Receipt, Refusal, TopicId};
 use libp2p::{
     Multiaddr, PeerId,
     multiaddr::Protocol,
@@ -23,6 +21,9 @@ use crate::{
     subscription::Registration,
     verifier::Batch,
 };
+
+/// Who listens on all interfaces hears of one after the other, and of all by then.
+const INTERFACES_TIME_MAX: Duration = Duration::from_secs(2);
 
 impl Shell {
     /// Something happened on the network.
@@ -48,7 +49,9 @@ impl Shell {
             }
             SwarmEvent::NewListenAddr { .. }
             | SwarmEvent::ExpiredListenAddr { .. }
-            | SwarmEvent::ListenerClosed { .. } => self.on_addresses(),
+            | SwarmEvent::ListenerClosed { .. }
+            | SwarmEvent::ExternalAddrConfirmed { .. }
+            | SwarmEvent::ExternalAddrExpired { .. } => self.on_addresses(),
             SwarmEvent::ListenerError { error, .. } => {
                 tracing::warn!(%error, "a listener failed once")
             }
@@ -124,11 +127,8 @@ impl Shell {
         let peer = *swarm.local_peer_id();
         let addresses =
             swarm.listeners().map(|address| address.clone().with(Protocol::P2p(peer))).collect();
-        let reachable = swarm
-            .listeners()
-            .chain(swarm.external_addresses())
-            .filter_map(|address| Address::new(&address.to_string()));
-        self.facts.push_back(Input::Listening(reachable.collect()));
+        let found = swarm.external_addresses().chain(swarm.listeners());
+        self.facts.push_back(Input::Listening(self.reach.addresses(found)));
         self.view.addresses.send_replace(addresses);
     }
 
@@ -170,5 +170,19 @@ impl Shell {
         self.bans.expire(self.clock.wall_at(self.clock.now()), self.outside.swarm.behaviour_mut());
         let failures = self.dials.expire(Instant::now(), &mut self.outside.swarm);
         self.on_dials_failed(failures);
+        if self.clock.now().as_duration() >= INTERFACES_TIME_MAX {
+            self.judge_reach();
+        }
+    }
+
+    /// Says once, if so, that this node has no address that others could be told of.
+    fn judge_reach(&mut self) {
+        let swarm = &self.outside.swarm;
+        if self.reach.is_worth_a_warning(swarm.external_addresses().chain(swarm.listeners())) {
+            tracing::warn!(
+                "no public address: no other node will be told of this one; if it can be reached from the internet, set \
+                 --external to the address there, such as /ip4/HOST/tcp/8650"
+            );
+        }
     }
 }

@@ -19,6 +19,7 @@ use super::{
     bootnodes::Bootnodes,
     dials::{Dials, Failure},
     log::log,
+    reach::Reach,
     view::View,
 };
 use crate::{
@@ -41,6 +42,7 @@ pub(crate) struct Shell {
     pub(super) outside: Outside,
     pub(super) view: View,
     pub(super) listeners: Vec<ListenerId>,
+    pub(super) reach: Reach,
     pub(super) links: BTreeMap<NodeId, Link>,
     pub(super) dials: Dials,
     pub(super) publishing: Publishing,
@@ -105,7 +107,7 @@ impl Shell {
         wall: Timestamp,
         outside: Outside,
         view: View,
-        listeners: Vec<ListenerId>,
+        (listeners, reach): (Vec<ListenerId>, Reach),
         bootnodes: Bootnodes,
     ) -> Self {
         let mut shell = Self {
@@ -116,6 +118,7 @@ impl Shell {
             outside,
             view,
             listeners,
+            reach,
             links: BTreeMap::new(),
             dials: Dials::default(),
             publishing: Publishing::default(),

@@ -28,6 +28,7 @@ impl Shell {
             core,
             links: self.links.iter().map(link).collect(),
             listen: self.view.addresses.borrow().clone(),
+            external: self.reach.external().to_vec(),
             started: self.clock.wall_at(Time::ZERO),
             uptime: self.clock.now().as_duration(),
             traffic: self.counters.traffic,

@@ -64,6 +64,7 @@ impl From<&NodeSnapshot> for NodeView {
             started: snapshot.started.as_millis(),
             uptime_s: snapshot.uptime.as_secs(),
             listen: snapshot.listen.iter().map(ToString::to_string).collect(),
+            external: snapshot.external.iter().map(ToString::to_string).collect(),
             links: core.links.len(),
             witnesses: core.witnesses,
             witnesses_wanted: core.witnesses_wanted,

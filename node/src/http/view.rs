@@ -31,8 +31,10 @@ pub struct NodeView {
     pub started: u64,
     /// Seconds that it has run.
     pub uptime_s: u64,
-    /// Where peers reach it, each ending in `/p2p/…`.
+    /// Where it listens, each ending in `/p2p/…`.
     pub listen: Vec<String>,
+    /// Where others reach it, as its operator says.
+    pub external: Vec<String>,
     /// Peers that have said hello.
     pub links: usize,
     /// Witnesses among them.
@@ -70,6 +72,13 @@ pub struct OverlayView {
     pub joining: bool,
     /// Peers in the address book.
     pub book: usize,
+    /// Rounds of asking and telling so far.
+    pub rounds: u64,
+    /// Peers that were drawn and wait to become links.
+    pub samples: usize,
+    /// The number of the record by which others are told of this node. None: it has no address that others could
+    /// be told of, and nobody is.
+    pub record: Option<u64>,
 }
 
 impl From<&Overlay> for OverlayView {
@@ -88,6 +97,9 @@ impl From<&Overlay> for OverlayView {
             overrun: overlay.is_overrun,
             joining: overlay.is_joining,
             book: overlay.book,
+            rounds: overlay.rounds,
+            samples: overlay.samples,
+            record: overlay.record,
         }
     }
 }

@@ -65,6 +65,8 @@ async fn the_node_and_its_topics_are_shown_as_they_are() {
     assert_eq!(node["network"]["digest"], network.digest().to_string());
     assert_eq!(node["listen"][0], stage.node.addresses()[0].to_string());
     assert!(!node["bounds"].as_array().unwrap().is_empty());
+    assert_eq!((&node["external"], &node["overlay"]["samples"]), (&json!([]), &json!(0)));
+    assert!(node["overlay"]["record"].is_u64(), "on a local network any address will do: {node}");
 
     let topics = stage.get("/v1/topics").await.json();
     let named =
