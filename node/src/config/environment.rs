@@ -12,7 +12,7 @@ use crate::diagnosis::suggest;
 
 const PREFIX: &str = "FORSOOTH_";
 /// Every variable that means something.
-const KNOWN: [&str; 11] = [
+const KNOWN: [&str; 12] = [
     "FORSOOTH_DATA",
     "FORSOOTH_NETWORK",
     "FORSOOTH_LISTEN",
