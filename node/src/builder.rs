@@ -10,7 +10,7 @@ use libp2p::Multiaddr;
 
 use crate::{
     BadExternal, StoreError, Validator, Verifier,
-    net::{limits::Loopback, stats::PerLane, swarm},
+    net::{origin::Loopback, stats::PerLane, swarm},
     peer_address::BadPeerAddress,
     subscription,
     validator::Judge,
@@ -230,7 +230,7 @@ fn net_config(network: &Network) -> swarm::Config {
     };
     if network.kind() == Kind::Local {
         // All nodes of such a network may be on this machine.
-        config.limits.loopback = Loopback::Exempt;
+        config.limits.counting.loopback = Loopback::Exempt;
     }
     config
 }

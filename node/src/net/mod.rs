@@ -16,6 +16,7 @@ mod handler;
 pub mod identity;
 pub mod limits;
 mod outbox;
+pub mod origin;
 pub mod outgoing;
 mod peer;
 mod protocols;
