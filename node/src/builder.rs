@@ -231,6 +231,7 @@ fn net_config(network: &Network) -> swarm::Config {
     if network.kind() == Kind::Local {
         // All nodes of such a network may be on this machine.
         config.limits.counting.loopback = Loopback::Exempt;
+        config.links.setup_inbound = config.links.setup;
     }
     config
 }

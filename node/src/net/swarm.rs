@@ -178,6 +178,8 @@ fn composed(keypair: &identity::Keypair, config: &Config) -> Result<Composed, In
         .with_hide_listen_addrs(config.hide_listen_addresses)
         // Addresses are the overlay's business; what a stranger claims must not become a dial.
         .with_cache_size(0);
+    let mut links = config.links.clone();
+    links.strangers.counting.clone_from(&config.limits.counting);
     Ok(Composed {
         bans: allow_block_list::Behaviour::default(),
         limits: limits::Behaviour::new(config.limits.clone()),
@@ -185,7 +187,7 @@ fn composed(keypair: &identity::Keypair, config: &Config) -> Result<Composed, In
         memory: memory_connection_limits::Behaviour::with_max_bytes(config.memory_bytes_max),
         identify: identify::Behaviour::new(identify),
         ping: ping::Behaviour::new(ping::Config::new().with_interval(config.ping)),
-        links: behaviour::Behaviour::new(config.links.clone())?,
+        links: behaviour::Behaviour::new(links)?,
     })
 }
 
