@@ -5,7 +5,7 @@ mod start;
 use std::{io, num::NonZeroUsize, path::PathBuf};
 
 use forsooth_crypto::Keypair;
-use forsooth_protocol::{Core, Network, Participant, network::Kind, wire};
+use forsooth_protocol::{Core, LinksMax, Network, Participant, network::Kind, wire};
 use libp2p::Multiaddr;
 
 use crate::{
@@ -18,6 +18,9 @@ use crate::{
 
 /// Makes the participant out of the core that it hides, or plays with.
 type MakeParticipant = Box<dyn FnOnce(Core) -> Box<dyn Participant> + Send>;
+
+/// Changes what is recommended for the transport.
+type ChangeNet = Box<dyn FnOnce(&mut swarm::Config) + Send>;
 
 /// Settings of a node that is not started yet. See [`Node::builder`](crate::Node::builder).
 ///
@@ -34,7 +37,7 @@ pub struct Builder {
     participant: MakeParticipant,
     seed: Option<[u8; 32]>,
     outbound_target: Option<usize>,
-    net: swarm::Config,
+    net: Vec<ChangeNet>,
     verify_workers: Option<NonZeroUsize>,
     verifier: Option<Verifier>,
     subscription_messages_max: usize,
@@ -90,7 +93,6 @@ pub enum StartError {
 
 impl Builder {
     pub(crate) fn new(network: Network) -> Self {
-        let net = net_config(&network);
         Self {
             network,
             keypair: None,
@@ -103,7 +105,7 @@ impl Builder {
             participant: Box::new(|core| Box::new(core)),
             seed: None,
             outbound_target: None,
-            net,
+            net: Vec::new(),
             verify_workers: None,
             verifier: None,
             subscription_messages_max: subscription::MESSAGES_DEFAULT,
@@ -191,10 +193,11 @@ impl Builder {
         self
     }
 
-    /// Changes limits and times of the transport.
+    /// Changes limits and times of the transport. Its limits on connections follow from the links that the node may
+    /// have, see [`swarm::Config::make_room`].
     #[must_use]
-    pub fn net(mut self, change: impl FnOnce(&mut swarm::Config)) -> Self {
-        change(&mut self.net);
+    pub fn net(mut self, change: impl FnOnce(&mut swarm::Config) + Send + 'static) -> Self {
+        self.net.push(Box::new(change));
         self
     }
 
@@ -220,14 +223,15 @@ impl Builder {
     }
 }
 
-/// The recommended transport for a network.
-fn net_config(network: &Network) -> swarm::Config {
+/// The recommended transport for a network, and for a core that may have so many links.
+fn net_config(network: &Network, links: LinksMax) -> swarm::Config {
     let mut config = swarm::Config::new(network.protocol_name());
     let payload = usize::try_from(network.payload_bytes_max()).unwrap_or(usize::MAX);
     config.links.frame_bytes_max = PerLane {
         control: wire::CONTROL_FRAME_BYTES_MAX,
         data: payload.saturating_add(wire::DATA_FRAME_OVERHEAD_MAX),
     };
+    config.make_room(links);
     if network.kind() == Kind::Local {
         // All nodes of such a network may be on this machine.
         config.limits.counting.loopback = Loopback::Exempt;
