@@ -6,7 +6,7 @@ use std::{io, num::NonZeroUsize, path::PathBuf};
 
 use forsooth_crypto::Keypair;
 use forsooth_protocol::{Core, LinksMax, Network, Participant, network::Kind, wire};
-use libp2p::Multiaddr;
+use libp2p::{Multiaddr, PeerId};
 
 use crate::{
     BadExternal, StoreError, Validator, Verifier,
@@ -77,6 +77,15 @@ pub enum StartError {
     /// An external address is of no use.
     #[error(transparent)]
     BadExternal(#[from] BadExternal),
+    /// The network has a list of keys, and this node's is not on it.
+    #[error(
+        "this node's key is not among those that the network admits, so nobody would link it: have {peer} added to \
+         `admitted` in the manifest, which all nodes must then take over, or use a key that is there"
+    )]
+    NotAdmitted {
+        /// Who this node is.
+        peer: PeerId,
+    },
     /// The system's clock shows a time before 1970.
     #[error("the system's clock is before 1970: set it, since messages carry the time")]
     ClockBeforeEpoch,

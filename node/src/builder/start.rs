@@ -16,7 +16,7 @@ use crate::{
     Node, StoreError, Verifier, clock,
     driver::{Bootnodes, Driver, Outside, Reach, Shell, View},
     external, listening,
-    net::swarm,
+    net::{identity::peer_id, swarm},
     node::Inner,
     peer_address::{BadPeerAddress, candidate},
     store::{self, Store, Writer},
@@ -40,6 +40,9 @@ impl Builder {
         external::check_all(&self.external, self.network.kind())?;
         let keypair = self.keypair.take().map_or_else(|| random().map(Keypair::from_seed), Ok)?;
         let me = keypair.id();
+        if !self.network.identity().admits(&me) {
+            return Err(StartError::NotAdmitted { peer: peer_id(&me) });
+        }
         let bootnodes = named(&self.peers, &keypair)?;
         let kept = named(&self.keep, &keypair)?;
         let network = Arc::new(self.network.clone());
