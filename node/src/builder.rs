@@ -5,13 +5,13 @@ mod start;
 use std::{io, num::NonZeroUsize, path::PathBuf, sync::Arc};
 
 use forsooth_crypto::Keypair;
-use forsooth_protocol::{Core, Network, Participant, network::Kind, wire};
-use libp2p::Multiaddr;
+use forsooth_protocol::{Core, LinksMax, Network, Participant, network::Kind, wire};
+use libp2p::{Multiaddr, PeerId};
 
 use crate::{
     BadExternal, StoreError, Validator, Verifier,
     asn_map::AsnMap,
-    net::{limits::Loopback, stats::PerLane, swarm},
+    net::{origin::Loopback, stats::PerLane, swarm},
     peer_address::BadPeerAddress,
     subscription,
     validator::Judge,
@@ -19,6 +19,9 @@ use crate::{
 
 /// Makes the participant out of the core that it hides, or plays with.
 type MakeParticipant = Box<dyn FnOnce(Core) -> Box<dyn Participant> + Send>;
+
+/// Changes what is recommended for the transport.
+type ChangeNet = Box<dyn FnOnce(&mut swarm::Config) + Send>;
 
 /// Settings of a node that is not started yet. See [`Node::builder`](crate::Node::builder).
 ///
@@ -36,7 +39,7 @@ pub struct Builder {
     seed: Option<[u8; 32]>,
     outbound_target: Option<usize>,
     asns: Arc<AsnMap>,
-    net: swarm::Config,
+    net: Vec<ChangeNet>,
     verify_workers: Option<NonZeroUsize>,
     verifier: Option<Verifier>,
     subscription_messages_max: usize,
@@ -76,6 +79,15 @@ pub enum StartError {
     /// An external address is of no use.
     #[error(transparent)]
     BadExternal(#[from] BadExternal),
+    /// The network has a list of keys, and this node's is not on it.
+    #[error(
+        "this node's key is not among those that the network admits, so nobody would link it: have {peer} added to \
+         `admitted` in the manifest, which all nodes must then take over, or use a key that is there"
+    )]
+    NotAdmitted {
+        /// Who this node is.
+        peer: PeerId,
+    },
     /// The system's clock shows a time before 1970.
     #[error("the system's clock is before 1970: set it, since messages carry the time")]
     ClockBeforeEpoch,
@@ -92,7 +104,6 @@ pub enum StartError {
 
 impl Builder {
     pub(crate) fn new(network: Network) -> Self {
-        let net = net_config(&network);
         Self {
             network,
             keypair: None,
@@ -106,7 +117,7 @@ impl Builder {
             seed: None,
             outbound_target: None,
             asns: Arc::default(),
-            net,
+            net: Vec::new(),
             verify_workers: None,
             verifier: None,
             subscription_messages_max: subscription::MESSAGES_DEFAULT,
@@ -201,10 +212,11 @@ impl Builder {
         self
     }
 
-    /// Changes limits and times of the transport.
+    /// Changes limits and times of the transport. Its limits on connections follow from the links that the node may
+    /// have, see [`swarm::Config::make_room`].
     #[must_use]
-    pub fn net(mut self, change: impl FnOnce(&mut swarm::Config)) -> Self {
-        change(&mut self.net);
+    pub fn net(mut self, change: impl FnOnce(&mut swarm::Config) + Send + 'static) -> Self {
+        self.net.push(Box::new(change));
         self
     }
 
@@ -230,17 +242,19 @@ impl Builder {
     }
 }
 
-/// The recommended transport for a network.
-fn net_config(network: &Network) -> swarm::Config {
+/// The recommended transport for a network, and for a core that may have so many links.
+fn net_config(network: &Network, links: LinksMax) -> swarm::Config {
     let mut config = swarm::Config::new(network.protocol_name());
     let payload = usize::try_from(network.payload_bytes_max()).unwrap_or(usize::MAX);
     config.links.frame_bytes_max = PerLane {
         control: wire::CONTROL_FRAME_BYTES_MAX,
         data: payload.saturating_add(wire::DATA_FRAME_OVERHEAD_MAX),
     };
+    config.make_room(links);
     if network.kind() == Kind::Local {
         // All nodes of such a network may be on this machine.
-        config.limits.loopback = Loopback::Exempt;
+        config.limits.counting.loopback = Loopback::Exempt;
+        config.links.setup_inbound = config.links.setup;
     }
     config
 }

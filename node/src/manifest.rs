@@ -15,10 +15,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use forsooth_crypto::NodeId;
 use forsooth_protocol::Network;
-use libp2p::Multiaddr;
+use libp2p::{Multiaddr, multiaddr::Protocol};
 
-use crate::diagnosis::Diagnosis;
+use crate::{diagnosis::Diagnosis, net::identity::node_id};
 
 /// The newest manifest format that this version reads, and the one it writes.
 pub const FORMAT: u32 = 1;
@@ -90,15 +91,21 @@ pub enum AddressError {
         "the peer id in {0} is not that of a forsooth node; copy the address as `forsooth run` prints it"
     )]
     ForeignPeer(Multiaddr),
+    /// Who is there may not take part.
+    #[error(
+        "the peer in {0} is not among the keys that the network admits, so nobody would link it; \
+         add it to `admitted`, or leave the address out"
+    )]
+    NotAdmitted(Multiaddr),
 }
 
 impl Manifest {
     /// A network and the addresses of its bootnodes.
     ///
     /// # Errors
-    /// Each address must say whose it is, see [`check_peer_address`].
+    /// Each address must say whose it is, see [`check_peer_address`], and the network must admit that peer.
     pub fn new(network: Network, bootnodes: Vec<Multiaddr>) -> Result<Self, AddressError> {
-        bootnodes.iter().try_for_each(check_peer_address)?;
+        bootnodes.iter().try_for_each(|address| check_member(address, &network))?;
         Ok(Self { network, bootnodes })
     }
 
@@ -161,14 +168,23 @@ impl Manifest {
 /// # Errors
 /// Says what the address lacks.
 pub fn check_peer_address(address: &Multiaddr) -> Result<(), AddressError> {
-    use libp2p::multiaddr::Protocol;
+    peer_of(address).map(drop)
+}
+
+/// The node that an address says is there.
+pub(crate) fn peer_of(address: &Multiaddr) -> Result<NodeId, AddressError> {
     let Some(Protocol::P2p(peer)) = address.iter().last() else {
         return Err(AddressError::NoPeer(address.clone()));
     };
-    match crate::net::identity::node_id(&peer) {
-        Some(_) => Ok(()),
-        None => Err(AddressError::ForeignPeer(address.clone())),
+    node_id(&peer).ok_or_else(|| AddressError::ForeignPeer(address.clone()))
+}
+
+/// Checks that whoever is at an address may take part in a network.
+fn check_member(address: &Multiaddr, network: &Network) -> Result<(), AddressError> {
+    if network.identity().admits(&peer_of(address)?) {
+        return Ok(());
     }
+    Err(AddressError::NotAdmitted(address.clone()))
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! Addresses that say whose they are.
 
 use forsooth_protocol::{Address, Candidate};
-use libp2p::{Multiaddr, multiaddr::Protocol};
+use libp2p::Multiaddr;
 
-use crate::{manifest::AddressError, net::identity::node_id};
+use crate::manifest::{AddressError, peer_of};
 
 /// Why an address is of no use for reaching a peer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,10 +18,7 @@ pub enum BadPeerAddress {
 
 /// The peer at an address.
 pub(crate) fn candidate(address: &Multiaddr) -> Result<Candidate, BadPeerAddress> {
-    let Some(Protocol::P2p(peer)) = address.iter().last() else {
-        return Err(AddressError::NoPeer(address.clone()).into());
-    };
-    let peer = node_id(&peer).ok_or_else(|| AddressError::ForeignPeer(address.clone()))?;
+    let peer = peer_of(address)?;
     let text = Address::new(&address.to_string())
         .ok_or_else(|| BadPeerAddress::TooLong(address.clone()))?;
     Ok(Candidate { peer, address: text })

@@ -269,5 +269,20 @@ fn a_node_that_nobody_can_be_told_of_says_so_and_what_to_do() {
     assert!(status.contains("yes, by record") && status.contains("/ip4/8.8.8.8"), "{status}");
 }
 
+#[test]
+fn a_new_key_on_a_network_with_a_list_is_told_that_it_has_to_be_added() {
+    let home = home();
+    let shown = home.run("a", &["key", "show", "--json"]).succeeded().json();
+    let admitted = format!("identity = {{ admitted = [{}] }}", shown["peer_id"]);
+    let open = fs::read_to_string(home.path("demo.toml")).unwrap();
+    fs::write(home.path("listed.toml"), open.replace("identity = \"open\"", &admitted)).unwrap();
+
+    let made = home.run("b", &["init", "--network", "listed.toml"]).succeeded();
+    let peer = made.stdout.split_whitespace().last().unwrap().to_owned();
+    assert!(made.stderr.contains(&format!("have {peer} added to `admitted`")), "{made:?}");
+    home.run("b", &["run", "--http", "127.0.0.1:0"])
+        .failed_with(&["not among those that the network admits", &peer]);
+}
+
 const EXTERNAL: &str = "listen = [\"/ip4/127.0.0.1/tcp/0\"]\nhttp = \"127.0.0.1:0\"\n\
                         external = [\"/ip4/8.8.8.8/tcp/8650\"]\n";

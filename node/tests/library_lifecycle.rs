@@ -4,7 +4,8 @@ mod support;
 
 use forsooth::{
     Builder, Keypair, Network, Node, StartError,
-    network::{Defence, Kind, Policy, Topic},
+    net::identity::peer_id,
+    network::{Defence, Identity, Kind, Policy, Topic},
 };
 use libp2p::{Multiaddr, multiaddr::Protocol};
 
@@ -202,4 +203,17 @@ async fn a_node_is_announced_at_its_external_address_and_without_one_not_on_a_pu
     let error = failure(at("/ip4/192.168.1.1/tcp/8650")).await;
     assert!(matches!(error, StartError::BadExternal(_)), "{error}");
     assert!(error.to_string().contains("it is private, and the network is public"), "{error}");
+}
+
+#[tokio::test]
+async fn a_node_whose_key_is_not_admitted_does_not_start_and_says_which_key_to_add() {
+    let [admitted, other] = [1, 2].map(|seed| Keypair::from_seed([seed; 32]));
+    let keys = Identity::Admitted([admitted.id()].into());
+    let network = network("listed", Policy::Verified).with_identity(keys).unwrap();
+    let (peer, named) = (peer_id(&other.id()), peer_id(&admitted.id()));
+    let error = failure(local(&network).keypair(other)).await;
+    assert!(matches!(error, StartError::NotAdmitted { .. }), "{error}");
+    assert!(error.to_string().contains(&peer.to_string()), "{error}");
+    let node = local(&network).keypair(admitted).start().await.unwrap();
+    assert!(node.addresses()[0].to_string().ends_with(&named.to_string()));
 }

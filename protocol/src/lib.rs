@@ -37,7 +37,7 @@ mod verify;
 pub mod wire;
 
 pub use crate::{
-    core::{Config, Core, Validator},
+    core::{Config, Core, LinksMax, Validator},
     defences::{Defences, Safeguard},
     effect::{Drain, Effect, Event, Receipt, Record, Refusal},
     fault::{Blame, Fault},

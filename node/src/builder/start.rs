@@ -5,18 +5,18 @@ use std::{io, path::PathBuf, sync::Arc};
 use bytes::Bytes;
 use forsooth_crypto::{Keypair, NodeId};
 use forsooth_protocol::{
-    Candidate, Config, Core, Network, Participant, Record, Timestamp, Validator as Ask,
+    Candidate, Config, Core, LinksMax, Network, Participant, Record, Timestamp, Validator as Ask,
     overlay::work::Work,
 };
 use libp2p::{Multiaddr, core::transport::ListenerId};
 use tokio::sync::{mpsc, watch};
 
-use super::{Builder, StartError};
+use super::{Builder, StartError, net_config};
 use crate::{
     Node, StoreError, Verifier, clock,
     driver::{Bootnodes, Driver, Outside, Reach, Shell, View},
     external, listening,
-    net::swarm,
+    net::{identity::peer_id, swarm},
     node::Inner,
     peer_address::{BadPeerAddress, candidate},
     store::{self, Store, Writer},
@@ -40,15 +40,20 @@ impl Builder {
         external::check_all(&self.external, self.network.kind())?;
         let keypair = self.keypair.take().map_or_else(|| random().map(Keypair::from_seed), Ok)?;
         let me = keypair.id();
+        if !self.network.identity().admits(&me) {
+            return Err(StartError::NotAdmitted { peer: peer_id(&me) });
+        }
         let bootnodes = named(&self.peers, &keypair)?;
         let kept = named(&self.keep, &keypair)?;
         let network = Arc::new(self.network.clone());
         let memory = Memory::open(self.data_dir.take(), &network, wall).await?;
         let work = memory.work(me, &network).await?;
         let external = std::mem::take(&mut self.external);
-        let (outside, listeners) = self.outside(&keypair, &network, memory.store).await?;
+        let config = self.core_config(&network, memory.generation, work);
+        let net = self.net_config(config.links_max());
+        let (outside, listeners) = self.outside(&keypair, &net, &network, memory.store).await?;
         let messages_max = self.subscription_messages_max;
-        let participant = self.into_participant(keypair, &network, memory.generation, work)?;
+        let participant = self.into_participant(keypair, config)?;
 
         let (commands, command_inbox) = mpsc::channel(COMMANDS_MAX);
         let (registrations, registration_inbox) = mpsc::channel(REGISTRATIONS_MAX);
@@ -80,10 +85,11 @@ impl Builder {
     async fn outside(
         &self,
         keypair: &Keypair,
+        net: &swarm::Config,
         network: &Arc<Network>,
         store: Option<Store>,
     ) -> Result<(Outside, Vec<ListenerId>), StartError> {
-        let mut swarm = swarm::build(keypair, &self.net)?;
+        let mut swarm = swarm::build(keypair, net)?;
         let listeners = listening::begin(&mut swarm, &self.listen).await?;
         let verifier = self.verifier.clone().map_or_else(|| self.start_verifier(), Ok)?;
         let outside = Outside {
@@ -101,18 +107,27 @@ impl Builder {
         Verifier::start(workers).map_err(StartError::Threads)
     }
 
-    fn into_participant(
-        self,
-        keypair: Keypair,
-        network: &Arc<Network>,
-        generation: u64,
-        work: Option<Work>,
-    ) -> Result<Box<dyn Participant>, StartError> {
+    fn core_config(&self, network: &Arc<Network>, generation: u64, work: Option<Work>) -> Config {
         let mut config = Config::new(Arc::clone(network), generation);
         config.work = work.map(|work| Bytes::copy_from_slice(&work.to_bytes())).unwrap_or_default();
         config.outbound_target = self.outbound_target.unwrap_or(config.outbound_target);
         config.asns = self.asns;
         config.validator = if self.judge.is_some() { Ask::Application } else { Ask::None };
+        config
+    }
+
+    /// What is recommended, as the application changes it.
+    fn net_config(&mut self, links: LinksMax) -> swarm::Config {
+        let mut config = net_config(&self.network, links);
+        self.net.drain(..).for_each(|change| change(&mut config));
+        config
+    }
+
+    fn into_participant(
+        self,
+        keypair: Keypair,
+        config: Config,
+    ) -> Result<Box<dyn Participant>, StartError> {
         let seed = self.seed.map_or_else(random, Ok)?;
         Ok((self.participant)(Core::new(config, keypair, seed)))
     }
@@ -189,4 +204,28 @@ fn random() -> Result<[u8; 32], StartError> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(io::Error::other).map_err(StartError::Entropy)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::network;
+
+    #[test]
+    fn the_transport_has_room_for_whatever_the_core_may_hold_unless_told_otherwise() {
+        for target in [1, 8, 256] {
+            let network = Arc::new(network("n"));
+            let mut builder = Node::builder((*network).clone()).outbound_target(target);
+            let links = builder.core_config(&network, 1, None).links_max();
+            let net = builder.net_config(links);
+            let fits = |connections: usize, max: u32| connections <= usize::try_from(max).unwrap();
+            assert!(fits(links.inbound + net.links.strangers.places, net.limits.inbound));
+            // Who comes to us never keeps us from dialling.
+            let outbound = net.connections - net.limits.inbound;
+            assert!(fits(links.outbound, outbound));
+
+            let mut changed = builder.net(|net| net.limits.inbound = 7);
+            assert_eq!(changed.net_config(links).limits.inbound, 7);
+        }
+    }
 }

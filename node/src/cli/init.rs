@@ -64,6 +64,15 @@ pub(super) fn init(place: &Place, args: InitArgs) -> anyhow::Result<()> {
         ("node", id.to_string()),
         ("peer id", peer_id(&id).to_string()),
     ]))?;
+    let is_admitted = |(manifest, _): &(Manifest, _)| manifest.network().identity().admits(&id);
+    if !manifest.as_ref().is_none_or(is_admitted) {
+        output::note(format_args!(
+            "The network admits keys by a list, and this one is new: have {} added to `admitted` in the manifest, \
+             and put the manifest that has it at {}.",
+            peer_id(&id),
+            data.network().display()
+        ));
+    }
     if from.is_none() {
         output::note(format_args!(
             "Still missing: the network's manifest. Put it at {}.",

@@ -13,7 +13,7 @@ use libp2p::{
 };
 use tokio::time::Instant;
 
-use crate::net::{identity::peer_id, swarm::Composed};
+use crate::net::{identity::peer_id, origin::names_two_hosts, swarm::Composed};
 
 /// A connection that has not become a link by then never will: above the transport's time limit and the
 /// links' together.
@@ -118,6 +118,11 @@ fn dial(
 ) -> Result<ConnectionId, String> {
     let address: Multiaddr =
         address.as_str().parse().map_err(|error| format!("no multiaddress: {error}"))?;
+    // The core takes no such address from a record. Whoever passed for one host and was dialled at another would
+    // count as many.
+    if names_two_hosts(&address) {
+        return Err("it names two hosts; give an address with one".to_owned());
+    }
     let options = DialOpts::peer_id(peer_id(peer))
         .condition(PeerCondition::DisconnectedAndNotDialing)
         .addresses(vec![address])
@@ -129,4 +134,29 @@ fn dial(
 
 fn failure(peer: NodeId, address: &Address, cause: String) -> Failure {
     Failure { peer, address: address.clone(), cause }
+}
+
+#[cfg(test)]
+mod tests {
+    use forsooth_crypto::Keypair;
+
+    use super::*;
+    use crate::net::swarm::{Config, build};
+
+    #[tokio::test]
+    async fn an_address_that_names_two_hosts_is_not_dialled() {
+        let mut swarm =
+            build(&Keypair::from_seed([1; 32]), &Config::new("/forsooth/1/test")).unwrap();
+        let peer = Keypair::from_seed([2; 32]).id();
+        let mut dials = Dials::default();
+        let mut begin = |text| dials.begin(peer, Address::new(text).unwrap(), &mut swarm);
+        for address in
+            ["/ip4/8.8.8.8/tcp/1/ip4/127.0.0.1/tcp/8650", "/ip4/8.8.8.8/tcp/1/dnsaddr/evil.example"]
+        {
+            assert!(begin(address).unwrap_err().cause.contains("two hosts"), "{address}");
+        }
+        begin("/ip4/127.0.0.1/tcp/1").unwrap();
+        let dialling = swarm.network_info().connection_counters().num_pending_outgoing();
+        assert_eq!(dialling, 1);
+    }
 }

@@ -17,7 +17,7 @@ use super::{
     shell::{Link, Shell},
 };
 use crate::{
-    net::{behaviour, identity::node_id, limits::ip_address, swarm::Event},
+    net::{behaviour, identity::node_id, origin::ip_address, swarm::Event},
     subscription::Registration,
     verifier::Batch,
 };

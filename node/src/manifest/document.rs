@@ -13,7 +13,7 @@ use libp2p::{Multiaddr, PeerId};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{BOOTNODES_MAX, FORMAT, Manifest, check_peer_address};
+use super::{BOOTNODES_MAX, FORMAT, Manifest, check_member};
 use crate::diagnosis::Flaw;
 
 #[derive(Deserialize)]
@@ -119,7 +119,6 @@ pub(super) fn read(text: &str) -> Result<Manifest, Flaw> {
     let name = network_name(document.name)?;
     let topics = topics(document.topics)?;
     let defence = defence(document.defence, kind)?;
-    let bootnodes = bootnodes(document.bootnodes)?;
     let mut network =
         Network::new(name, kind, topics, defence).map_err(|error| Flaw::new(0..0, error))?;
     if let Some(word) = document.identity {
@@ -127,6 +126,7 @@ pub(super) fn read(text: &str) -> Result<Manifest, Flaw> {
         let identity = identity(word.into_inner())?;
         network = network.with_identity(identity).map_err(|error| Flaw::new(span, error))?;
     }
+    let bootnodes = bootnodes(document.bootnodes, &network)?;
     Ok(Manifest { network, bootnodes })
 }
 
@@ -212,13 +212,17 @@ fn defence(table: Option<DefenceTable>, kind: Kind) -> Result<Defence, Flaw> {
     Ok(defence)
 }
 
-fn bootnodes(addresses: Vec<Spanned<Multiaddr>>) -> Result<Vec<Multiaddr>, Flaw> {
+fn bootnodes(
+    addresses: Vec<Spanned<Multiaddr>>,
+    network: &Network,
+) -> Result<Vec<Multiaddr>, Flaw> {
     if let Some(one_too_many) = addresses.get(BOOTNODES_MAX) {
         let message = format!("a manifest has at most {BOOTNODES_MAX} bootnodes");
         return Err(Flaw::new(one_too_many.span(), message));
     }
     let checked = |address: Spanned<Multiaddr>| {
-        check_peer_address(address.get_ref()).map_err(|error| Flaw::new(address.span(), error))?;
+        check_member(address.get_ref(), network)
+            .map_err(|error| Flaw::new(address.span(), error))?;
         Ok(address.into_inner())
     };
     addresses.into_iter().map(checked).collect()

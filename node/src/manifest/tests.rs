@@ -1,9 +1,10 @@
 use std::time::Duration;
 
-use forsooth_crypto::NodeId;
+use forsooth_crypto::{Keypair, NodeId};
 use forsooth_protocol::network::{Defence, Grouping, Identity, Kind, Policy, Topic};
 
 use super::*;
+use crate::net::identity::peer_id;
 
 const PEER: &str = "12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN";
 
@@ -114,6 +115,28 @@ fn a_key_cost_that_makes_no_sense_is_shown_where_it_is() {
         assert!(error.contains(&message), "{error}");
         assert!(error.contains(&format!("4:{column}")), "{column}: {error}");
     }
+}
+
+#[test]
+fn a_bootnode_that_is_not_admitted_is_shown_where_it_is() {
+    let peers = [1, 2].map(|seed| peer_id(&Keypair::from_seed([seed; 32]).id()).to_string());
+    let [admitted, other] = &peers;
+    let text = |bootnode: &str| {
+        format!(
+            "format = 1\nname = \"n\"\nkind = \"local\"\nidentity = {{ admitted = [\"{admitted}\"] }}\n\
+             bootnodes = [\"/ip4/127.0.0.1/tcp/1/p2p/{admitted}\", \"/ip4/127.0.0.1/tcp/2/p2p/{bootnode}\"]\n\
+             [[topics]]\nname = \"t\"\npolicy = \"verified\"\n"
+        )
+    };
+    let manifest = parse(&text(admitted)).unwrap();
+    assert_eq!(manifest.bootnodes().len(), 2);
+    let error = parse(&text(other)).unwrap_err().to_string();
+    assert!(error.contains("5:95") && error.contains("tcp/2/p2p/"), "{error}");
+    assert!(error.contains("not among the keys that the network admits"), "{error}");
+
+    let stranger: Multiaddr = format!("/ip4/127.0.0.1/tcp/1/p2p/{other}").parse().unwrap();
+    let error = Manifest::new(manifest.network().clone(), vec![stranger.clone()]).unwrap_err();
+    assert_eq!(error, AddressError::NotAdmitted(stranger));
 }
 
 #[test]

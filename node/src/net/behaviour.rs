@@ -10,6 +10,9 @@
 //! the same direction, or one that comes long after the first, ends the old session
 //! ([`DownReason::Replaced`]) and begins another.
 //!
+//! A connection that came in and is no link yet has a place of few, and little time: see
+//! [`strangers`](super::strangers).
+//!
 //! The behaviour knows nothing of what frames mean, whom to dial, or who is banned. It can be part
 //! of any swarm:
 //!
@@ -54,6 +57,7 @@ use super::peer::{Link, Peer, Progress};
 use super::protocols::Protocols;
 use super::queue::Pushed;
 use super::stats::Stats;
+use super::strangers::Strangers;
 
 /// Links to peers. See the module's documentation.
 #[derive(Debug)]
@@ -61,6 +65,7 @@ pub struct Behaviour {
     config: Config,
     protocols: Protocols,
     peers: HashMap<PeerId, Peer>,
+    strangers: Strangers,
     /// Peers with frames that their connection does not know of yet.
     unwoken: Vec<PeerId>,
     events: VecDeque<ToSwarm<Event, Infallible>>,
@@ -74,10 +79,12 @@ impl Behaviour {
     /// If the protocol's name does not begin with a slash.
     pub fn new(config: Config) -> Result<Self, InvalidProtocol> {
         let protocols = Protocols::new(&config.protocol)?;
+        let strangers = Strangers::new(config.strangers.clone());
         Ok(Self {
             config,
             protocols,
             peers: HashMap::new(),
+            strangers,
             unwoken: Vec::new(),
             events: VecDeque::new(),
         })
@@ -145,17 +152,26 @@ impl Behaviour {
         }
         let outbox = Arc::new(Outbox::new(self.config.queued_bytes_max));
         entry.add(Link::new(id, direction, remote.clone(), Arc::clone(&outbox), Instant::now()));
+        if direction == Direction::Accepted
+            && let Some((peer, id)) = self.strangers.admit(id, peer, remote)
+        {
+            self.close(peer, id);
+        }
         let limits = Limits {
             frame_bytes_max: self.config.frame_bytes_max,
             read_stall: self.config.read_stall,
             write_stall: self.config.write_stall,
-            setup: self.config.setup,
+            setup: match direction {
+                Direction::Dialed => self.config.setup,
+                Direction::Accepted => self.config.setup_inbound,
+            },
         };
         let wrap = self.config.wrap.clone();
         Ok(Handler::new(peer, limits, self.protocols.clone(), outbox, wrap))
     }
 
     fn on_up(&mut self, peer: PeerId, id: ConnectionId) {
+        self.strangers.remove(id);
         let Some(entry) = self.peers.get_mut(&peer) else {
             return;
         };
@@ -177,6 +193,7 @@ impl Behaviour {
 
     /// A connection is gone, or was denied by another behaviour before it was of use.
     fn on_gone(&mut self, peer: PeerId, id: ConnectionId) {
+        self.strangers.remove(id);
         let Some(entry) = self.peers.get_mut(&peer) else {
             return;
         };
@@ -203,13 +220,17 @@ impl Behaviour {
             self.events.push_back(ToSwarm::GenerateEvent(Event::Down { peer, reason }));
         }
         for id in entry.open().filter(|id| Some(*id) != kept).collect::<Vec<_>>() {
-            entry.close(id, |id| self.events.push_back(close(peer, id)));
+            self.close(peer, id);
         }
     }
-}
 
-fn close(peer_id: PeerId, id: ConnectionId) -> ToSwarm<Event, Infallible> {
-    ToSwarm::CloseConnection { peer_id, connection: CloseConnection::One(id) }
+    fn close(&mut self, peer_id: PeerId, id: ConnectionId) {
+        self.strangers.remove(id);
+        if self.peers.get_mut(&peer_id).is_some_and(|entry| entry.close(id)) {
+            let connection = CloseConnection::One(id);
+            self.events.push_back(ToSwarm::CloseConnection { peer_id, connection });
+        }
+    }
 }
 
 impl NetworkBehaviour for Behaviour {
@@ -272,6 +293,11 @@ impl NetworkBehaviour for Behaviour {
                     frames,
                 }));
             }
+            ToBehaviour::Late => match link.direction() {
+                Direction::Accepted => self.close(peer, id),
+                // It was worth a dial to somebody; libp2p's idle timeout applies.
+                Direction::Dialed => {}
+            },
             ToBehaviour::Misbehaved(fault) => {
                 self.events.push_back(ToSwarm::GenerateEvent(Event::Misbehaved { peer, fault }));
                 self.end_session(peer, DownReason::Misbehaved(fault));

@@ -4,8 +4,8 @@
 //! Each side writes only to the substreams that it opened and reads only from those that it
 //! accepted. The link is up once both of ours are negotiated and the other's control substream is
 //! here; nothing is read before, so that a frame is never reported ahead of its link. A remote that
-//! does not speak the protocol is no wrongdoer: the connection is left to libp2p's idle timeout, as
-//! is one that is not up in time.
+//! does not speak the protocol is no wrongdoer: the behaviour is told when its time is up, as of one
+//! that is not up by then.
 //!
 //! The handler knows neither what a frame means nor that other connections exist. After it has
 //! reported an end, it has let go of its substreams and does nothing more.
@@ -40,6 +40,8 @@ pub enum ToBehaviour {
     Up,
     /// Frames of one lane in their order.
     Received(Lane, Vec<Bytes>),
+    /// The time to become a link is over.
+    Late,
     /// The remote did wrong; the handler has stopped reading.
     Misbehaved(Fault),
     /// The remote takes nothing although something waits.
@@ -79,9 +81,11 @@ enum Phase {
     Opening,
     /// Frames flow.
     Up,
+    /// It will be no link; what time it has left is the remote's, for identify and ping.
+    Useless,
     /// Something ended the link; to be told.
     Ending(End),
-    /// Told, or never up: nothing is done any more.
+    /// Told: nothing is done any more.
     Over,
 }
 
@@ -126,9 +130,8 @@ impl Handler {
             return tell(ToBehaviour::Up);
         }
         if self.alarm.poll(Some(self.setup_deadline), cx).is_ready() {
-            // No fault: it may not speak our protocol, or be slow. Without substreams the idle
-            // timeout applies.
-            self.let_go(Phase::Over);
+            // No fault: it may not speak our protocol, or be slow.
+            return self.end(ToBehaviour::Late);
         }
         Poll::Pending
     }
@@ -183,7 +186,7 @@ impl Handler {
     }
 
     fn accept(&mut self, lane: Lane, stream: Stream) {
-        if matches!(self.phase, Phase::Ending(_) | Phase::Over) {
+        if matches!(self.phase, Phase::Useless | Phase::Ending(_) | Phase::Over) {
             return;
         }
         let reader = self.readers.of_mut(lane);
@@ -247,6 +250,10 @@ impl ConnectionHandler for Handler {
         match self.phase {
             Phase::Opening => self.poll_opening(cx),
             Phase::Up => self.poll_up(cx),
+            Phase::Useless => {
+                futures::ready!(self.alarm.poll(Some(self.setup_deadline), cx));
+                self.end(ToBehaviour::Late)
+            }
             Phase::Ending(end) => self.end(end.into()),
             Phase::Over => Poll::Pending,
         }
@@ -278,7 +285,7 @@ impl ConnectionHandler for Handler {
                 let (lane, error) = (error.info.name(), error.error);
                 tracing::debug!(lane, %error, "substream refused");
                 if matches!(self.phase, Phase::Opening) {
-                    self.let_go(Phase::Over);
+                    self.let_go(Phase::Useless);
                 }
             }
             _ => {}

@@ -10,20 +10,21 @@
 //! addresses mapped into IPv6 count as what they are. An address without an IP (memory, onion)
 //! counts towards the total only.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 use std::hash::Hash;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::task::{Context, Poll};
 
 use libp2p::core::transport::PortUse;
 use libp2p::core::{ConnectedPoint, Endpoint};
-use libp2p::multiaddr::Protocol;
 use libp2p::swarm::{
     ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent,
     THandlerOutEvent, ToSwarm, dummy,
 };
 use libp2p::{Multiaddr, PeerId};
+
+use super::origin::{Counting, Origin, Subnet};
 
 /// The limits. A limit is the most that may be, so zero forbids.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,18 +36,11 @@ pub struct Config {
     pub per_subnet: u32,
     /// Handshakes in progress per IP address, inbound. 1 to 100; recommended 4.
     pub pending_per_address: u32,
-    /// Established inbound connections in all. Recommended 96: the 48 links of the overlay, and
-    /// room for strangers.
+    /// Established inbound connections in all. It has no way to make room, so it must be above what others
+    /// that have one hold: recommended 256, and a node raises it to what its core may hold.
     pub inbound: u32,
-    /// The leading bits that make an IPv4 subnet. 0 to 32; recommended 24.
-    pub ipv4_prefix: u8,
-    /// The leading bits that make an IPv6 subnet. 0 to 128; recommended 48, which is what one site
-    /// is given.
-    pub ipv6_prefix: u8,
-    /// Addresses that are not counted at all, such as the operator's own monitor.
-    pub exempt: BTreeSet<IpAddr>,
-    /// What applies to 127.0.0.0/8 and ::1.
-    pub loopback: Loopback,
+    /// Which addresses are one place.
+    pub counting: Counting,
 }
 
 impl Default for Config {
@@ -55,23 +49,10 @@ impl Default for Config {
             per_address: 4,
             per_subnet: 8,
             pending_per_address: 4,
-            inbound: 96,
-            ipv4_prefix: 24,
-            ipv6_prefix: 48,
-            exempt: BTreeSet::new(),
-            loopback: Loopback::Counted,
+            inbound: 256,
+            counting: Counting::default(),
         }
     }
-}
-
-/// How connections from this machine count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Loopback {
-    /// Like others: each 127.x.y.z is an address, each 127.x.y.0/24 a subnet. A local testnet has
-    /// its groups that way.
-    Counted,
-    /// Not at all.
-    Exempt,
 }
 
 /// Which limit a connection would exceed. libp2p's error for a denied connection can be downcast to
@@ -100,13 +81,6 @@ enum Way {
     Out,
 }
 
-/// An address that is counted, with its subnet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Origin {
-    address: IpAddr,
-    subnet: (IpAddr, u8),
-}
-
 /// Caps connections per address and subnet. See the module's documentation.
 #[derive(Debug)]
 pub struct Behaviour {
@@ -117,7 +91,7 @@ pub struct Behaviour {
     /// What each connection was counted as, so that it is discounted as the same.
     established: HashMap<ConnectionId, (Way, Origin)>,
     per_address: Counts<(Way, IpAddr)>,
-    per_subnet: Counts<(Way, (IpAddr, u8))>,
+    per_subnet: Counts<(Way, Subnet)>,
     /// Inbound connections, those without an IP included.
     inbound: HashSet<ConnectionId>,
 }
@@ -135,32 +109,6 @@ impl Behaviour {
             per_subnet: Counts::default(),
             inbound: HashSet::new(),
         }
-    }
-
-    /// How an address counts; `None` if it does not.
-    fn origin(&self, remote: &Multiaddr) -> Option<Origin> {
-        let address = ip_address(remote)?;
-        let is_exempt = match self.config.loopback {
-            Loopback::Counted => false,
-            Loopback::Exempt => address.is_loopback(),
-        };
-        if is_exempt || self.config.exempt.contains(&address) {
-            return None;
-        }
-        // A shift by the whole width is what `checked_shl` refuses: no bits are kept then.
-        let subnet = match address {
-            IpAddr::V4(v4) => {
-                let bits = self.config.ipv4_prefix.min(32);
-                let mask = u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0);
-                (Ipv4Addr::from_bits(v4.to_bits() & mask).into(), bits)
-            }
-            IpAddr::V6(v6) => {
-                let bits = self.config.ipv6_prefix.min(128);
-                let mask = u128::MAX.checked_shl(128 - u32::from(bits)).unwrap_or(0);
-                (Ipv6Addr::from_bits(v6.to_bits() & mask).into(), bits)
-            }
-        };
-        Some(Origin { address, subnet })
     }
 
     fn check(&self, way: Way, origin: Option<Origin>) -> Result<(), Exceeded> {
@@ -197,7 +145,7 @@ impl Behaviour {
         if way == Way::In {
             self.inbound.insert(id);
         }
-        if let Some(origin) = self.origin(endpoint.get_remote_address()) {
+        if let Some(origin) = self.config.counting.origin(endpoint.get_remote_address()) {
             self.per_address.add((way, origin.address));
             self.per_subnet.add((way, origin.subnet));
             self.established.insert(id, (way, origin));
@@ -210,25 +158,6 @@ impl Behaviour {
             self.per_address.remove(&(way, origin.address));
             self.per_subnet.remove(&(way, origin.subnet));
         }
-    }
-}
-
-/// The first IP address of a multiaddress; an IPv4 address that was mapped into IPv6 is unmapped.
-#[must_use]
-pub fn ip_address(address: &Multiaddr) -> Option<IpAddr> {
-    address.iter().find_map(|part| ip_part(&part))
-}
-
-/// The same, of one part of a multiaddress.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "only two of libp2p's many protocols are IP addresses"
-)]
-pub(super) fn ip_part(part: &Protocol<'_>) -> Option<IpAddr> {
-    match *part {
-        Protocol::Ip4(v4) => Some(v4.into()),
-        Protocol::Ip6(v6) => Some(IpAddr::from(v6).to_canonical()),
-        _ => None,
     }
 }
 
@@ -272,7 +201,7 @@ impl NetworkBehaviour for Behaviour {
         _local: &Multiaddr,
         remote: &Multiaddr,
     ) -> Result<(), ConnectionDenied> {
-        let origin = self.origin(remote);
+        let origin = self.config.counting.origin(remote);
         self.check(Way::In, origin).map_err(ConnectionDenied::new)?;
         let Some(Origin { address, .. }) = origin else {
             return Ok(());
@@ -294,7 +223,7 @@ impl NetworkBehaviour for Behaviour {
     ) -> Result<THandler<Self>, ConnectionDenied> {
         self.no_longer_pending(id);
         // Again: others may have been established since this handshake began.
-        self.check(Way::In, self.origin(remote)).map_err(ConnectionDenied::new)?;
+        self.check(Way::In, self.config.counting.origin(remote)).map_err(ConnectionDenied::new)?;
         Ok(dummy::ConnectionHandler)
     }
 
@@ -306,7 +235,7 @@ impl NetworkBehaviour for Behaviour {
         _role: Endpoint,
         _port: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        self.check(Way::Out, self.origin(remote)).map_err(ConnectionDenied::new)?;
+        self.check(Way::Out, self.config.counting.origin(remote)).map_err(ConnectionDenied::new)?;
         Ok(dummy::ConnectionHandler)
     }
 

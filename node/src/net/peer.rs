@@ -55,6 +55,10 @@ impl Link {
         }
     }
 
+    pub(super) const fn direction(&self) -> Direction {
+        self.direction
+    }
+
     fn is_open(&self) -> bool {
         self.state != State::Closing
     }
@@ -152,12 +156,10 @@ impl Peer {
         self.primary.take().is_some()
     }
 
-    /// Marks a connection as closing and has it closed.
-    pub(super) fn close(&mut self, id: ConnectionId, close: impl FnOnce(ConnectionId)) {
-        if let Some(link) = self.open_link_mut(id) {
-            link.state = State::Closing;
-            close(id);
-        }
+    /// Marks a connection as closing. False if it was not open.
+    pub(super) fn close(&mut self, id: ConnectionId) -> bool {
+        let link = self.open_link_mut(id);
+        link.map(|link| link.state = State::Closing).is_some()
     }
 
     /// Tells the primary's task of its frames.
@@ -231,7 +233,7 @@ mod tests {
     fn connections_are_bounded_and_a_second_dial_is_pointless() {
         let mut dialed = peer(&[(Direction::Dialed, 0)]);
         assert!(!dialed.admits(Direction::Dialed));
-        dialed.close(id(0), |_| {});
+        assert!(dialed.close(id(0)) && !dialed.close(id(0)));
         assert!(dialed.admits(Direction::Dialed));
 
         let full = peer(&[(Direction::Accepted, 0); LINKS_MAX]);

@@ -10,6 +10,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use forsooth_crypto::Keypair;
+use forsooth_protocol::LinksMax;
 use libp2p::allow_block_list::{self, BlockedPeers};
 use libp2p::core::muxing::StreamMuxerBox;
 use libp2p::core::transport::timeout::TransportTimeout;
@@ -25,6 +26,9 @@ use super::closing::Closing;
 use super::tcp::Tcp;
 use super::{behaviour, limits};
 
+/// Connections that are closing, and second ones of peers who dialled when we did. A guess.
+const SPARE: usize = 32;
+
 /// Everything that the swarm needs to know, besides the key.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -32,8 +36,8 @@ pub struct Config {
     pub links: behaviour::Config,
     /// Connections per address and subnet.
     pub limits: limits::Config,
-    /// Established connections in all. Not below what the overlay wants (72 links); recommended
-    /// 256.
+    /// Established connections in all. Above the inbound ones by as many as are dialled, so that who
+    /// comes to us never keeps us from dialling; recommended 384, and a node has [`Self::make_room`] decide.
     pub connections: u32,
     /// Inbound handshakes in progress in all. Recommended 32.
     pub pending_inbound: u32,
@@ -70,7 +74,7 @@ impl Config {
         Self {
             links: behaviour::Config::new(protocol),
             limits: limits::Config::default(),
-            connections: 256,
+            connections: 384,
             pending_inbound: 32,
             pending_outbound: 32,
             memory_bytes_max: 1 << 30,
@@ -82,6 +86,15 @@ impl Config {
             quic_stream_window_bytes: 1 << 20,
             hide_listen_addresses: true,
         }
+    }
+
+    /// Sets the limits on connections above what their owner's limits on links come to, so that it, who knows
+    /// whom to keep, makes room before anybody is refused here.
+    pub fn make_room(&mut self, LinksMax { inbound, outbound }: LinksMax) {
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let inbound = inbound.saturating_add(self.links.strangers.places).saturating_add(SPARE);
+        self.limits.inbound = number(inbound);
+        self.connections = number(inbound.saturating_add(outbound));
     }
 }
 
@@ -178,6 +191,8 @@ fn composed(keypair: &identity::Keypair, config: &Config) -> Result<Composed, In
         .with_hide_listen_addrs(config.hide_listen_addresses)
         // Addresses are the overlay's business; what a stranger claims must not become a dial.
         .with_cache_size(0);
+    let mut links = config.links.clone();
+    links.strangers.counting.clone_from(&config.limits.counting);
     Ok(Composed {
         bans: allow_block_list::Behaviour::default(),
         limits: limits::Behaviour::new(config.limits.clone()),
@@ -185,7 +200,7 @@ fn composed(keypair: &identity::Keypair, config: &Config) -> Result<Composed, In
         memory: memory_connection_limits::Behaviour::with_max_bytes(config.memory_bytes_max),
         identify: identify::Behaviour::new(identify),
         ping: ping::Behaviour::new(ping::Config::new().with_interval(config.ping)),
-        links: behaviour::Behaviour::new(config.links.clone())?,
+        links: behaviour::Behaviour::new(links)?,
     })
 }
 

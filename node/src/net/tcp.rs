@@ -25,7 +25,7 @@ use libp2p::tcp::tokio::{TcpStream, Transport as Inner};
 use libp2p::{Multiaddr, tcp};
 use tokio::net::TcpSocket;
 
-use super::limits::ip_part;
+use super::origin::ip_part;
 
 /// libp2p's TCP transport, except for where it dials from.
 pub(super) struct Tcp {

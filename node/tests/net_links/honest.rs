@@ -1,13 +1,9 @@
-//! What honest peers, and strangers, get.
+//! What honest peers get.
 
 use forsooth::net::behaviour::{DownReason, SendOutcome};
 use forsooth_protocol::{Class, Lane};
-use futures::StreamExt;
-use libp2p::swarm::{NetworkBehaviour, SwarmEvent};
-use libp2p::{SwarmBuilder, identify, noise, ping, tcp, yamux};
-use tokio::time::timeout;
 
-use super::node::{Node, PATIENCE, config, join};
+use super::node::{Node, config, join};
 
 const TCP: &str = "/ip4/127.0.0.1/tcp/0";
 const QUIC: &str = "/ip4/127.0.0.1/udp/0/quic-v1";
@@ -71,55 +67,6 @@ async fn what_the_peer_would_take_for_a_fault_is_not_sent() {
     assert_eq!(a.send(b.peer, Class::Vouch, vec![1; max + 1]).await, SendOutcome::Unsendable);
     assert_eq!(a.send(b.peer, Class::Vouch, vec![1; max]).await, SendOutcome::Queued);
     assert_eq!(b.frames(Lane::Control, 1).await[0].len(), max);
-}
-
-#[derive(NetworkBehaviour)]
-struct Stranger {
-    identify: identify::Behaviour,
-    ping: ping::Behaviour,
-}
-
-#[tokio::test]
-async fn a_stranger_without_our_protocol_is_served_and_not_accused() {
-    let mut node = Node::on_tcp(1).await;
-    let mut stranger = SwarmBuilder::with_new_identity()
-        .with_tokio()
-        .with_tcp(tcp::Config::new(), noise::Config::new, yamux::Config::default)
-        .unwrap()
-        .with_behaviour(|key| Stranger {
-            identify: identify::Behaviour::new(identify::Config::new(
-                "stranger/1".to_owned(),
-                key.public(),
-            )),
-            ping: ping::Behaviour::new(
-                ping::Config::new().with_interval(std::time::Duration::from_millis(100)),
-            ),
-        })
-        .unwrap()
-        .build();
-    let peer = *stranger.local_peer_id();
-    stranger.dial(node.address.clone()).unwrap();
-
-    let (mut pings, mut agent) = (0, None);
-    while pings < 5 || agent.is_none() {
-        let event = timeout(PATIENCE, stranger.select_next_some()).await.unwrap();
-        assert!(!matches!(event, SwarmEvent::ConnectionClosed { .. }), "{event:?}");
-        let SwarmEvent::Behaviour(event) = event else {
-            continue;
-        };
-        if let StrangerEvent::Ping(ping::Event { result, .. }) = event {
-            assert!(result.is_ok());
-            pings += 1;
-        } else if let StrangerEvent::Identify(identify::Event::Received { info, .. }) = event {
-            assert!(info.listen_addrs.is_empty(), "our addresses are our own");
-            agent = Some(info.agent_version);
-        }
-    }
-    assert_eq!(agent.unwrap(), concat!("forsooth/", env!("CARGO_PKG_VERSION")));
-    assert!(!node.has_event());
-    let is_banned =
-        node.with(move |swarm| swarm.behaviour().bans.blocked_peers().contains(&peer)).await;
-    assert!(!is_banned);
 }
 
 #[tokio::test]

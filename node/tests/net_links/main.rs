@@ -12,3 +12,5 @@ mod honest;
 mod node;
 #[cfg(test)]
 mod raw;
+#[cfg(test)]
+mod strangers;

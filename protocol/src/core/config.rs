@@ -32,6 +32,16 @@ pub struct Config {
     pub asns: Arc<AsnMap>,
 }
 
+/// What a core may be linked with at a time at most. A transport that allows fewer connections refuses newcomers for
+/// whom the core would make room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinksMax {
+    /// Peers that dialled us, whatever they are to us since.
+    pub inbound: usize,
+    /// Peers that we dialled, dials under way included.
+    pub outbound: usize,
+}
+
 /// Who judges messages beyond their signatures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Validator {
@@ -41,7 +51,37 @@ pub enum Validator {
     Application,
 }
 
+/// Visitors, of the bounds in `docs/protocol.md`.
+const VISITORS: usize = 32;
+/// Peers that the operator wants.
+const KEPT: usize = 64;
+/// Dials under way, for links and for visits.
+const DIALS: usize = 16;
+
 impl Config {
+    /// Links that this core draws: never fewer than a policy needs.
+    #[must_use]
+    pub fn outbound_links(&self) -> usize {
+        self.outbound_target.max(usize::from(self.network.witnesses_max()))
+    }
+
+    /// Links that others may have chosen: never fewer than twice as many.
+    #[must_use]
+    pub fn inbound_links(&self) -> usize {
+        self.inbound_max.max(self.outbound_links().saturating_mul(2))
+    }
+
+    /// What the core may be linked with at most.
+    #[must_use]
+    pub fn links_max(&self) -> LinksMax {
+        // One more while a witness is replaced. Witnesses, kept peers and those we are dialling may come to us.
+        let chosen = self.outbound_links().saturating_add(1 + KEPT + DIALS);
+        LinksMax {
+            inbound: self.inbound_links().saturating_add(VISITORS).saturating_add(chosen),
+            outbound: chosen,
+        }
+    }
+
     /// The recommended configuration.
     #[must_use]
     pub fn new(network: Arc<Network>, generation: u64) -> Self {
@@ -56,6 +96,39 @@ impl Config {
             agent: concat!("forsooth/", env!("CARGO_PKG_VERSION")).to_owned(),
             work: Bytes::new(),
             asns: Arc::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use forsooth_crypto::Keypair;
+
+    use super::*;
+    use crate::{
+        Core, Participant as _,
+        network::{Defence, Kind, Policy, Topic},
+    };
+
+    #[test]
+    fn no_more_is_linked_than_the_configuration_says() {
+        for (target, policy, outbound, inbound) in [
+            (8, Policy::Verified, 89, 169),
+            (1, Policy::Verified, 82, 162),
+            (1, Policy::Vouched { k: 20, n: 40 }, 121, 233),
+            (256, Policy::Verified, 337, 881),
+        ] {
+            let topics = vec![Topic::new("t", policy)];
+            let network = Network::new("n", Kind::Local, topics, Defence::recommended(Kind::Local));
+            let network = Arc::new(network.unwrap());
+            let config = Config { outbound_target: target, ..Config::new(network, 1) };
+            assert_eq!(config.links_max(), LinksMax { inbound, outbound });
+
+            let (links, drawn) = (config.inbound_links(), config.outbound_links());
+            let snapshot = Core::new(config, Keypair::from_seed([1; 32]), [0; 32]).snapshot();
+            let max = |name| snapshot.bounds.iter().find(|bound| bound.name == name).unwrap().max;
+            assert_eq!((max("links.inbound"), max("links.visitors")), (links, VISITORS));
+            assert_eq!(snapshot.witnesses_wanted, drawn);
         }
     }
 }

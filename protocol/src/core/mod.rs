@@ -18,7 +18,7 @@ use forsooth_crypto::{Keypair, NodeId, Untrusted, Verified, verify};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 
-pub use self::config::{Config, Validator};
+pub use self::config::{Config, LinksMax, Validator};
 use self::{egress::Outlet, intake::Intake};
 use crate::{
     Class, Effect, Event, Fault, Input, Record,

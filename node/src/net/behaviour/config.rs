@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::net::{outgoing::Wrap, stats::PerLane};
+use crate::net::{outgoing::Wrap, stats::PerLane, strangers};
 
 /// The bounds of every link.
 #[derive(Clone, Debug)]
@@ -25,6 +25,11 @@ pub struct Config {
     /// How long a connection may take to become a link, and how far apart two dials still count as
     /// simultaneous. Not below the transport's timeout for a connection; recommended 10 s.
     pub setup: Duration,
+    /// The same for connections that come in, which cost whoever makes them nothing. Not above `setup`;
+    /// recommended 5 s.
+    pub setup_inbound: Duration,
+    /// How many connections that came in may be no links yet.
+    pub strangers: strangers::Config,
     /// What is put around the substreams that lanes are written to. Recommended nothing.
     pub wrap: Wrap,
 }
@@ -40,6 +45,8 @@ impl Config {
             read_stall: Duration::from_secs(20),
             write_stall: Duration::from_secs(30),
             setup: Duration::from_secs(10),
+            setup_inbound: Duration::from_secs(5),
+            strangers: strangers::Config::default(),
             wrap: Wrap::default(),
         }
     }

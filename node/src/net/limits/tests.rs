@@ -1,9 +1,12 @@
 //! Drives the behaviour as libp2p's swarm does, without a network.
 
+use std::collections::BTreeSet;
+
 use libp2p::swarm::ListenError;
 use libp2p::swarm::behaviour::{ConnectionClosed, ConnectionEstablished, ListenFailure};
 use proptest::prelude::*;
 
+use super::super::origin::Loopback;
 use super::*;
 
 /// A behaviour and the connections that it has seen.
@@ -251,7 +254,10 @@ fn loopback_addresses_are_their_own_subnets_or_exempt() {
     );
     counted.accept("/ip4/127.0.1.7/tcp/1").unwrap();
 
-    let mut exempt = Door::new(Config { loopback: Loopback::Exempt, ..config() });
+    let mut exempt = Door::new(Config {
+        counting: Counting { loopback: Loopback::Exempt, ..Counting::default() },
+        ..config()
+    });
     for _ in 0..5 {
         exempt.accept("/ip4/127.0.0.5/tcp/1").unwrap();
     }
@@ -259,29 +265,16 @@ fn loopback_addresses_are_their_own_subnets_or_exempt() {
 
 #[test]
 fn an_exempt_address_is_not_counted_and_its_neighbour_is() {
-    let mut door =
-        Door::new(Config { exempt: BTreeSet::from([ip("1.2.3.4")]), per_subnet: 1, ..config() });
+    let mut door = Door::new(Config {
+        counting: Counting { exempt: BTreeSet::from([ip("1.2.3.4")]), ..Counting::default() },
+        per_subnet: 1,
+        ..config()
+    });
     for _ in 0..3 {
         door.accept("/ip4/1.2.3.4/tcp/1").unwrap();
     }
     door.accept("/ip4/1.2.3.5/tcp/1").unwrap();
     assert!(door.accept("/ip4/1.2.3.5/tcp/1").is_err());
-}
-
-#[test]
-fn every_prefix_length_makes_a_subnet() {
-    for (bits, a, b, together) in [
-        (0, "1.2.3.4", "200.0.0.1", true),
-        (1, "1.2.3.4", "200.0.0.1", false),
-        (32, "1.2.3.4", "1.2.3.5", false),
-        (255, "1.2.3.4", "1.2.3.4", true),
-    ] {
-        let door = Door::new(Config { ipv4_prefix: bits, ..config() });
-        let subnet = |text: &str| {
-            door.behaviour.origin(&format!("/ip4/{text}").parse().unwrap()).unwrap().subnet
-        };
-        assert_eq!(subnet(a) == subnet(b), together, "{bits}");
-    }
 }
 
 proptest! {
