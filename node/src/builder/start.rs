@@ -111,7 +111,7 @@ impl Builder {
         let mut config = Config::new(Arc::clone(network), generation);
         config.work = work.map(|work| Bytes::copy_from_slice(&work.to_bytes())).unwrap_or_default();
         config.outbound_target = self.outbound_target.unwrap_or(config.outbound_target);
-        config.asns = self.asns;
+        config.asns = Arc::clone(&self.asns);
         config.validator = if self.judge.is_some() { Ask::Application } else { Ask::None };
         config
     }
