@@ -1,7 +1,7 @@
 //! Where a connection comes from or leads to, and which addresses count as one place.
 //!
 //! libp2p's transports read a multiaddress from its end and dial what they find there first. So does this: an
-//! address that names two hosts counts as the one that is dialled, and [`names_two_hosts`] tells it from honest
+//! address that names two hosts counts as the one that is dialled, and `names_two_hosts` tells it from honest
 //! ones.
 
 use std::collections::BTreeSet;
