@@ -2,8 +2,9 @@
 //!
 //! Each round, one member of the [view](sampler) is asked for its view and one is sent ours, over a link if
 //! there is one and else in a short *visit*. What is told of is a [record], whose signature is checked if it
-//! would win a place in the view or is news for the [book]; and nobody enters the view before a dial of ours
-//! has found it where its record says. So a liar pays for a place with an address that answers.
+//! would win a place in the view or is news for the [book]; and nobody enters the view before it was found
+//! where its record says: by a dial of ours, or because it came from there. So a liar pays for a place with an address
+//! that it has.
 //!
 //! Links are drawn from the sampler alone: what it handed out, else a random slot of the view, else, while the
 //! network is smaller than the view, any member. Nobody comes to be drawn by asking. This machine draws and
