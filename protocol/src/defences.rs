@@ -31,11 +31,13 @@ pub enum Safeguard {
     Networks,
     /// Whom a node had found is known to its next life.
     Memory,
+    /// A link over which nothing is told while others tell much is closed.
+    Service,
 }
 
 impl Safeguard {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Quota,
         Self::Bans,
         Self::AuthorRate,
@@ -49,6 +51,7 @@ impl Safeguard {
         Self::Sampling,
         Self::Networks,
         Self::Memory,
+        Self::Service,
     ];
 
     /// A short, stable name: `author-rate`. Used in scenarios.
@@ -68,6 +71,7 @@ impl Safeguard {
             Self::Sampling => "sampling",
             Self::Networks => "networks",
             Self::Memory => "memory",
+            Self::Service => "service",
         }
     }
 

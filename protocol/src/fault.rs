@@ -31,6 +31,8 @@ pub enum Fault {
     FalseProof,
     /// Vouched for a message and did not serve it when asked.
     BrokenPromise,
+    /// Told of nothing while most of the witnesses told of much.
+    Withheld,
     /// Asked for what was already sent, again and again.
     Greedy,
     /// A message whose lifetime is over.
@@ -70,7 +72,7 @@ pub enum Blame {
 
 impl Fault {
     /// Every fault, for tables, metrics and tests.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Malformed,
         Self::Oversized,
         Self::Stalled,
@@ -82,6 +84,7 @@ impl Fault {
         Self::Forged,
         Self::FalseProof,
         Self::BrokenPromise,
+        Self::Withheld,
         Self::Greedy,
         Self::Expired,
         Self::FromFuture,
@@ -111,6 +114,7 @@ impl Fault {
             | Self::Forged
             | Self::FalseProof
             | Self::BrokenPromise
+            | Self::Withheld
             | Self::Greedy
             | Self::LongLifetime
             | Self::BadRecord
@@ -138,6 +142,7 @@ impl Fault {
             Self::Forged => "forged",
             Self::FalseProof => "false_proof",
             Self::BrokenPromise => "broken_promise",
+            Self::Withheld => "withheld",
             Self::Greedy => "greedy",
             Self::Expired => "expired",
             Self::FromFuture => "from_future",

@@ -10,6 +10,7 @@ mod dials;
 mod greeting;
 mod inbound;
 mod places;
+mod service;
 
 use core::{net::IpAddr, time::Duration};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +18,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use forsooth_crypto::NodeId;
 
 pub(crate) use self::dials::Purpose;
-use self::{dials::Dials, places::VISITORS_MAX};
+use self::{
+    dials::Dials,
+    places::VISITORS_MAX,
+    service::{Review, SILENT_BURST, SILENT_EVERY, Service},
+};
 use crate::{
     Class, Effect, Fault,
     budget::{BUDGETS_MAX, Budgets},
@@ -98,6 +103,9 @@ pub(crate) struct Links {
     links: PeerMap<Link>,
     /// What the newcomers of each group may displace.
     evictions: Budgets<Group>,
+    /// How many silent links each group may still have.
+    silent: Budgets<Group>,
+    review: Review,
     /// Orders groups as nobody else can foresee.
     salt: u64,
     /// Computed after each change, because the core asks after every input.
@@ -139,6 +147,7 @@ pub(crate) struct Link {
     /// Hellos answered after the first.
     answers: u8,
     served: Option<Time>,
+    service: Service,
     rank: u64,
     /// When a visit ends of itself.
     leave_at: Option<Time>,
@@ -172,6 +181,8 @@ pub(crate) enum Event {
     Greeted { from: NodeId, hello: Hello, known: Vec<NodeId> },
     /// A peer brought a message that nobody had brought before.
     Served { peer: NodeId },
+    /// A peer brought, or vouched for, so many messages that are held here.
+    Told { peer: NodeId, messages: usize },
     /// This peer is wanted.
     Chosen { peer: NodeId, address: Address, group: Group, purpose: Purpose },
     /// This witness was drawn long enough ago.
@@ -188,8 +199,10 @@ impl Links {
     pub(crate) fn new(config: Config, salt: u64) -> Self {
         let links = PeerMap::new();
         let evictions = Budgets::new(EVICTION_BURST, EVICTION_EVERY);
-        let dials = Dials::new();
-        Self { config, dials, links, evictions, salt, wake: None, restless: true }
+        let silent = Budgets::new(SILENT_BURST, SILENT_EVERY);
+        let (dials, review) = (Dials::new(), Review::new());
+        let (wake, restless) = (None, true);
+        Self { config, dials, links, evictions, silent, review, salt, wake, restless }
     }
 
     /// The link to a connected peer.
@@ -263,6 +276,11 @@ impl Links {
     /// Groups whose budgets are remembered, and the most there may be.
     pub(crate) fn eviction_usage(&self) -> (usize, usize) {
         (self.evictions.len(), BUDGETS_MAX)
+    }
+
+    /// Groups whose silent links are remembered, and the most there may be.
+    pub(crate) fn silent_usage(&self) -> (usize, usize) {
+        (self.silent.len(), BUDGETS_MAX)
     }
 
     /// Visitors, and the most there may be.
@@ -345,6 +363,7 @@ impl Links {
             said: None,
             answers: 0,
             served: None,
+            service: Service::default(),
             rank: self.rank(group),
             leave_at: None,
             chosen_at: cx.now,
@@ -385,7 +404,7 @@ impl Links {
 
     fn next_wake(&self) -> Option<Time> {
         let link = self.deadlines().map(|(_, deadline, _)| deadline).min();
-        [link, self.dials.next()].into_iter().flatten().min()
+        [link, self.dials.next(), self.next_review()].into_iter().flatten().min()
     }
 
     /// By when a link must have changed, and whether it is its fault if it has not.
@@ -414,6 +433,12 @@ impl Machine for Links {
             Event::Served { peer } => {
                 if let Some(link) = self.links.get_mut(&peer) {
                     link.served = Some(cx.now);
+                }
+                return;
+            }
+            Event::Told { peer, messages } => {
+                if let Some(link) = self.links.get_mut(&peer) {
+                    link.service.told(u32::try_from(messages).unwrap_or(u32::MAX));
                 }
                 return;
             }
@@ -457,6 +482,9 @@ impl Machine for Links {
                 Some(fault) => cx.fault(peer, fault),
                 None => cx.signals.push_back(Signal::Close { peer }),
             }
+        }
+        if self.next_review().is_some_and(|at| at <= cx.now) {
+            self.review(cx);
         }
         for peer in self.dials.stuck(cx.now) {
             self.dials.back_off(peer, cx.now, cx.rng);

@@ -83,6 +83,8 @@ const fn points(fault: Fault) -> f64 {
         Fault::AbsurdRecord | Fault::Unsolicited => 20.0,
         // Two honest applications of different versions may disagree.
         Fault::Invalid => 10.0,
+        // The link is closed for it; its network, not its will, may have kept it silent.
+        Fault::Withheld => 5.0,
         Fault::BrokenPromise => 2.0,
         // Single frames at the edge of a quota are tolerated, a flood of hundreds is not.
         Fault::OverRate => 1.0,
@@ -93,7 +95,14 @@ const fn points(fault: Fault) -> f64 {
 
 /// Whether an honest node may commit it because it, its network or its neighbours are overloaded.
 const fn soft(fault: Fault) -> bool {
-    matches!(fault, Fault::OverQuota | Fault::BrokenPromise | Fault::Greedy | Fault::Pushy)
+    matches!(
+        fault,
+        Fault::OverQuota
+            | Fault::BrokenPromise
+            | Fault::Withheld
+            | Fault::Greedy
+            | Fault::Pushy
+    )
 }
 
 /// Whether a link is closed at once even if it is not a ban: there is nothing left to read from it.
@@ -274,7 +283,7 @@ mod tests {
     #[test]
     fn what_overload_makes_honest_nodes_do_never_bans_by_itself() {
         let mut peers = Peers::default();
-        for fault in [Fault::OverQuota, Fault::BrokenPromise, Fault::Greedy] {
+        for fault in [Fault::OverQuota, Fault::BrokenPromise, Fault::Withheld, Fault::Greedy] {
             for _ in 0..10_000 {
                 let consequence = peers.blame(peer(1), fault, at(0), WALL);
                 assert_eq!(consequence, Consequence::Tolerate);

@@ -32,6 +32,18 @@ async fn real_nodes_withstand_a_forger() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_real_node_hears_everything_though_it_is_besieged() {
+    let mut besieged = scenario("eclipse", Duration::from_secs(6));
+    let gang = Gang::of(strategy::find("eclipse").unwrap(), 2);
+    besieged.adversaries = vec![Gang { targets: Some(Who::Nodes(vec![0])), collude: true, ..gang }];
+    let outcome = run(&besieged).await.unwrap();
+    assert_eq!(outcome.verdict(), Verdict::Pass, "{outcome}");
+    let findings = &outcome.findings;
+    assert_eq!((findings.eclipsed, findings.isolated), (0, 0), "{outcome}");
+    assert!(findings.hostile_actions() > 0 && findings.tied.is_some(), "{outcome}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_node_comes_back_in_a_new_life_and_nobody_is_blamed() {
     let mut killed = scenario("restart", Duration::from_secs(6));
     killed.faults = vec![Fault {

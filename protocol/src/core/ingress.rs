@@ -152,6 +152,7 @@ impl Core {
     fn repeated(&mut self, id: MessageId, topic: TopicId, from: NodeId) {
         self.effects.push_back(Effect::Event(Event::Duplicate { id, from }));
         self.tell_gossip(gossip::Event::Duplicate { topic, from });
+        self.tell_links(links::Event::Told { peer: from, messages: 1 });
         self.count_vouches(from, topic, vec![id]);
     }
 
@@ -166,6 +167,8 @@ impl Core {
     fn vouched(&mut self, from: NodeId, topic: TopicId, ids: Vec<MessageId>) {
         let Some(role) = self.links.get(&from).map(|link| link.role()) else { return };
         let lacking: Vec<_> = ids.iter().filter(|id| !self.ledger.contains(id)).copied().collect();
+        let messages = ids.len() - lacking.len();
+        self.tell_links(links::Event::Told { peer: from, messages });
         if !lacking.is_empty() {
             let checking: Vec<_> =
                 lacking.iter().filter(|id| self.intake.holds(id)).copied().collect();
@@ -331,8 +334,10 @@ impl Core {
         let Some(pending) = self.intake.finish(ticket) else { return };
         let (id, slot, from) = (message.id(), message.header().slot, pending.from);
         let (mut cx, _, gossip, _) = self.lend();
-        let Spread { pushed, vouched } = gossip.spread(&message, Some(from), &mut cx);
+        let Spread { pushed, vouched, holders } = gossip.spread(&message, Some(from), &mut cx);
         self.tell_links(links::Event::Served { peer: from });
+        let told = holders.into_iter().chain([from]);
+        told.for_each(|peer| self.tell_links(links::Event::Told { peer, messages: 1 }));
         let event = Event::Relayed { id, from: Some(from), pushed, vouched };
         self.effects.push_back(Effect::Event(event));
         // What this node said in an earlier life is news to others, not to its own application.

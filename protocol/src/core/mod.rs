@@ -418,6 +418,7 @@ impl Core {
             pair("links.inbound", self.links.inbound_usage()),
             pair("links.visitors", self.links.visitor_usage()),
             pair("links.evictions", self.links.eviction_usage()),
+            pair("links.silent", self.links.silent_usage()),
             pair("quota.peers", self.quotas.usage()),
         ];
         let rest = rest.into_iter().chain(self.overlay.bounds());

@@ -74,12 +74,14 @@ pub(crate) enum Event {
 }
 
 /// What became of a message that was passed on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Spread {
     /// Links that got the payload.
     pub(crate) pushed: usize,
     /// Links that got the id.
     pub(crate) vouched: usize,
+    /// Who had vouched for it before it was here.
+    pub(crate) holders: Vec<NodeId>,
 }
 
 impl Gossip {
@@ -105,7 +107,7 @@ impl Gossip {
         if let Some(from) = from {
             self.trees.graft(from, topic);
         }
-        let mut spread = Spread { pushed: 0, vouched: 0 };
+        let mut spread = Spread { pushed: 0, vouched: 0, holders: Vec::new() };
         for (peer, eager) in self.trees.neighbours(topic) {
             if eager && Some(peer) != from && !holders.contains(&peer) {
                 spread.pushed += 1;
@@ -122,6 +124,7 @@ impl Gossip {
         let expires = cx.now + message.header().expires().since(cx.wall);
         let unsent = from.is_none() && spread.pushed == 0;
         self.store.insert(message, from, expires, unsent);
+        spread.holders = holders;
         spread
     }
 

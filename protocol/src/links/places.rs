@@ -89,6 +89,10 @@ impl Links {
         let (group, remote) = (link.group, link.remote);
         let guests: Vec<_> = self.links.iter().filter_map(guest).collect();
         let is_local = matches!(group, Group::Peer(_));
+        if self.silent.left(&group, cx.now) == 0 {
+            // Its places were of no use to anybody, time and again.
+            return false;
+        }
         let hosts = guests.iter().filter(|(_, other)| *other == remote).count();
         if guests.iter().filter(|(guest, _)| guest.group == group).count() >= self.share(group)
             || (!is_local && remote.is_some() && hosts >= PER_HOST_MAX)

@@ -91,7 +91,7 @@ fn attack(safeguard: Safeguard, rig: &mut Rig) -> bool {
             rig.snapshot().overlay.view > 25
         }
         Safeguard::Memory => {
-            let mut earlier = Rig::new();
+            let mut earlier = Rig::with((*rig.network).clone(), |_| {});
             (3..8).for_each(|tag| meet(&mut earlier, tag, [tag + 20, 0, 0, 1]));
             earlier.wait(Duration::from_secs(200));
             let stored = earlier.log.into_iter().filter_map(|effect| match effect {
@@ -100,6 +100,16 @@ fn attack(safeguard: Safeguard, rig: &mut Rig) -> bool {
             });
             let effects = rig.input(Input::Loaded(stored.collect()));
             !effects.iter().any(|effect| matches!(effect, Effect::Dial { .. }))
+        }
+        Safeguard::Service => {
+            let witnesses: Vec<_> = (3..9).map(|tag| rig.witness(tag)).collect();
+            for seq in 0..20 {
+                let message = rig.message(9, open, seq, "told by all but one");
+                let told = witnesses.iter().chain([&other]);
+                told.for_each(|peer| drop(rig.relay(*peer, &message)));
+                rig.wait(Duration::from_secs(30));
+            }
+            rig.linked(&liar)
         }
     }
 }

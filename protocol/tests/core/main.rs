@@ -18,4 +18,5 @@ mod harm;
 mod links;
 mod overlay;
 mod rig;
+mod service;
 mod siege;

@@ -89,6 +89,7 @@ const fn safeguard_sentence(safeguard: Safeguard) -> &'static str {
         Safeguard::Sampling => "Without it, whoever came last is made a witness.",
         Safeguard::Networks => "Without them, each identity is drawn as often, wherever it is.",
         Safeguard::Memory => "Without it, a node that starts again knows what it is told then.",
+        Safeguard::Service => "Without it, who passes nothing on keeps its place all the same.",
     }
 }
 

@@ -1,0 +1,93 @@
+//! Links over which nothing is told while others tell much.
+//!
+//! A peer that takes a place and passes nothing on is of no use, whoever it is: it makes a witness that never
+//! vouches, or holds a place that somebody else needs. It is not enough that it is silent, since there may be
+//! nothing to tell: what most of the witnesses told in the meantime is what it kept back. So a crowd that says
+//! what nobody else says makes no honest peer look silent, unless it has most of the witnesses already. Only
+//! messages that this node holds count, whether they were brought or vouched for, first or last.
+
+use core::time::Duration;
+
+use super::{Cx, Fault, Links, Role, Safeguard, Signal};
+use crate::time::Time;
+
+/// Time in which a peer has to tell of something, at least.
+pub(super) const REVIEW_EVERY: Duration = Duration::from_secs(60);
+/// Messages that most of the witnesses must have told of before others are judged by it. An honest peer tells
+/// its neighbours of all that it holds, within seconds.
+const TOLD_MIN: u32 = 8;
+/// Witnesses that must have been there all the time for their majority to mean anything.
+const JUDGES_MIN: usize = 5;
+/// For so long a peer that was let go for its silence is not chosen again.
+pub(super) const AVOIDED_FOR: Duration = Duration::from_secs(1800);
+/// Silent links that one group may have had before its newcomers are turned away, and how soon it may have one
+/// more. An honest node that had a bad minute finds others; who comes back to be silent is away 19 minutes of 20.
+pub(super) const SILENT_BURST: u32 = 1;
+pub(super) const SILENT_EVERY: Duration = Duration::from_secs(1800);
+
+/// What a link has told since the last review.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Service {
+    /// It was there at the last review.
+    watched: bool,
+    told: u32,
+}
+
+impl Service {
+    /// So many messages that we hold were brought or vouched for.
+    pub(super) const fn told(&mut self, messages: u32) {
+        self.told = self.told.saturating_add(messages);
+    }
+}
+
+/// When links are looked at.
+#[derive(Debug)]
+pub(super) struct Review {
+    at: Time,
+}
+
+impl Review {
+    pub(super) fn new() -> Self {
+        Self { at: Time::ZERO + REVIEW_EVERY }
+    }
+}
+
+impl Links {
+    /// When links are looked at next; never if there is none.
+    pub(super) fn next_review(&self) -> Option<Time> {
+        (self.links.len() > 0 && self.config.defences.has(Safeguard::Service))
+            .then_some(self.review.at)
+    }
+
+    /// Lets those go that told nothing while most witnesses told much.
+    pub(super) fn review(&mut self, cx: &mut Cx<'_>) {
+        self.review.at = cx.now + REVIEW_EVERY;
+        let mut judges: Vec<_> = self
+            .joined()
+            .filter(|(_, link)| link.role == Some(Role::Witness) && link.service.watched)
+            .map(|(_, link)| link.service.told)
+            .collect();
+        judges.sort_unstable();
+        let most = judges.get(judges.len().saturating_sub(1) / 2).copied().unwrap_or(0);
+        if judges.len() >= JUDGES_MIN && most < TOLD_MIN {
+            // Not enough to judge by, yet.
+            return;
+        }
+        if judges.len() >= JUDGES_MIN {
+            let silent: Vec<_> = self
+                .joined()
+                .filter(|(_, link)| link.service.watched && link.service.told == 0 && !link.kept)
+                .map(|(peer, link)| (peer, link.group))
+                .collect();
+            for (peer, group) in silent {
+                self.silent.take(group, 1, cx.now);
+                self.dials.avoid(peer, cx.now + AVOIDED_FOR);
+                cx.fault(peer, Fault::Withheld);
+                cx.signals.push_back(Signal::Close { peer });
+            }
+        }
+        for link in self.links.values_mut() {
+            link.service = Service { watched: link.joined, told: 0 };
+        }
+    }
+}
