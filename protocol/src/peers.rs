@@ -97,11 +97,7 @@ const fn points(fault: Fault) -> f64 {
 const fn soft(fault: Fault) -> bool {
     matches!(
         fault,
-        Fault::OverQuota
-            | Fault::BrokenPromise
-            | Fault::Withheld
-            | Fault::Greedy
-            | Fault::Pushy
+        Fault::OverQuota | Fault::BrokenPromise | Fault::Withheld | Fault::Greedy | Fault::Pushy
     )
 }
 

@@ -26,6 +26,14 @@ const PEER: u64 = u64::MAX;
 #[derive(Clone, Copy)]
 pub(crate) struct Key([u64; 2]);
 
+/// A secret under which peers have short names.
+///
+/// Names tell peers apart and do nothing else, and everything that anybody tells us is named, so this is the
+/// universal hash NH (Black, Halevi, Krawczyk, Krovetz, Rogaway: "UMAC: Fast and Secure Message Authentication",
+/// section 4), folded: whoever does not know the secret finds no two ids of one name but by chance.
+#[derive(Clone, Copy)]
+pub(crate) struct Names([u64; 4]);
+
 /// A peer as a sampler compares it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Candidate {
@@ -45,20 +53,6 @@ impl Key {
     /// A secret that nobody else knows.
     pub(crate) fn draw(rng: &mut ChaCha8Rng) -> Self {
         Self([rng.next_u64(), rng.next_u64()])
-    }
-
-    /// A name for a peer that nobody without the key can aim at.
-    pub(crate) fn mark(&self, peer: &NodeId) -> u64 {
-        self.hash(peer.as_bytes())
-    }
-
-    /// A name for a peer at a place, of the same kind; `mark` is the peer's.
-    pub(crate) fn mark_at(&self, mark: u64, place: &Place) -> u64 {
-        let Self([first, second]) = *self;
-        // It has to tell apart the few places of one peer, so one keyed product is enough.
-        let [high, low] = place.words();
-        let (low, high) = (high ^ first).carrying_mul(low ^ second, mark);
-        low ^ high
     }
 
     /// The rank of a candidate.
@@ -97,6 +91,46 @@ impl fmt::Debug for Key {
     }
 }
 
+impl Names {
+    /// A secret that nobody else knows.
+    pub(crate) fn draw(rng: &mut ChaCha8Rng) -> Self {
+        Self(core::array::from_fn(|_| rng.next_u64()))
+    }
+
+    /// A peer's name.
+    pub(crate) fn mark(&self, peer: &NodeId) -> u64 {
+        let Self([a, b, c, d]) = *self;
+        let (words, _) = peer.as_bytes().as_chunks::<8>();
+        let word = |at: usize| words.get(at).map_or(0, |word| u64::from_le_bytes(*word));
+        let one = product(word(0).wrapping_add(a), word(1).wrapping_add(b));
+        let two = product(word(2).wrapping_add(c), word(3).wrapping_add(d));
+        fold(one.wrapping_add(two))
+    }
+
+    /// The name of a peer at a place, of the same kind; `mark` is the peer's.
+    pub(crate) fn mark_at(&self, mark: u64, place: &Place) -> u64 {
+        let Self([a, b, ..]) = *self;
+        // It has to tell apart the few places of one peer, so one keyed product is enough.
+        let [high, low] = place.words();
+        fold(product(high ^ a, low ^ b).wrapping_add(u128::from(mark)))
+    }
+}
+
+fn product(a: u64, b: u64) -> u128 {
+    u128::from(a) * u128::from(b)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the two halves are taken apart")]
+const fn fold(product: u128) -> u64 {
+    product as u64 ^ (product >> 64) as u64
+}
+
+impl fmt::Debug for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Names(secret)")
+    }
+}
+
 impl Rank {
     /// The numbers as shares of their range, coarsest first: what the size of a network is estimated from.
     pub(crate) fn shares(&self) -> [f64; LEVELS + 1] {
@@ -122,9 +156,9 @@ mod tests {
             || NodeId::from_bytes(core::array::from_fn(|_| rng.next_u32().to_le_bytes()[0]));
         let two = places.flat_map(|place| [(peer(), place), (peer(), place)]);
         let all: Vec<_> = two.collect();
-        let key = Key::draw(rng);
+        let names = Names::draw(rng);
         all.into_iter()
-            .map(|(peer, place)| Candidate { peer, mark: key.mark(&peer), place })
+            .map(|(peer, place)| Candidate { peer, mark: names.mark(&peer), place })
             .collect()
     }
 
@@ -144,7 +178,28 @@ mod tests {
     }
 
     #[test]
+    fn names_tell_peers_and_their_places_apart_and_hang_on_the_secret() {
+        let mut rng = ChaCha8Rng::seed_from_u64(4);
+        let [names, others] = [(); 2].map(|()| Names::draw(&mut rng));
+        let bits = (0..=u8::MAX).map(|bit| {
+            let mut id = [0; 32];
+            id[usize::from(bit) / 8] = 1 << (bit % 8);
+            NodeId::from_bytes(id)
+        });
+        let marks: Vec<_> = bits.flat_map(|id| [names.mark(&id), others.mark(&id)]).collect();
+        let distinct: std::collections::BTreeSet<_> = marks.iter().collect();
+        assert_eq!(distinct.len(), 512);
+        let places = candidates(&mut rng);
+        let at: std::collections::BTreeSet<_> =
+            places.iter().map(|one| names.mark_at(7, &one.place)).collect();
+        let distinct: std::collections::BTreeSet<_> =
+            places.iter().map(|one| one.place.words()).collect();
+        assert_eq!(at.len(), distinct.len());
+    }
+
+    #[test]
     fn a_key_is_never_printed() {
-        assert_eq!(format!("{:?}", Key([1, 2])), "Key(secret)");
+        let texts = [format!("{:?}", Key([1, 2])), format!("{:?}", Names([1, 2, 3, 4]))];
+        assert_eq!(texts, ["Key(secret)", "Names(secret)"]);
     }
 }

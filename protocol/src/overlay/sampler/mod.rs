@@ -28,7 +28,7 @@ use self::{
 };
 use super::{
     place::Place,
-    rank::{Candidate, Key},
+    rank::{Candidate, Names},
     size::{CAPACITY_MIN, Rate, Size, VIEW_MIN},
 };
 
@@ -80,7 +80,7 @@ pub enum Sizing {
 pub struct Sampler {
     config: Config,
     /// Names candidates in `seen` and in the slots.
-    key: Key,
+    names: Names,
     slots: Slots,
     seen: Seen,
     size: Size,
@@ -122,7 +122,7 @@ impl Sampler {
     pub fn new(config: Config, rng: &mut ChaCha8Rng) -> Self {
         let view = config.view.max(1);
         let mut sampler = Self {
-            key: Key::draw(rng),
+            names: Names::draw(rng),
             slots: Slots::default(),
             seen: Seen::new(view),
             size: Size::default(),
@@ -153,9 +153,10 @@ impl Sampler {
         for part in list.chunks(AHEAD) {
             let mut named = [const { None }; AHEAD];
             for (name, (peer, place)) in named.iter_mut().zip(part) {
-                let candidate = Candidate { peer: *peer, mark: self.key.mark(peer), place: *place };
+                let candidate =
+                    Candidate { peer: *peer, mark: self.names.mark(peer), place: *place };
                 // Another place is another candidate here: it is ranked anew.
-                let hash = self.key.mark_at(candidate.mark, place);
+                let hash = self.names.mark_at(candidate.mark, place);
                 self.seen.fetch(hash);
                 *name = Some((candidate, hash));
             }
@@ -187,7 +188,7 @@ impl Sampler {
     /// Whether a candidate would hold a slot if it were offered now. Nothing changes, so it need not be verified.
     #[must_use]
     pub fn would_win(&self, peer: &NodeId, place: Place) -> bool {
-        let candidate = Candidate { peer: *peer, mark: self.key.mark(peer), place };
+        let candidate = Candidate { peer: *peer, mark: self.names.mark(peer), place };
         *peer != self.config.me
             && (0..self.slots.len()).any(|at| self.slots.would_win(at, &candidate))
     }
@@ -284,7 +285,7 @@ impl Sampler {
         let known = before.iter().chain(&others).chain(&self.reserve);
         for candidate in known.filter(|known| Some(known.mark) != but) {
             if self.slots.offer(at, candidate) == Offered::Won {
-                let hash = self.key.mark_at(candidate.mark, &candidate.place);
+                let hash = self.names.mark_at(candidate.mark, &candidate.place);
                 self.seen.hold(hash, true);
             }
         }
@@ -299,7 +300,7 @@ impl Sampler {
 
     /// Forgets a peer, as one that is gone or banned. The caller must not offer it again.
     pub fn remove(&mut self, peer: &NodeId, rng: &mut ChaCha8Rng) {
-        let mark = self.key.mark(peer);
+        let mark = self.names.mark(peer);
         self.reserve.retain(|known| known.mark != mark);
         let held: Vec<usize> = self.slots.held_by(mark).collect();
         held.into_iter().for_each(|at| self.reseed(at, Some(mark), rng));

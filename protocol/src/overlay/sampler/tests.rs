@@ -59,7 +59,7 @@ fn remembering_whom_it_ranked_changes_no_choice() {
         (1..1000).for_each(|n| sampler.offer(id(n), place(n)));
         for n in 1..1000 {
             let candidate =
-                Candidate { peer: id(n), mark: sampler.key.mark(&id(n)), place: place(n) };
+                Candidate { peer: id(n), mark: sampler.names.mark(&id(n)), place: place(n) };
             for at in 0..view {
                 assert_ne!(sampler.slots.offer(at, &candidate), Offered::Won);
             }
