@@ -82,6 +82,15 @@ pub(crate) enum Signal {
         peer: NodeId,
         /// Chosen by us, or come to us.
         role: Role,
+        /// It chose us, and is to be vouched to.
+        vouches: bool,
+    },
+    /// A peer that has joined chose us, or does so no more.
+    Wants {
+        /// Who.
+        peer: NodeId,
+        /// Whether it is to be vouched to.
+        vouches: bool,
     },
     /// A peer that had joined is gone.
     Left {

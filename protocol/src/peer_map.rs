@@ -64,6 +64,10 @@ impl<V> PeerMap<V> {
         self.entries.iter().map(|(_, value)| value)
     }
 
+    pub(crate) fn iter_mut(&mut self) -> impl ExactSizeIterator<Item = (&NodeId, &mut V)> {
+        self.entries.iter_mut().map(|(peer, value)| (&*peer, value))
+    }
+
     pub(crate) fn values_mut(&mut self) -> impl ExactSizeIterator<Item = &mut V> {
         self.entries.iter_mut().map(|(_, value)| value)
     }

@@ -63,17 +63,24 @@ pub enum Frame {
         /// The messages.
         ids: Vec<MessageId>,
     },
-    /// A request for payloads, and to be eager.
+    /// A request for payloads, and to be the sender's parent in the trees of their authors.
     Graft {
-        /// The tree it concerns.
+        /// The topic that they are on.
         topic: TopicId,
         /// The payloads asked for.
         ids: Vec<MessageId>,
     },
-    /// A request to be lazy.
+    /// A request to be the sender's parent in one author's tree.
+    Adopt {
+        /// Whose messages are to be sent at once.
+        author: NodeId,
+    },
+    /// A request to send no payloads unasked.
     Prune {
-        /// The tree it concerns.
+        /// The topic that they would be on.
         topic: TopicId,
+        /// Whose payloads; those of all who have no tree of their own if `None`.
+        author: Option<NodeId>,
     },
     /// Evidence against an author.
     Proof(Proof),
@@ -106,6 +113,16 @@ pub enum Intent {
     Gossip,
     /// To exchange records, and then to leave.
     Visit,
+    /// To take part in gossip and to be vouched to: the sender chose this peer.
+    Witness,
+}
+
+impl Intent {
+    /// Whether it is to take part in gossip.
+    #[must_use]
+    pub const fn is_gossip(self) -> bool {
+        matches!(self, Self::Gossip | Self::Witness)
+    }
 }
 
 impl Frame {
@@ -126,11 +143,15 @@ impl Frame {
             }
             Body::Graft(graft) => {
                 let topic = network.topic_at(graft.topic).ok_or(Fault::UnknownTopic)?;
-                Ok(Self::Graft { topic, ids: decode_ids(&graft.ids)? })
+                match decode_author(&graft.author)? {
+                    None => Ok(Self::Graft { topic, ids: decode_ids(&graft.ids)? }),
+                    Some(author) if graft.ids.is_empty() => Ok(Self::Adopt { author }),
+                    Some(_) => Err(Fault::Malformed),
+                }
             }
             Body::Prune(prune) => {
                 let topic = network.topic_at(prune.topic).ok_or(Fault::UnknownTopic)?;
-                Ok(Self::Prune { topic })
+                Ok(Self::Prune { topic, author: decode_author(&prune.author)? })
             }
             Body::Proof(proof) => decode_proof(proof, network),
             Body::Pull(schema::Pull {}) => Ok(Self::Pull),
@@ -152,15 +173,27 @@ impl Frame {
                 intent: match hello.intent {
                     Intent::Gossip => 0,
                     Intent::Visit => 1,
+                    Intent::Witness => 2,
                 },
             }),
             Self::Vouch { topic, ids } => {
                 Body::Vouch(schema::Vouch { topic: topic.index().into(), ids: encode_ids(ids) })
             }
-            Self::Graft { topic, ids } => {
-                Body::Graft(schema::Graft { topic: topic.index().into(), ids: encode_ids(ids) })
-            }
-            Self::Prune { topic } => Body::Prune(schema::Prune { topic: topic.index().into() }),
+            Self::Graft { topic, ids } => Body::Graft(schema::Graft {
+                topic: topic.index().into(),
+                ids: encode_ids(ids),
+                author: Bytes::new(),
+            }),
+            Self::Adopt { author } => Body::Graft(schema::Graft {
+                topic: 0,
+                ids: Bytes::new(),
+                author: Bytes::copy_from_slice(author.as_bytes()),
+            }),
+            Self::Prune { topic, author } => Body::Prune(schema::Prune {
+                topic: topic.index().into(),
+                author: author
+                    .map_or_else(Bytes::new, |author| Bytes::copy_from_slice(author.as_bytes())),
+            }),
             Self::Proof(proof) => {
                 let (first, second) = proof.headers();
                 Body::Proof(schema::Proof {
@@ -208,6 +241,7 @@ fn decode_hello(hello: schema::Hello) -> Result<Frame, Fault> {
     let intent = match hello.intent {
         0 => Intent::Gossip,
         1 => Intent::Visit,
+        2 => Intent::Witness,
         _ => return Err(Fault::Malformed),
     };
     Ok(Frame::Hello(Hello {
@@ -308,6 +342,14 @@ fn decode_header(encoded: &Bytes, network: &Network) -> Result<Header, Fault> {
         payload_len: wire.payload_len,
         payload_digest,
     })
+}
+
+/// An author, if one is named.
+fn decode_author(bytes: &[u8]) -> Result<Option<NodeId>, Fault> {
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    NodeId::try_from(bytes).map(Some).map_err(|_| Fault::Malformed)
 }
 
 fn encode_ids(ids: &[MessageId]) -> Bytes {

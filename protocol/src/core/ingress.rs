@@ -14,7 +14,7 @@ use crate::{
     gossip::{self, Spread},
     ledger::Entry,
     links,
-    message::{Header, MessageId, Proof, Publication},
+    message::{Header, MessageId, Proof, Publication, Slot},
     network::TopicId,
     overlay,
     verify::{Check, Outcome, Subject, Ticket, Verdict},
@@ -50,6 +50,7 @@ impl Core {
             Frame::Publication(_)
             | Frame::Vouch { .. }
             | Frame::Graft { .. }
+            | Frame::Adopt { .. }
             | Frame::Prune { .. }
             | Frame::Proof(_) => true,
             Frame::Hello(_) | Frame::Pull | Frame::Answer(_) | Frame::Push(_) => false,
@@ -65,7 +66,10 @@ impl Core {
             Frame::Graft { topic, ids } => {
                 self.tell_gossip(gossip::Event::Grafted { from, topic, ids })
             }
-            Frame::Prune { topic } => self.tell_gossip(gossip::Event::Pruned { from, topic }),
+            Frame::Adopt { author } => self.tell_gossip(gossip::Event::Adopted { from, author }),
+            Frame::Prune { topic, author } => {
+                self.tell_gossip(gossip::Event::Pruned { from, topic, author });
+            }
             Frame::Proof(proof) => self.check_proof(from, proof, frame),
             Frame::Pull => self.pulled(from),
             Frame::Answer(records) => {
@@ -91,7 +95,7 @@ impl Core {
             return self.accuse(from, fault);
         }
         if self.ledger.contains(&id) {
-            return self.repeated(id, header.slot.topic, from);
+            return self.repeated(id, header.slot, from);
         }
         if self.gossip.refused(&id) {
             return;
@@ -149,9 +153,10 @@ impl Core {
     }
 
     /// A message came that is known: the link was one too many, and its sender stands behind the message.
-    fn repeated(&mut self, id: MessageId, topic: TopicId, from: NodeId) {
+    fn repeated(&mut self, id: MessageId, slot: Slot, from: NodeId) {
+        let Slot { author, topic, .. } = slot;
         self.effects.push_back(Effect::Event(Event::Duplicate { id, from }));
-        self.tell_gossip(gossip::Event::Duplicate { topic, from });
+        self.tell_gossip(gossip::Event::Duplicate { topic, author, from });
         self.tell_links(links::Event::Told { peer: from, messages: 1 });
         self.count_vouches(from, topic, vec![id]);
     }
@@ -286,7 +291,7 @@ impl Core {
             return;
         };
         for from in [pending.from].into_iter().chain(pending.also) {
-            self.repeated(message.id(), message.header().slot.topic, from);
+            self.repeated(message.id(), message.header().slot, from);
         }
     }
 
@@ -346,7 +351,7 @@ impl Core {
         }
         // Whoever sends a message stands behind it.
         self.count_vouches(from, slot.topic, vec![id]);
-        pending.also.into_iter().for_each(|also| self.repeated(id, slot.topic, also));
+        pending.also.into_iter().for_each(|also| self.repeated(id, slot, also));
     }
 }
 
@@ -354,7 +359,7 @@ impl Core {
 const fn class(frame: &Frame) -> Class {
     match frame {
         Frame::Hello(_) | Frame::Proof(_) => Class::Evidence,
-        Frame::Graft { .. } | Frame::Prune { .. } => Class::Tree,
+        Frame::Graft { .. } | Frame::Adopt { .. } | Frame::Prune { .. } => Class::Tree,
         Frame::Vouch { .. } => Class::Vouch,
         Frame::Pull | Frame::Answer(_) | Frame::Push(_) => Class::Peers,
         Frame::Publication(_) => Class::Payload,

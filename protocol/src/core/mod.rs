@@ -281,7 +281,7 @@ impl Core {
         while let Some(signal) = self.signals.pop_front() {
             match signal {
                 Signal::Fault { from, fault } => self.accuse(from, fault),
-                Signal::Joined { peer, role } => {
+                Signal::Joined { peer, role, vouches } => {
                     self.effects.push_back(Effect::Event(Event::LinkUp { peer, role }));
                     // From a random one on: the first by key would be those that liars ground for it.
                     let mut start = [0; 32];
@@ -292,7 +292,10 @@ impl Core {
                         proofs.map(|proof| Frame::Proof((**proof).clone()).encode()).collect();
                     let send = |frame| Effect::Send { to: peer, class: Class::Evidence, frame };
                     self.effects.extend(frames.into_iter().map(send));
-                    self.tell_gossip(gossip::Event::Joined { peer });
+                    self.tell_gossip(gossip::Event::Joined { peer, vouches });
+                }
+                Signal::Wants { peer, vouches } => {
+                    self.tell_gossip(gossip::Event::Wanted { peer, vouches });
                 }
                 Signal::Left { peer } => {
                     self.effects.push_back(Effect::Event(Event::LinkDown { peer }));

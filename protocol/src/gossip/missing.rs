@@ -26,8 +26,6 @@ use crate::{
     time::Time,
 };
 
-/// Patience with a voucher before the next is asked. A guess: longer than most round trips.
-const NEXT_ASK: Duration = Duration::from_millis(300);
 /// A voucher that has not served by then has broken its promise. Long enough for a slow honest one.
 const PROMISE: Duration = Duration::from_secs(8);
 /// Patience with a payload that is here and being checked, before others are asked for a better one.
@@ -55,13 +53,20 @@ pub(super) struct Missing {
     asked: BTreeMap<NodeId, usize>,
     /// How often each linked peer was asked in vain since it last served.
     in_vain: BTreeMap<NodeId, u8>,
+    /// With the tree, before somebody is asked.
     patience: Patience,
+    /// With who was asked, before the next is.
+    round_trip: Patience,
 }
 
 #[derive(Debug)]
 struct Wanted {
     /// When the first voucher spoke.
     since: Time,
+    /// The first peer of our choice to vouch, and when.
+    first: Option<(NodeId, Time)>,
+    /// When a payload was here, and whether from somebody who was asked.
+    seen: Option<(Time, bool)>,
     /// Who says to have it and was not asked yet.
     vouchers: Vec<Voucher>,
     /// Who was asked, and by when it must have served.
@@ -76,6 +81,17 @@ pub(super) struct Voucher {
     pub(super) role: Role,
     /// As this voucher says; the others may say otherwise.
     pub(super) topic: TopicId,
+}
+
+/// What is known of a message when it is here.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Arrival {
+    /// Who said to have it.
+    pub(super) holders: Vec<NodeId>,
+    /// The first peer of our choice to say so, and how long before a payload came that nobody was asked for.
+    pub(super) first: Option<(NodeId, Duration)>,
+    /// How long after the first id of all that payload came; `None` if somebody had to be asked.
+    pub(super) lag: Option<Duration>,
 }
 
 /// What time brings.
@@ -95,7 +111,8 @@ impl Missing {
             timers: Agenda::new(),
             asked: BTreeMap::new(),
             in_vain: BTreeMap::new(),
-            patience: Patience::new(),
+            patience: Patience::with_tree(),
+            round_trip: Patience::with_voucher(),
         }
     }
 
@@ -103,15 +120,19 @@ impl Missing {
     pub(super) fn vouched(&mut self, id: MessageId, voucher: Voucher, now: Time) {
         let Some(wanted) = self.messages.get_mut(&id) else {
             let timer = now + self.patience.wait();
-            let (vouchers, asked) = (vec![voucher], Vec::new());
-            return self.insert(id, Wanted { since: now, vouchers, asked, timer });
+            let (vouchers, asked, seen) = (vec![voucher], Vec::new(), None);
+            let first = voucher.is_chosen().then_some((voucher.peer, now));
+            return self.insert(id, Wanted { since: now, first, seen, vouchers, asked, timer });
         };
+        if wanted.first.is_none() && voucher.is_chosen() {
+            wanted.first = Some((voucher.peer, now));
+        }
         if wanted.concerns(&voucher.peer) || !wanted.has_room(voucher.role) {
             return;
         }
         // Everybody was asked, and the timer waits for nothing but promises: bring it forward.
         let timer = if wanted.vouchers.is_empty() {
-            wanted.timer.min(now + NEXT_ASK)
+            wanted.timer.min(now + self.round_trip.wait())
         } else {
             wanted.timer
         };
@@ -139,30 +160,45 @@ impl Missing {
         }
     }
 
-    /// The message is here, or will never be wanted. Returns who said to have it.
-    pub(super) fn arrived(&mut self, id: &MessageId, now: Time) -> Vec<NodeId> {
-        let Some(wanted) = self.messages.remove(id) else { return Vec::new() };
+    /// The message is here, or will never be wanted.
+    pub(super) fn arrived(&mut self, id: &MessageId, now: Time) -> Arrival {
+        let Some(wanted) = self.messages.remove(id) else { return Arrival::on_time() };
+        let first = match (wanted.first, wanted.seen) {
+            (Some((first, at)), Some((seen_at, false))) => Some((first, seen_at.since(at))),
+            (Some(_), Some((_, true)) | None) | (None, _) => None,
+        };
+        let lag = match wanted.seen {
+            Some((seen_at, false)) => Some(seen_at.since(wanted.since)),
+            Some((_, true)) | None => None,
+        };
         self.timers.remove(&(wanted.timer, *id));
         self.owe_nothing(&wanted);
         // Others served first; who was asked a moment ago could not have.
-        let late = wanted.asked.iter().filter(|(_, due)| *due <= now + (PROMISE - NEXT_ASK));
+        let patience = PROMISE.saturating_sub(self.round_trip.wait());
+        let late = wanted.asked.iter().filter(|(_, due)| *due <= now + patience);
         late.for_each(|(peer, _)| self.asked_in_vain(*peer));
         let vouchers = wanted.vouchers.into_iter().map(|voucher| voucher.peer);
-        vouchers.chain(wanted.asked.into_iter().map(|(peer, _)| peer)).collect()
+        let asked = wanted.asked.into_iter().map(|(peer, _)| peer);
+        Arrival { holders: vouchers.chain(asked).collect(), first, lag }
     }
 
     /// A peer has sent it, whatever it is worth: its promise is kept.
     pub(super) fn kept(&mut self, id: &MessageId, from: &NodeId, now: Time) {
         let Some(wanted) = self.messages.get_mut(id) else { return };
         wanted.vouchers.retain(|voucher| voucher.peer != *from);
-        let before = wanted.asked.len();
-        wanted.asked.retain(|(peer, _)| peer != from);
-        if wanted.asked.len() < before {
+        let asked = wanted.asked.iter().position(|(peer, _)| peer == from);
+        wanted.seen = wanted.seen.or(Some((now, asked.is_some())));
+        if let Some(asked) = asked {
+            let (_, due) = wanted.asked.swap_remove(asked);
+            self.round_trip.learn(PROMISE.saturating_sub(due.since(now)));
             release(&mut self.asked, from);
             self.in_vain.remove(from);
-        } else {
-            self.patience.learn(now.since(wanted.since));
         }
+    }
+
+    /// The tree took so long.
+    pub(super) fn learn(&mut self, lag: Duration) {
+        self.patience.learn(lag);
     }
 
     /// A payload is here and being checked: nobody else is asked for now.
@@ -220,7 +256,7 @@ impl Missing {
             self.timers.pop_first();
             let Some(wanted) = self.messages.get_mut(&id) else { continue };
             let step = wanted.step(id, now, &mut self.asked, &self.in_vain, rng);
-            match wanted.next_timer(now, step.as_ref()) {
+            match wanted.next_timer(now, step.as_ref(), self.round_trip.wait()) {
                 Some(next) => {
                     wanted.timer = next;
                     self.timers.insert((next, id));
@@ -241,6 +277,20 @@ impl Missing {
     pub(super) fn bound(&self) -> Bound {
         let (used, max) = (self.messages.weight(), self.messages.weight_max());
         Bound { name: "gossip.missing", used, max }
+    }
+}
+
+impl Arrival {
+    /// Nobody had vouched for it.
+    const fn on_time() -> Self {
+        Self { holders: Vec::new(), first: None, lag: Some(Duration::ZERO) }
+    }
+}
+
+impl Voucher {
+    /// Whether we, or the operator, chose it.
+    const fn is_chosen(&self) -> bool {
+        matches!(self.role, Role::Witness | Role::Kept)
     }
 }
 
@@ -310,12 +360,12 @@ impl Wanted {
     }
 
     /// When to look at it again; `None` if there is nothing left to do.
-    fn next_timer(&self, now: Time, step: Option<&Step>) -> Option<Time> {
+    fn next_timer(&self, now: Time, step: Option<&Step>, next_ask: Duration) -> Option<Time> {
         if matches!(step, Some(Step::Broken { .. })) {
             return Some(now);
         }
         if !self.vouchers.is_empty() {
-            return Some(now + if step.is_some() { NEXT_ASK } else { ALL_BUSY });
+            return Some(now + if step.is_some() { next_ask } else { ALL_BUSY });
         }
         self.asked.iter().map(|(_, due)| *due).min()
     }

@@ -1,10 +1,11 @@
-//! Plumtree: payloads go once along a tree of eager links, ids along all others.
+//! Plumtree: payloads go once along each author's [tree], ids to those who chose us.
 //!
-//! Leitão, Pereira, Rodrigues, "Epidemic Broadcast Trees" (SRDS 2007). A link becomes eager when it brings
-//! a message first, and lazy when it brings one that was here. What travels on lazy links is a vouch: this
-//! machine sends ids only of messages that are verified and valid, and sends them to everybody who does not
-//! get the payload, the sender included, since any of them may have chosen us as a witness. There are no
-//! round numbers on the wire, so there are none to lie about.
+//! Leitão, Pereira, Rodrigues, "Epidemic Broadcast Trees" (SRDS 2007). A link carries an author's payloads when it
+//! brought a message first, and no longer when it brings one that was here. An id is a vouch: this machine sends
+//! ids only of messages that are verified and valid, to all who chose us as a witness and do not get the payload,
+//! the sender included, and now and then to others. There are no round numbers on the wire, so there are none to
+//! lie about: who has a message how early, one sees by its vouches. A peer of our choice that vouches well before
+//! the parent brings the payload is adopted as a parent, and the old one pruned when the new one is first.
 //!
 //! It keeps what may be asked for ([`store`]) and what others have and we lack ([`missing`]). It does not
 //! know what a vouch is worth, nor who is a witness.
@@ -14,6 +15,7 @@ mod patience;
 mod store;
 mod tree;
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -24,15 +26,18 @@ use crate::{
     defences::{Defences, Safeguard},
     links::Role,
     machine::{Cx, Machine},
-    message::{MessageId, Publication},
+    message::{MessageId, Publication, Slot},
     network::TopicId,
     snapshot::Bound,
     time::Time,
     wire::{Frame, IDS_MAX},
 };
-use missing::{Missing, Step, Voucher};
+use missing::{Arrival, Missing, Step, Voucher};
 use store::{Serve, Store};
-use tree::Trees;
+use tree::{Adoption, Share, Trees};
+
+/// A voucher that is so much earlier than the parent makes a better one. Less would chase jitter.
+const EARLIER: Duration = Duration::from_millis(10);
 
 /// Dissemination of messages: what to push, what to vouch for, what to ask for.
 #[derive(Debug)]
@@ -49,8 +54,10 @@ pub(crate) struct Gossip {
 /// What [`Gossip`] reacts to.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
-    /// A peer takes part from now on.
-    Joined { peer: NodeId },
+    /// A peer takes part from now on, and is to be vouched to if it chose us.
+    Joined { peer: NodeId, vouches: bool },
+    /// A peer that takes part has chosen us, or no longer does.
+    Wanted { peer: NodeId, vouches: bool },
     /// A peer is gone.
     Left { peer: NodeId },
     /// A payload is here, whatever it is worth. `id` is the digest of its header, not a claim.
@@ -62,15 +69,17 @@ pub(crate) enum Event {
     /// It cannot be used now, and maybe later: nobody owes it to us.
     Unusable { id: MessageId },
     /// A payload came that we had.
-    Duplicate { topic: TopicId, from: NodeId },
+    Duplicate { topic: TopicId, author: NodeId, from: NodeId },
     /// A verified message will not be passed on, whoever has it: do not ask for it again.
     Refused { id: MessageId, from: NodeId },
     /// A peer says that it holds these; we lack them.
     Vouched { from: NodeId, role: Role, topic: TopicId, ids: Vec<MessageId> },
-    /// A peer asks for these, and to be eager.
+    /// A peer asks for these, and to be sent what their authors say from now on.
     Grafted { from: NodeId, topic: TopicId, ids: Vec<MessageId> },
-    /// A peer asks to be lazy.
-    Pruned { from: NodeId, topic: TopicId },
+    /// A peer asks to be sent what an author says from now on.
+    Adopted { from: NodeId, author: NodeId },
+    /// A peer asks not to be sent what this author says; or those that have no tree of their own, on this topic.
+    Pruned { from: NodeId, topic: TopicId, author: Option<NodeId> },
 }
 
 /// What became of a message that was passed on.
@@ -102,23 +111,41 @@ impl Gossip {
         from: Option<NodeId>,
         cx: &mut Cx<'_>,
     ) -> Spread {
-        let (id, topic) = (message.id(), message.header().slot.topic);
-        let holders = self.missing.arrived(&id, cx.now);
-        if let Some(from) = from {
-            self.trees.graft(from, topic);
+        let id = message.id();
+        let Slot { author, topic, .. } = message.header().slot;
+        let Arrival { holders, first, lag } = self.missing.arrived(&id, cx.now);
+        let is_grown = self.trees.carry(author, topic, from, cx.now);
+        // A tree that has yet to find its shape says nothing of the others.
+        if is_grown
+            && from.is_some()
+            && let Some(lag) = lag
+        {
+            self.missing.learn(lag);
         }
         let mut spread = Spread { pushed: 0, vouched: 0, holders: Vec::new() };
-        for (peer, eager) in self.trees.neighbours(topic) {
-            if eager && Some(peer) != from && !holders.contains(&peer) {
+        let has = |peer: &NodeId| Some(*peer) == from || holders.contains(peer);
+        let Self { trees, outbox, .. } = self;
+        trees.shares(&author, topic, has, |to, share| match share {
+            Share::Payload => {
                 spread.pushed += 1;
-                cx.order(Effect::Send {
-                    to: peer,
-                    class: Class::Payload,
-                    frame: message.frame().clone(),
-                });
-            } else {
+                let frame = message.frame().clone();
+                cx.order(Effect::Send { to, class: Class::Payload, frame });
+            }
+            Share::Vouch => {
                 spread.vouched += 1;
-                self.outbox.entry((peer, topic)).or_default().push(id);
+                outbox.entry((to, topic)).or_default().push(id);
+            }
+        });
+        if let Some((first, lead)) = first
+            && Some(first) != from
+            && lead >= EARLIER
+            && let Some(Adoption { from }) = self.trees.adopt(&author, first)
+        {
+            let frame = Frame::Adopt { author }.encode();
+            cx.order(Effect::Send { to: first, class: Class::Tree, frame });
+            if let Some(to) = from {
+                let frame = Frame::Prune { topic, author: Some(author) }.encode();
+                cx.order(Effect::Send { to, class: Class::Tree, frame });
             }
         }
         let expires = cx.now + message.header().expires().since(cx.wall);
@@ -162,17 +189,24 @@ impl Gossip {
 
     /// How full the collections are.
     pub(crate) fn bounds(&self) -> impl Iterator<Item = Bound> {
-        self.store.bounds().into_iter().chain([self.missing.bound()])
+        self.store.bounds().into_iter().chain([self.missing.bound(), self.trees.bound()])
     }
 
     /// Tells a newcomer what is here, and gives it what nobody was here to get.
-    fn welcome(&mut self, peer: NodeId, cx: &mut Cx<'_>) {
+    fn welcome(&mut self, peer: NodeId, vouches: bool, cx: &mut Cx<'_>) {
         self.trees.join(peer);
         for frame in self.store.take_unsent() {
             cx.order(Effect::Send { to: peer, class: Class::Payload, frame });
         }
-        for (topic, ids) in self.store.recent(cx.now) {
-            self.outbox.entry((peer, topic)).or_default().extend(ids);
+        self.want(peer, vouches, cx);
+    }
+
+    /// Who chose us is told of what is here, and from now on of what comes.
+    fn want(&mut self, peer: NodeId, vouches: bool, cx: &Cx<'_>) {
+        if self.trees.want(&peer, vouches) {
+            for (topic, ids) in self.store.recent(cx.now) {
+                self.outbox.entry((peer, topic)).or_default().extend(ids);
+            }
         }
     }
 
@@ -180,8 +214,10 @@ impl Gossip {
         if !self.trees.knows(&from) {
             return;
         }
-        self.trees.graft(from, topic);
         for id in ids {
+            if let Some(author) = self.store.author(id) {
+                self.trees.graft(from, &author, topic);
+            }
             match self.store.serve(id, from) {
                 Serve::Frame(frame) => {
                     cx.order(Effect::Send { to: from, class: Class::Requested, frame })
@@ -198,7 +234,6 @@ impl Gossip {
     /// Asks each peer in one frame for all that it is asked for.
     fn ask(&mut self, wanted: BTreeMap<(NodeId, TopicId), Vec<MessageId>>, cx: &mut Cx<'_>) {
         for ((peer, topic), ids) in wanted {
-            self.trees.graft(peer, topic);
             let frame = Frame::Graft { topic, ids }.encode();
             cx.order(Effect::Send { to: peer, class: Class::Tree, frame });
         }
@@ -210,7 +245,8 @@ impl Machine for Gossip {
 
     fn handle(&mut self, event: Event, cx: &mut Cx<'_>) {
         match event {
-            Event::Joined { peer } => self.welcome(peer, cx),
+            Event::Joined { peer, vouches } => self.welcome(peer, vouches, cx),
+            Event::Wanted { peer, vouches } => self.want(peer, vouches, cx),
             Event::Left { peer } => {
                 self.trees.leave(&peer);
                 self.missing.leave(&peer);
@@ -219,9 +255,11 @@ impl Machine for Gossip {
             Event::Checking { id } => self.missing.checking(&id, cx.now),
             Event::Unusable { id } => drop(self.missing.arrived(&id, cx.now)),
             Event::Spoiled { id } => self.missing.spoiled(&id, cx.now),
-            Event::Duplicate { topic, from } => {
-                if self.trees.prune(from, topic, cx.now) {
-                    let frame = Frame::Prune { topic }.encode();
+            Event::Duplicate { topic, author, from } => {
+                let told = self.trees.duplicate(from, topic, &author, cx.now);
+                let whose = [told.author.then_some(Some(author)), told.topic.then_some(None)];
+                for author in whose.into_iter().flatten() {
+                    let frame = Frame::Prune { topic, author }.encode();
                     cx.order(Effect::Send { to: from, class: Class::Tree, frame });
                 }
             }
@@ -237,8 +275,9 @@ impl Machine for Gossip {
                 }
             }
             Event::Grafted { from, topic, ids } => self.serve(from, topic, &ids, cx),
-            Event::Pruned { from, topic } => {
-                self.trees.prune(from, topic, cx.now);
+            Event::Adopted { from, author } => self.trees.add_child(from, &author),
+            Event::Pruned { from, topic, author } => {
+                self.trees.prune(&from, topic, author.as_ref(), cx.now);
             }
         }
     }

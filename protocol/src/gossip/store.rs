@@ -46,6 +46,7 @@ pub(super) struct Store {
 struct Stored {
     frame: Bytes,
     topic: TopicId,
+    author: NodeId,
     unsent: bool,
     /// When it may be forgotten, after its grace.
     expires: Time,
@@ -82,13 +83,19 @@ impl Store {
         unsent: bool,
     ) {
         let expires = expires + GRACE;
-        let (topic, frame) = (message.header().slot.topic, message.frame().clone());
+        let (slot, frame) = (message.header().slot, message.frame().clone());
         let weight = frame.len().saturating_add(OVERHEAD_BYTES);
         self.expiry.insert((expires, message.id()));
-        let stored = Stored { frame, topic, unsent, expires, served: BTreeMap::new() };
+        let (topic, author, served) = (slot.topic, slot.author, BTreeMap::new());
+        let stored = Stored { frame, topic, author, unsent, expires, served };
         for (id, stored) in self.messages.insert(message.id(), from, weight, stored) {
             self.expiry.remove(&(stored.expires, id));
         }
+    }
+
+    /// Who wrote a message that is here.
+    pub(super) fn author(&self, id: &MessageId) -> Option<NodeId> {
+        self.messages.get(id).map(|stored| stored.author)
     }
 
     pub(super) fn serve(&mut self, id: &MessageId, to: NodeId) -> Serve {

@@ -1,68 +1,327 @@
-//! One tree for each topic: which neighbours get payloads at once, and which get ids.
+//! The trees along which payloads travel: one for each author heard of lately, and one for each topic for the rest.
+//!
+//! Plumtree keeps one tree, shaped by whoever published first; for everybody else it is a detour (Leitão, Pereira,
+//! Rodrigues, section 3.8, who leave trees for each sender to others). Here an author's tree begins as the topic's
+//! and is then its own: directed, from parent to children. A node's parent is who last brought it a message of this
+//! author first; its children are the neighbours that asked for it and have not sent it back since.
+//!
+//! The authors that have a tree are bounded in number. Whoever was silent for longest makes room, unless even that
+//! one was heard lately: then newcomers are carried along the topic's tree. So keys that somebody makes up cost
+//! honest authors no tree that they use.
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 
 use forsooth_crypto::NodeId;
 
-use crate::{network::TopicId, peer_map::PeerMap, time::Time};
+use crate::{agenda::Agenda, network::TopicId, peer_map::PeerMap, snapshot::Bound, time::Time};
 
-/// A neighbour that still sends duplicates so long after it was told to be lazy is told again: our word and a
+/// Authors that have a tree of their own.
+const AUTHORS_MAX: usize = 1024;
+/// A tree that was used so lately is not given up for another.
+const KEPT_FOR: Duration = Duration::from_secs(60);
+/// A neighbour that still sends duplicates so long after it was told not to is told again: our word and a
 /// graft of its own have crossed, and each side believes something else. Longer than most round trips.
 const TELL_AGAIN: Duration = Duration::from_secs(1);
+/// How often a neighbour is adopted as a parent in vain before it is not any more.
+const TRIES_MAX: u8 = 1;
+/// Messages after which a tree has found its shape.
+const GROWN: u32 = 8;
+/// Of the messages that a neighbour would not be vouched to, since it did not choose us, every so many is vouched
+/// for all the same: it can see that we are of use.
+const SAMPLE: u8 = 8;
 
-/// The neighbours, and on which topics each is lazy, with when it was last told. A newcomer is eager
-/// everywhere; the first duplicate tells whether that was one link too many.
-#[derive(Debug, Default)]
+/// The neighbours and the trees.
+#[derive(Debug)]
 pub(super) struct Trees {
-    neighbours: PeerMap<Lazy>,
+    neighbours: PeerMap<Neighbour>,
+    authors: BTreeMap<NodeId, Tree>,
+    /// Authors by when they were last heard.
+    heard: Agenda<Time, NodeId>,
 }
 
-/// The topics on which a neighbour is lazy, in order, with when it was last told: most networks have few.
 #[derive(Debug, Default)]
-struct Lazy(Vec<(TopicId, Time)>);
+struct Neighbour {
+    /// The topics on whose tree it is lazy, in order, with when it was last told: most networks have few. A newcomer
+    /// is eager everywhere; the first duplicate tells whether that was one link too many.
+    lazy: Vec<(TopicId, Time)>,
+    /// It chose us, and is vouched to.
+    vouches: bool,
+    /// Messages since it was last vouched to, if it did not choose us.
+    unsaid: u8,
+    /// How often it was adopted and then did not bring what it had.
+    reluctance: u8,
+}
 
-impl Lazy {
-    fn on(&self, topic: TopicId) -> bool {
-        self.place(topic).is_ok()
-    }
+/// An author's tree, as far as it can be seen from here.
+#[derive(Debug)]
+struct Tree {
+    heard_at: Time,
+    /// Messages carried so far.
+    carried: u32,
+    parent: Option<NodeId>,
+    children: Vec<NodeId>,
+    /// Who was adopted because it had messages earlier than the parent, and has yet to bring one.
+    adopted: Option<NodeId>,
+    /// Who was told that it need not send, and when.
+    told: Vec<(NodeId, Time)>,
+}
 
-    /// Where a topic is, or where it would be.
-    fn place(&self, topic: TopicId) -> Result<usize, usize> {
-        self.0.binary_search_by_key(&topic, |(topic, _)| *topic)
+/// What a neighbour gets of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Share {
+    /// The payload.
+    Payload,
+    /// The id.
+    Vouch,
+}
+
+/// A better parent was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Adoption {
+    /// The parent until now, who need not send any more.
+    pub(super) from: Option<NodeId>,
+}
+
+/// What a duplicate leads to: these may be told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Duplicate {
+    /// Its sender need not send this author's messages.
+    pub(super) author: bool,
+    /// Nor those of authors that have no tree.
+    pub(super) topic: bool,
+}
+
+impl Default for Trees {
+    fn default() -> Self {
+        Self { neighbours: PeerMap::new(), authors: BTreeMap::new(), heard: Agenda::new() }
     }
 }
 
 impl Trees {
     pub(super) fn join(&mut self, peer: NodeId) {
         if !self.neighbours.contains_key(&peer) {
-            self.neighbours.insert(peer, Lazy::default());
+            self.neighbours.insert(peer, Neighbour::default());
         }
     }
 
+    /// A neighbour chose us, or does so no more. Whether it is news that it did.
+    pub(super) fn want(&mut self, peer: &NodeId, vouches: bool) -> bool {
+        let Some(neighbour) = self.neighbours.get_mut(peer) else { return false };
+        !std::mem::replace(&mut neighbour.vouches, vouches) && vouches
+    }
+
+    /// A neighbour is gone. Whose parent it was, somebody who vouches for the next message is asked for it.
     pub(super) fn leave(&mut self, peer: &NodeId) {
         self.neighbours.remove(peer);
+        for tree in self.authors.values_mut() {
+            tree.children.retain(|child| child != peer);
+            tree.parent = tree.parent.filter(|parent| parent != peer);
+            tree.adopted = tree.adopted.filter(|adopted| adopted != peer);
+        }
     }
 
     pub(super) fn knows(&self, peer: &NodeId) -> bool {
         self.neighbours.contains_key(peer)
     }
 
-    /// Makes a neighbour eager.
-    pub(super) fn graft(&mut self, peer: NodeId, topic: TopicId) {
-        if let Some(lazy) = self.neighbours.get_mut(&peer)
-            && let Ok(place) = lazy.place(topic)
-        {
-            lazy.0.remove(place);
+    /// A message of an author's is new here and came from this neighbour; from nobody if it is our own. Whether the
+    /// tree has found its shape.
+    pub(super) fn carry(
+        &mut self,
+        author: NodeId,
+        topic: TopicId,
+        from: Option<NodeId>,
+        now: Time,
+    ) -> bool {
+        if !self.authors.contains_key(&author) && !self.plant(author, topic, now) {
+            from.into_iter().for_each(|from| self.make_eager(&from, topic));
+            return false;
+        }
+        let Some(tree) = self.authors.get_mut(&author) else { return false };
+        self.heard.remove(&(tree.heard_at, author));
+        tree.heard_at = now;
+        self.heard.insert((now, author));
+        tree.carried = tree.carried.saturating_add(1);
+        tree.parent = from.or(tree.parent);
+        if tree.adopted == from {
+            tree.adopted = None;
+        }
+        let (is_young, is_grown) = (tree.carried == 1, tree.carried > GROWN);
+        if let Some(from) = from {
+            // A parent is no child: it has everything first.
+            tree.children.retain(|child| *child != from);
+            if let Some(neighbour) = self.neighbours.get_mut(&from) {
+                neighbour.reluctance = 0;
+            }
+            if is_young {
+                self.make_eager(&from, topic);
+            }
+        }
+        is_grown
+    }
+
+    /// Begins an author's tree as a copy of the topic's, if there is room.
+    fn plant(&mut self, author: NodeId, topic: TopicId, now: Time) -> bool {
+        if self.authors.len() >= AUTHORS_MAX {
+            let Some((heard_at, silent)) = self.heard.first().copied() else { return false };
+            if now.since(heard_at) < KEPT_FOR {
+                return false;
+            }
+            self.heard.pop_first();
+            self.authors.remove(&silent);
+        }
+        let eager = self.neighbours.iter().filter(|(_, neighbour)| neighbour.place(topic).is_err());
+        let children = eager.map(|(peer, _)| *peer).collect();
+        let tree = Tree {
+            heard_at: now,
+            carried: 0,
+            parent: None,
+            children,
+            adopted: None,
+            told: Vec::new(),
+        };
+        self.heard.insert((now, author));
+        self.authors.insert(author, tree);
+        true
+    }
+
+    /// Tells who gets what of a message that was just [carried](Self::carry); `has` says who needs no payload.
+    pub(super) fn shares(
+        &mut self,
+        author: &NodeId,
+        topic: TopicId,
+        has: impl Fn(&NodeId) -> bool,
+        mut tell: impl FnMut(NodeId, Share),
+    ) {
+        let Self { neighbours, authors, .. } = self;
+        let tree = authors.get(author);
+        for (peer, neighbour) in neighbours.iter_mut() {
+            let eager = match tree {
+                Some(tree) => tree.children.contains(peer),
+                None => neighbour.place(topic).is_err(),
+            };
+            if eager && !has(peer) {
+                neighbour.unsaid = 0;
+                tell(*peer, Share::Payload);
+            } else if neighbour.vouches || neighbour.unsaid + 1 >= SAMPLE {
+                neighbour.unsaid = 0;
+                tell(*peer, Share::Vouch);
+            } else {
+                neighbour.unsaid += 1;
+            }
         }
     }
 
-    /// Makes a neighbour lazy because it sent a duplicate; whether it is to be told.
-    pub(super) fn prune(&mut self, peer: NodeId, topic: TopicId, now: Time) -> bool {
-        let Some(lazy) = self.neighbours.get_mut(&peer) else { return false };
-        match lazy.place(topic) {
-            Err(place) => lazy.0.insert(place, (topic, now)),
+    /// A neighbour had a message of this author's before its parent brought it. Whether, and in whose place, it is to
+    /// be adopted.
+    pub(super) fn adopt(&mut self, author: &NodeId, peer: NodeId) -> Option<Adoption> {
+        let (Some(tree), Some(neighbour)) =
+            (self.authors.get_mut(author), self.neighbours.get_mut(&peer))
+        else {
+            return None;
+        };
+        if tree.adopted == Some(peer) {
+            // It was asked to send, had it first, and did not.
+            neighbour.reluctance = neighbour.reluctance.saturating_add(1);
+            tree.adopted = None;
+            return None;
+        }
+        if neighbour.reluctance >= TRIES_MAX {
+            return None;
+        }
+        tree.adopted = Some(peer);
+        tree.children.retain(|child| *child != peer);
+        Some(Adoption { from: tree.parent.take() })
+    }
+
+    /// A neighbour asks to be sent an author's messages.
+    pub(super) fn graft(&mut self, peer: NodeId, author: &NodeId, topic: TopicId) {
+        match self.authors.get_mut(author) {
+            Some(tree) => {
+                if self.neighbours.contains_key(&peer) && !tree.children.contains(&peer) {
+                    tree.children.push(peer);
+                }
+                tree.told.retain(|(told, _)| *told != peer);
+                if tree.carried <= 1 {
+                    self.make_eager(&peer, topic);
+                }
+            }
+            None => self.make_eager(&peer, topic),
+        }
+    }
+
+    /// As [`Self::graft`], for one that has no message in particular in mind.
+    pub(super) fn add_child(&mut self, peer: NodeId, author: &NodeId) {
+        if let Some(tree) = self.authors.get_mut(author)
+            && self.neighbours.contains_key(&peer)
+            && !tree.children.contains(&peer)
+        {
+            tree.children.push(peer);
+        }
+    }
+
+    fn make_eager(&mut self, peer: &NodeId, topic: TopicId) {
+        if let Some(neighbour) = self.neighbours.get_mut(peer)
+            && let Ok(place) = neighbour.place(topic)
+        {
+            neighbour.lazy.remove(place);
+        }
+    }
+
+    /// A neighbour asks not to be sent an author's messages, or those of all without a tree.
+    pub(super) fn prune(
+        &mut self,
+        peer: &NodeId,
+        topic: TopicId,
+        author: Option<&NodeId>,
+        now: Time,
+    ) {
+        match author {
+            None => drop(self.make_lazy(peer, topic, now)),
+            Some(author) => {
+                if let Some(tree) = self.authors.get_mut(author) {
+                    tree.children.retain(|child| child != peer);
+                }
+            }
+        }
+    }
+
+    /// A neighbour sent what was here.
+    pub(super) fn duplicate(
+        &mut self,
+        peer: NodeId,
+        topic: TopicId,
+        author: &NodeId,
+        now: Time,
+    ) -> Duplicate {
+        if !self.neighbours.contains_key(&peer) {
+            return Duplicate::default();
+        }
+        let Some(tree) = self.authors.get_mut(author) else {
+            return Duplicate { author: false, topic: self.make_lazy(&peer, topic, now) };
+        };
+        if tree.parent == Some(peer) {
+            return Duplicate::default();
+        }
+        tree.children.retain(|child| *child != peer);
+        tree.told.retain(|(_, at)| now.since(*at) < TELL_AGAIN);
+        let again = tree.told.iter().any(|(told, _)| *told == peer);
+        if !again {
+            tree.told.push((peer, now));
+        }
+        let is_young = tree.carried <= 1;
+        let topic = is_young && self.make_lazy(&peer, topic, now);
+        Duplicate { author: !again, topic }
+    }
+
+    /// Makes a neighbour lazy on a topic's tree; whether it is to be told.
+    fn make_lazy(&mut self, peer: &NodeId, topic: TopicId, now: Time) -> bool {
+        let Some(neighbour) = self.neighbours.get_mut(peer) else { return false };
+        match neighbour.place(topic) {
+            Err(place) => neighbour.lazy.insert(place, (topic, now)),
             Ok(place) => {
-                let Some((_, told)) = lazy.0.get_mut(place) else { return false };
+                let Some((_, told)) = neighbour.lazy.get_mut(place) else { return false };
                 if now.since(*told) < TELL_AGAIN {
                     return false;
                 }
@@ -72,12 +331,117 @@ impl Trees {
         true
     }
 
+    /// Whether a neighbour is eager on a topic's tree.
     pub(super) fn eager(&self, peer: &NodeId, topic: TopicId) -> bool {
-        self.neighbours.get(peer).is_some_and(|lazy| !lazy.on(topic))
+        self.neighbours.get(peer).is_some_and(|neighbour| neighbour.place(topic).is_err())
     }
 
-    /// All neighbours, and whether each is eager on the topic.
-    pub(super) fn neighbours(&self, topic: TopicId) -> impl Iterator<Item = (NodeId, bool)> {
-        self.neighbours.iter().map(move |(peer, lazy)| (*peer, !lazy.on(topic)))
+    pub(super) fn bound(&self) -> Bound {
+        Bound { name: "gossip.trees", used: self.authors.len(), max: AUTHORS_MAX }
+    }
+}
+
+impl Neighbour {
+    /// Where a topic is among those on which it is lazy, or where it would be.
+    fn place(&self, topic: TopicId) -> Result<usize, usize> {
+        self.lazy.binary_search_by_key(&topic, |(topic, _)| *topic)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::{Defence, Kind, Network, Policy, Topic};
+
+    const fn at(seconds: u64) -> Time {
+        Time::from_duration(Duration::from_secs(seconds))
+    }
+
+    fn peer(tag: u32) -> NodeId {
+        let mut id = [0; 32];
+        id[..4].copy_from_slice(&tag.to_be_bytes());
+        NodeId::from_bytes(id)
+    }
+
+    fn topic() -> TopicId {
+        let topics = vec![Topic::new("a", Policy::Verified)];
+        let defence = Defence::recommended(Kind::Local);
+        Network::new("trees", Kind::Local, topics, defence).unwrap().topic_id("a").unwrap()
+    }
+
+    fn payloads(trees: &mut Trees, author: u32) -> Vec<NodeId> {
+        let mut payloads = Vec::new();
+        let nobody = |_: &NodeId| false;
+        trees.shares(&peer(author), topic(), nobody, |peer, share| {
+            if share == Share::Payload {
+                payloads.push(peer);
+            }
+        });
+        payloads
+    }
+
+    #[test]
+    fn trees_are_bounded_and_those_in_use_are_kept() {
+        let (mut trees, topic) = (Trees::default(), topic());
+        trees.join(peer(1));
+        for author in 0..2000 {
+            trees.carry(peer(author), topic, Some(peer(1)), at(0));
+        }
+        assert_eq!(trees.bound().used, AUTHORS_MAX);
+        assert!(trees.authors.contains_key(&peer(0)) && !trees.authors.contains_key(&peer(1999)));
+        trees.carry(peer(0), topic, Some(peer(1)), at(50));
+        trees.carry(peer(5000), topic, Some(peer(1)), at(61));
+        assert!(trees.authors.contains_key(&peer(5000)), "who was silent makes room");
+        assert!(trees.authors.contains_key(&peer(0)));
+        assert_eq!((trees.authors.len(), trees.heard.iter().count()), (AUTHORS_MAX, AUTHORS_MAX));
+    }
+
+    #[test]
+    fn an_authors_tree_begins_as_the_topics_and_is_then_its_own() {
+        let (mut trees, topic) = (Trees::default(), topic());
+        (1..=4).for_each(|tag| trees.join(peer(tag)));
+        trees.carry(peer(90), topic, Some(peer(1)), at(0));
+        assert_eq!(payloads(&mut trees, 90), [peer(2), peer(3), peer(4)]);
+        let duplicate = trees.duplicate(peer(2), topic, &peer(90), at(0));
+        assert_eq!(duplicate, Duplicate { author: true, topic: true });
+        trees.carry(peer(91), topic, Some(peer(3)), at(0));
+        assert_eq!(payloads(&mut trees, 91), [peer(1), peer(4)]);
+        // No longer a new tree: a duplicate says nothing of the others.
+        trees.carry(peer(91), topic, Some(peer(3)), at(0));
+        let duplicate = trees.duplicate(peer(4), topic, &peer(91), at(0));
+        assert_eq!(duplicate, Duplicate { author: true, topic: false });
+        assert_eq!((payloads(&mut trees, 91), trees.eager(&peer(4), topic)), (vec![peer(1)], true));
+    }
+
+    #[test]
+    fn who_is_adopted_in_vain_is_not_adopted_for_ever() {
+        let (mut trees, topic, author) = (Trees::default(), topic(), peer(90));
+        (1..=2).for_each(|tag| trees.join(peer(tag)));
+        let mut adopted = 0;
+        for turn in 0..20 {
+            trees.carry(author, topic, Some(peer(1)), at(turn));
+            adopted += u8::from(trees.adopt(&author, peer(2)).is_some());
+        }
+        assert_eq!(adopted, TRIES_MAX);
+        trees.carry(author, topic, Some(peer(2)), at(30));
+        trees.carry(author, topic, Some(peer(1)), at(31));
+        assert!(trees.adopt(&author, peer(2)).is_some(), "it has brought one");
+    }
+
+    #[test]
+    fn a_neighbour_that_did_not_choose_us_hears_of_one_message_in_eight() {
+        let (mut trees, topic, author) = (Trees::default(), topic(), peer(90));
+        (1..=3).for_each(|tag| trees.join(peer(tag)));
+        assert!(trees.want(&peer(2), true) && !trees.want(&peer(2), true));
+        let mut told = BTreeMap::new();
+        for turn in 0..80 {
+            trees.carry(author, topic, Some(peer(1)), at(turn));
+            (2..=3).for_each(|tag| trees.prune(&peer(tag), topic, Some(&author), at(turn)));
+            let has = |_: &NodeId| false;
+            trees.shares(&author, topic, has, |peer, share| {
+                *told.entry(peer).or_insert(0) += u32::from(share == Share::Vouch);
+            });
+        }
+        assert_eq!([2, 3].map(|tag| told[&peer(tag)]), [80, 10]);
     }
 }

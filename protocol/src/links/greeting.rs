@@ -21,15 +21,17 @@ impl Links {
             // It needs the link no more, and we never did.
             return cx.signals.push_back(Signal::Close { peer: from });
         }
-        let is_join = link.is_visit() && hello.intent == Intent::Gossip;
+        let is_join = link.is_visit() && hello.intent.is_gossip();
         if is_join && !self.admit_inbound(from, known, cx) {
             return cx.signals.push_back(Signal::Close { peer: from });
         }
         let Some(link) = self.links.get_mut(&from) else { return };
-        if link.is_visit() && hello.intent == Intent::Gossip {
+        if link.is_visit() && hello.intent.is_gossip() {
             link.role = Some(Role::Inbound);
         }
         let again = before == Some(hello.intent);
+        let vouches = hello.intent == Intent::Witness;
+        let changed = link.joined && !again;
         link.hello = Some(hello);
         // It lost a connection that we still have, and now waits to be greeted again. Counted, since two
         // who both answer would never end.
@@ -41,13 +43,20 @@ impl Links {
         if before.is_none() {
             cx.signals.push_back(Signal::Met { peer: from });
         }
+        if changed {
+            cx.signals.push_back(Signal::Wants { peer: from, vouches });
+        }
         self.join(from, cx);
     }
 
     /// Says what we want of a link, if that is not what we said last.
     pub(super) fn say_hello(&mut self, to: NodeId, cx: &mut Cx<'_>) {
         let Some(link) = self.links.get_mut(&to) else { return };
-        let intent = if link.is_visit() { Intent::Visit } else { Intent::Gossip };
+        let intent = match link.role {
+            Some(Role::Witness | Role::Kept) => Intent::Witness,
+            Some(Role::Inbound) => Intent::Gossip,
+            None => Intent::Visit,
+        };
         if link.said.replace(intent) != Some(intent) {
             self.tell(to, intent, cx);
         }
@@ -63,9 +72,12 @@ impl Links {
     fn join(&mut self, peer: NodeId, cx: &mut Cx<'_>) {
         let Some(link) = self.links.get_mut(&peer) else { return };
         let theirs = link.hello.as_ref().map(|hello| hello.intent);
-        if let (Some(role), Some(Intent::Gossip), false) = (link.role, theirs, link.joined) {
+        if let (Some(role), Some(intent), false) = (link.role, theirs, link.joined)
+            && intent.is_gossip()
+        {
             link.joined = true;
-            cx.signals.push_back(Signal::Joined { peer, role });
+            let vouches = intent == Intent::Witness;
+            cx.signals.push_back(Signal::Joined { peer, role, vouches });
         }
     }
 
@@ -114,7 +126,7 @@ impl Links {
             link.role = Some(Role::Kept);
             return;
         }
-        let needs_us = link.hello.as_ref().is_some_and(|hello| hello.intent == Intent::Gossip);
+        let needs_us = link.hello.as_ref().is_some_and(|hello| hello.intent == Intent::Witness);
         if !needs_us || inbound >= inbound_max {
             return cx.signals.push_back(Signal::Close { peer });
         }

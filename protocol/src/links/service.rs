@@ -14,8 +14,8 @@ use crate::time::Time;
 /// Time in which a peer has to tell of something, at least.
 pub(super) const REVIEW_EVERY: Duration = Duration::from_secs(60);
 /// Messages that most of the witnesses must have told of before others are judged by it. An honest peer tells
-/// its neighbours of all that it holds, within seconds.
-const TOLD_MIN: u32 = 8;
+/// those who chose it of all that it holds, and the others of one message in eight.
+const TOLD_MIN: u32 = 32;
 /// Witnesses that must have been there all the time for their majority to mean anything.
 const JUDGES_MIN: usize = 5;
 /// For so long a peer that was let go for its silence is not chosen again.

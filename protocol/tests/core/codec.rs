@@ -34,7 +34,8 @@ fn frames() -> impl Strategy<Value = Frame> {
     let ids = prop::collection::vec(any::<[u8; 32]>().prop_map(MessageId::from_bytes), 1..50);
     let hello =
         (any::<u32>(), any::<u64>(), "[ -~]{0,64}").prop_map(|(version, generation, agent)| {
-            let intent = if version % 2 == 0 { Intent::Gossip } else { Intent::Visit };
+            let intents = [Intent::Gossip, Intent::Visit, Intent::Witness];
+            let intent = intents[version as usize % intents.len()];
             Frame::Hello(Hello { version, generation, agent, intent })
         });
     let message = (any::<u8>(), any::<u64>(), prop::collection::vec(any::<u8>(), 0..2000))
@@ -50,7 +51,10 @@ fn frames() -> impl Strategy<Value = Frame> {
         proof,
         ids.clone().prop_map(move |ids| Frame::Vouch { topic: topic(), ids }),
         ids.prop_map(move |ids| Frame::Graft { topic: topic(), ids }),
-        Just(Frame::Prune { topic: topic() }),
+        Just(Frame::Prune { topic: topic(), author: None }),
+        any::<u8>().prop_map(|tag| Frame::Adopt { author: key(tag).id() }),
+        any::<u8>()
+            .prop_map(move |tag| Frame::Prune { topic: topic(), author: Some(key(tag).id()) }),
         Just(Frame::Pull),
         records().prop_map(Frame::Answer),
         records().prop_map(Frame::Push),

@@ -19,7 +19,7 @@ fn attack(safeguard: Safeguard, rig: &mut Rig) -> bool {
     match safeguard {
         Safeguard::Quota => {
             for _ in 0..20_000 {
-                rig.send(liar, &Frame::Prune { topic: open });
+                rig.send(liar, &Frame::Prune { topic: open, author: None });
             }
             !rig.faults().contains(&Fault::OverQuota)
         }
@@ -103,11 +103,11 @@ fn attack(safeguard: Safeguard, rig: &mut Rig) -> bool {
         }
         Safeguard::Service => {
             let witnesses: Vec<_> = (3..9).map(|tag| rig.witness(tag)).collect();
-            for seq in 0..20 {
+            for seq in 0..80 {
                 let message = rig.message(9, open, seq, "told by all but one");
                 let told = witnesses.iter().chain([&other]);
                 told.for_each(|peer| drop(rig.relay(*peer, &message)));
-                rig.wait(Duration::from_secs(30));
+                rig.wait(Duration::from_secs(10));
             }
             rig.linked(&liar)
         }

@@ -179,7 +179,7 @@ fn a_flood_is_over_quota_and_only_its_sender_pays() {
     };
     let mut rig = Rig::with(network_with(defence), |_| {});
     let (flooder, honest) = (rig.inbound(1), rig.inbound(2));
-    let prune = Frame::Prune { topic: rig.open() };
+    let prune = Frame::Prune { topic: rig.open(), author: None };
     // The hello was one of twenty.
     (0..19).for_each(|_| drop(rig.send(flooder, &prune)));
     assert!(rig.faults().is_empty(), "a burst within the quota is nobody's fault");

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use forsooth_crypto::NodeId;
 use forsooth_protocol::{
-    Defences, Effect, Input, Lane, Participant as _, Publication, Receipt, Refusal, Safeguard,
-    Time, wire::Frame,
+    Connection, Defences, Direction, Effect, Input, Lane, Participant as _, Publication, Receipt,
+    Refusal, Safeguard, Time,
+    wire::{Frame, Intent},
 };
 
-use crate::rig::{Rig, delivered, key, network, pushed_to, sent, vouched_to};
+use crate::rig::{Rig, delivered, greeting, hello, key, network, pushed_to, sent, vouched_to};
 
 fn publish(
     rig: &mut Rig,
@@ -37,7 +38,9 @@ fn a_newcomer_is_eager_and_a_duplicate_prunes() {
     let effects = relay(&mut rig, one, &first);
     assert_eq!(pushed_to(&rig, &effects, two), [first.id()]);
     let effects = relay(&mut rig, two, &first);
-    assert_eq!(sent(&rig, &effects, two), [Frame::Prune { topic: rig.open() }]);
+    // The author is new, so its tree is the topic's.
+    let prune = |author| Frame::Prune { topic: rig.open(), author };
+    assert_eq!(sent(&rig, &effects, two), [prune(Some(key(9).id())), prune(None)]);
     assert!(
         relay(&mut rig, two, &first).iter().all(|e| !matches!(e, Effect::Send { .. })),
         "pruned once"
@@ -62,18 +65,18 @@ fn whoever_keeps_sending_duplicates_is_told_again_after_a_while() {
     let prunes = |effects: &[Effect]| {
         effects.iter().filter(|effect| matches!(effect, Effect::Send { .. })).count()
     };
-    assert_eq!(prunes(&relay(&mut rig, two, &message)), 1);
+    assert_eq!(prunes(&relay(&mut rig, two, &message)), 2);
     assert_eq!(prunes(&relay(&mut rig, two, &message)), 0, "what was on its way is no news");
     rig.wait(Duration::from_secs(1));
     // Its graft and our prune have crossed: it believes that we want its payloads.
-    assert_eq!(prunes(&relay(&mut rig, two, &message)), 1);
+    assert_eq!(prunes(&relay(&mut rig, two, &message)), 2);
 }
 
 #[test]
 fn a_pruned_link_carries_ids_until_it_is_grafted() {
     let mut rig = Rig::new();
     let peer = rig.inbound(1);
-    rig.send(peer, &Frame::Prune { topic: rig.open() });
+    rig.send(peer, &Frame::Prune { topic: rig.open(), author: None });
     let (receipt, effects) = publish(&mut rig, "mine", None);
     let receipt = receipt.unwrap();
     assert_eq!((receipt.sent_to, vouched_to(&rig, &effects, peer)), (0, vec![receipt.id]));
@@ -102,7 +105,7 @@ fn what_the_tree_does_not_bring_is_asked_of_one_voucher_after_another() {
     let message = rig.message(9, rig.open(), 0, "hi");
     rig.vouch(one, &message);
     rig.vouch(two, &message);
-    assert!(rig.wait(Duration::from_millis(249)).is_empty(), "the tree is given its time");
+    assert!(rig.wait(Duration::from_millis(49)).is_empty(), "the tree is given its time");
     let asked = |rig: &Rig, effects: &[Effect], peer| {
         sent(rig, effects, peer)
             .into_iter()
@@ -116,6 +119,86 @@ fn what_the_tree_does_not_bring_is_asked_of_one_voucher_after_another() {
     relay(&mut rig, two, &message);
     assert!(rig.wait(Duration::from_secs(20)).iter().all(|e| !matches!(e, Effect::Send { .. })));
     assert!(rig.faults().is_empty(), "the message came: nobody can tell who was late");
+}
+
+#[test]
+fn each_author_has_a_tree_of_its_own() {
+    let mut rig = Rig::new();
+    let [one, two, three] = [1, 2, 3].map(|tag| rig.inbound(tag));
+    let say = |rig: &Rig, author, seq| rig.message(author, rig.open(), seq, "hi");
+    for seq in 0..2 {
+        for (author, first) in [(8, one), (9, two)] {
+            let message = say(&rig, author, seq);
+            relay(&mut rig, first, &message);
+        }
+    }
+    let message = say(&rig, 8, 1);
+    let effects = relay(&mut rig, two, &message);
+    let prune = Frame::Prune { topic: rig.open(), author: Some(key(8).id()) };
+    assert_eq!(sent(&rig, &effects, two), [prune.clone()], "of this author, and no other");
+    rig.send(three, &prune);
+    let message = say(&rig, 8, 2);
+    let effects = relay(&mut rig, one, &message);
+    assert_eq!([two, three].map(|peer| pushed_to(&rig, &effects, peer).len()), [0, 0]);
+    let message = say(&rig, 9, 2);
+    let effects = relay(&mut rig, two, &message);
+    assert_eq!([one, three].map(|peer| pushed_to(&rig, &effects, peer).len()), [1, 1]);
+    rig.send(three, &Frame::Adopt { author: key(8).id() });
+    let message = say(&rig, 8, 3);
+    let effects = relay(&mut rig, one, &message);
+    assert_eq!([two, three].map(|peer| pushed_to(&rig, &effects, peer).len()), [0, 1]);
+}
+
+#[test]
+fn a_witness_that_is_well_ahead_of_the_parent_is_adopted() {
+    let mut rig = Rig::new();
+    let (parent, early) = (rig.inbound(1), rig.witness(2));
+    let stranger = rig.inbound(3);
+    let adopts = |rig: &Rig, effects: &[Effect], peer| {
+        let adopt = Frame::Adopt { author: key(9).id() };
+        sent(rig, effects, peer).contains(&adopt)
+    };
+    let lead = |rig: &mut Rig, seq, voucher, ms| {
+        let message = rig.message(9, rig.open(), seq, "hi");
+        rig.vouch(voucher, &message);
+        rig.wait(Duration::from_millis(ms));
+        relay(rig, parent, &message)
+    };
+    let effects = lead(&mut rig, 0, early, 5);
+    assert!(!adopts(&rig, &effects, early), "jitter");
+    let effects = lead(&mut rig, 1, stranger, 20);
+    assert!(!adopts(&rig, &effects, stranger), "whom we did not choose chooses nothing for us");
+    let effects = lead(&mut rig, 2, early, 20);
+    assert!(adopts(&rig, &effects, early));
+    // It brings the next one first, and the old parent is told that it need not.
+    let message = rig.message(9, rig.open(), 3, "hi");
+    relay(&mut rig, early, &message);
+    let effects = relay(&mut rig, parent, &message);
+    let prune = Frame::Prune { topic: rig.open(), author: Some(key(9).id()) };
+    assert_eq!(sent(&rig, &effects, parent), [prune]);
+}
+
+#[test]
+fn who_did_not_choose_us_is_vouched_to_now_and_then() {
+    let mut rig = Rig::new();
+    let from = rig.inbound(1);
+    let connection = Connection { direction: Direction::Inbound, remote: None };
+    let peer = key(2).id();
+    rig.input(Input::Connected { peer, connection });
+    rig.send(peer, &greeting(Intent::Gossip));
+    rig.send(peer, &Frame::Prune { topic: rig.open(), author: None });
+    let told = |rig: &mut Rig, first: u64| {
+        let told = (first..first + 80).map(|seq| {
+            let message = rig.message(9, rig.open(), seq, "hi");
+            let effects = relay(rig, from, &message);
+            rig.wait(Duration::from_secs(1));
+            vouched_to(rig, &effects, peer).len()
+        });
+        told.sum::<usize>()
+    };
+    assert_eq!(told(&mut rig, 0), 10);
+    rig.send(peer, &hello());
+    assert_eq!(told(&mut rig, 80), 80, "now it has");
 }
 
 /// How often a liar is asked before the one who serves, of twenty messages for which both vouch.
@@ -218,7 +301,7 @@ fn our_own_rate_is_kept_before_others_have_to() {
 fn a_batch_of_messages_costs_each_peer_one_vouch_frame() {
     let mut rig = Rig::new();
     let (from, other) = (rig.inbound(1), rig.inbound(2));
-    rig.send(other, &Frame::Prune { topic: rig.open() });
+    rig.send(other, &Frame::Prune { topic: rig.open(), author: None });
     let mut checks = Vec::new();
     for seq in 0..50 {
         let frame = rig.message(9, rig.open(), seq, "hi").frame().clone();
@@ -268,9 +351,9 @@ fn a_liars_vouches_stay_within_bounds_and_cost_no_one_else() {
     for bound in rig.snapshot().bounds {
         assert!(bound.used <= bound.max, "{bound:?}");
     }
-    let effects = rig.wait(Duration::from_secs(1));
-    let frames = sent(&rig, &effects, honest);
-    assert!(matches!(frames.as_slice(), [Frame::Graft { ids, .. }] if *ids == [truth.id()]));
+    rig.wait(Duration::from_secs(1));
+    let frames = sent(&rig, &rig.log, honest);
+    assert!(matches!(frames.as_slice(), [.., Frame::Graft { ids, .. }] if *ids == [truth.id()]));
     rig.wait(Duration::from_secs(30));
     let score = |peer| rig.snapshot().links.iter().find(|link| link.peer == peer).unwrap().score;
     assert!(score(liar) < -50.0, "a promise broken many times");

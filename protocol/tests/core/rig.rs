@@ -163,6 +163,7 @@ impl Rig {
             Frame::Hello(_)
             | Frame::Vouch { .. }
             | Frame::Graft { .. }
+            | Frame::Adopt { .. }
             | Frame::Prune { .. }
             | Frame::Proof(_)
             | Frame::Pull
@@ -231,8 +232,9 @@ impl Rig {
     }
 }
 
+/// Of a peer that chose us.
 pub(crate) fn hello() -> Frame {
-    greeting(Intent::Gossip)
+    greeting(Intent::Witness)
 }
 
 pub(crate) fn greeting(intent: Intent) -> Frame {
@@ -266,6 +268,7 @@ fn lane_of(frame: &Frame) -> Lane {
         Frame::Hello(_)
         | Frame::Vouch { .. }
         | Frame::Graft { .. }
+        | Frame::Adopt { .. }
         | Frame::Prune { .. }
         | Frame::Proof(_)
         | Frame::Pull

@@ -92,6 +92,7 @@ fn look(frame: &Bytes, network: &Network) -> Facts {
             Frame::Hello(_)
             | Frame::Vouch { .. }
             | Frame::Graft { .. }
+            | Frame::Adopt { .. }
             | Frame::Prune { .. }
             | Frame::Pull
             | Frame::Answer(_)

@@ -69,6 +69,7 @@ impl Censor {
                 Frame::Vouch { .. }
                 | Frame::Hello(_)
                 | Frame::Graft { .. }
+                | Frame::Adopt { .. }
                 | Frame::Prune { .. }
                 | Frame::Proof(_)
                 | Frame::Pull

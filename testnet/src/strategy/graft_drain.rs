@@ -96,6 +96,7 @@ impl Strategy for GraftDrain {
                 Ok(
                     Frame::Hello(_)
                     | Frame::Graft { .. }
+                    | Frame::Adopt { .. }
                     | Frame::Prune { .. }
                     | Frame::Proof(_)
                     | Frame::Pull

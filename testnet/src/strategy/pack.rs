@@ -73,6 +73,7 @@ impl Pack {
                 | Frame::Publication(_)
                 | Frame::Vouch { .. }
                 | Frame::Graft { .. }
+                | Frame::Adopt { .. }
                 | Frame::Prune { .. }
                 | Frame::Proof(_)
                 | Frame::Pull,

@@ -94,7 +94,7 @@ impl PruneStorm {
         } else if self.shakes.is_multiple_of(2) {
             (Class::Tree, craft::graft(cx.topic, craft::phantoms(1, cx)))
         } else {
-            (Class::Tree, Frame::Prune { topic: cx.topic }.encode())
+            (Class::Tree, Frame::Prune { topic: cx.topic, author: None }.encode())
         }
     }
 }

@@ -120,7 +120,7 @@ fn seeds(field: &Field, network: &Network, topic: TopicId) -> Vec<Bytes> {
             Frame::Hello(hello),
             Frame::Vouch { topic, ids: ids.clone() },
             Frame::Graft { topic, ids },
-            Frame::Prune { topic },
+            Frame::Prune { topic, author: None },
             Frame::Proof(proof),
         ]
         .iter()
