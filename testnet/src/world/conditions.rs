@@ -89,9 +89,21 @@ impl Conditions {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Group(pub u16);
 
+/// How often latency is drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Drawn {
+    /// For each frame.
+    #[default]
+    EachFrame,
+    /// Once for each two nodes, the same in both directions: how far they are from each other.
+    OncePerPair,
+}
+
 /// What the links between all groups are like.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Links {
+    /// How often the latency of a link is drawn; jitter and losses are each frame's own.
+    pub drawn: Drawn,
     /// Where nothing else is said.
     pub default: Conditions,
     /// Links with one end in this group. Between two such groups the worse holds in each respect.

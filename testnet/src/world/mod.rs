@@ -32,7 +32,7 @@ use forsooth_protocol::{
 };
 
 pub use self::{
-    conditions::{Conditions, Group, Latency, Links},
+    conditions::{Conditions, Drawn, Group, Latency, Links},
     index::Index,
 };
 use self::{
@@ -149,6 +149,12 @@ impl World {
     pub fn snapshot(&self, node: Index) -> Snapshot {
         let participant = self.node(node).participant.as_ref();
         participant.map(|participant| participant.snapshot()).unwrap_or_default()
+    }
+
+    /// How long every frame between two nodes takes, if all take as long: see [`Drawn::OncePerPair`].
+    #[must_use]
+    pub fn distance(&self, one: Index, other: Index) -> Option<Duration> {
+        self.net.constant(one, other).map(Duration::from_nanos)
     }
 
     /// Nodes that were ever added.

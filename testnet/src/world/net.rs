@@ -96,7 +96,12 @@ impl Net {
 
     /// How long something small takes from one node to another.
     pub(crate) fn takes(&mut self, from: Index, to: Index) -> Nanos {
-        road(&self.roads, &self.groups, from, to).takes(&mut self.dice)
+        road(&self.roads, &self.groups, from, to).takes_between((from, to), &mut self.dice)
+    }
+
+    /// How long every frame between two nodes takes, if it is the same for all.
+    pub(crate) fn constant(&self, one: Index, other: Index) -> Option<Nanos> {
+        road(&self.roads, &self.groups, one, other).constant((one, other), &self.dice)
     }
 
     /// A node sends a frame over a link that is up at its end.
@@ -168,6 +173,7 @@ impl Net {
     ) {
         let Some(to) = self.links.peer(link, side) else { return };
         let Some(end) = self.links.end_mut(link, side) else { return };
+        let pair = (end.node, to);
         let road = road(&self.roads, &self.groups, end.node, to);
         let mut at = now;
         if let Some(free_at) = self.free_at.get_mut(end.node.place()) {
@@ -177,7 +183,7 @@ impl Net {
                 at = *free_at;
             }
         }
-        at = at.saturating_add(road.takes(&mut self.dice));
+        at = at.saturating_add(road.takes_between(pair, &mut self.dice));
         if !self.troubles.is_none() {
             let bytes = frame.len() as u64;
             match self.troubles.reading(to) {
@@ -199,7 +205,7 @@ impl Net {
         *last = at.max(*last);
         let (at, to) = (*last, side.other());
         if road.doubles(&mut self.dice) {
-            let again = at.saturating_add(road.takes(&mut self.dice));
+            let again = at.saturating_add(road.takes_between(pair, &mut self.dice));
             let frame = frame.clone();
             queue.push_at(again, Occurrence::Arrived { link, to, lane, frame });
         }

@@ -1,14 +1,15 @@
 //! Conditions made ready for use: how long this frame takes, in whole nanoseconds.
 //!
 //! Randomness for latency, losses and duplicates comes from streams of their own, so that a change of one
-//! leaves the others as they were.
+//! leaves the others as they were. Where a latency is drawn once for two nodes, nothing is remembered: it is
+//! drawn each time from what the pair and the seed give.
 
 use std::time::Duration;
 
-use rand::{Rng as _, RngExt as _};
+use rand::{Rng, RngExt as _, SeedableRng as _, rngs::Xoshiro256PlusPlus};
 use rand_chacha::ChaCha8Rng;
 
-use super::{Conditions, Group, Latency, Links, moment::Nanos};
+use super::{Conditions, Drawn, Group, Index, Latency, Links, moment::Nanos};
 use crate::plan::{Purpose, stream};
 
 /// Tries after which a frame comes through anyway: more losses in a row would be a broken link.
@@ -25,6 +26,7 @@ const SOCKET_BYTES: u64 = 64 * 1024;
 /// The streams of randomness of all links.
 #[derive(Debug)]
 pub(crate) struct Dice {
+    seed: u64,
     latency: ChaCha8Rng,
     loss: ChaCha8Rng,
     duplicate: ChaCha8Rng,
@@ -33,7 +35,15 @@ pub(crate) struct Dice {
 impl Dice {
     pub(crate) fn new(seed: u64) -> Self {
         let [latency, loss, duplicate] = [0, 1, 2].map(|die| stream(seed, Purpose::Links, die));
-        Self { latency, loss, duplicate }
+        Self { seed, latency, loss, duplicate }
+    }
+
+    /// What two nodes draw from that have one latency; the same for both.
+    fn pair(&self, (one, other): (Index, Index)) -> Xoshiro256PlusPlus {
+        let pair = u64::from(one.0.min(other.0)) << 32 | u64::from(one.0.max(other.0));
+        // Pairs that are next to each other, and seeds that are, give what has nothing in common.
+        let mixed = pair.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        Xoshiro256PlusPlus::seed_from_u64(self.seed.rotate_left(32) ^ mixed)
     }
 }
 
@@ -53,8 +63,9 @@ impl Roads {
         let group = |place: usize| Group(u16::try_from(place).unwrap_or(u16::MAX));
         let plain = links.by_group.is_empty() && links.by_pair.is_empty();
         let width = if plain { 1 } else { highest + 1 };
-        let road =
-            |place: usize| Road::new(links.between(group(place / width), group(place % width)));
+        let road = |place: usize| {
+            Road::new(links.between(group(place / width), group(place % width)), links.drawn)
+        };
         Self { width, roads: (0..width * width).map(road).collect(), links }
     }
 
@@ -73,6 +84,7 @@ impl Roads {
 #[derive(Clone, Debug)]
 pub(crate) struct Road {
     latency: Span,
+    drawn: Drawn,
     jitter: Nanos,
     timeout: Nanos,
     loss: f64,
@@ -91,7 +103,7 @@ enum Span {
 }
 
 impl Road {
-    fn new(conditions: Conditions) -> Self {
+    fn new(conditions: Conditions, drawn: Drawn) -> Self {
         let latency = match conditions.latency {
             Latency::Uniform { min, max } => {
                 Span::Uniform { min: nanos(min), width: nanos(max.saturating_sub(min)) }
@@ -107,6 +119,7 @@ impl Road {
         let pace = conditions.bandwidth.map(pace);
         Self {
             latency,
+            drawn,
             jitter: nanos(conditions.jitter),
             timeout: nanos(RETRANSMIT_MIN.max(conditions.latency.long() * 2)),
             loss: conditions.loss,
@@ -116,9 +129,29 @@ impl Road {
         }
     }
 
-    /// How long one frame takes once it is on the wire.
+    /// How long one frame takes once it is on the wire, if each has a latency of its own.
     pub(crate) fn takes(&self, dice: &mut Dice) -> Nanos {
-        let mut takes = self.latency.draw(&mut dice.latency);
+        let latency = self.latency.draw(&mut dice.latency);
+        self.delays(latency, dice)
+    }
+
+    /// How long one frame takes between two nodes once it is on the wire.
+    pub(crate) fn takes_between(&self, pair: (Index, Index), dice: &mut Dice) -> Nanos {
+        match self.drawn {
+            Drawn::EachFrame => self.takes(dice),
+            Drawn::OncePerPair => self.delays(self.latency.draw(&mut dice.pair(pair)), dice),
+        }
+    }
+
+    /// How long every frame between two nodes takes, if it is the same for all.
+    pub(crate) fn constant(&self, pair: (Index, Index), dice: &Dice) -> Option<Nanos> {
+        let is_constant = self.drawn == Drawn::OncePerPair && self.jitter == 0 && self.loss <= 0.0;
+        is_constant.then(|| self.latency.draw(&mut dice.pair(pair)))
+    }
+
+    /// A latency with what jitter and losses add to it.
+    fn delays(&self, latency: Nanos, dice: &mut Dice) -> Nanos {
+        let mut takes = latency;
         if self.jitter > 0 {
             takes += below(self.jitter, &mut dice.latency);
         }
@@ -150,7 +183,7 @@ impl Road {
 }
 
 impl Span {
-    fn draw(self, rng: &mut ChaCha8Rng) -> Nanos {
+    fn draw(self, rng: &mut impl Rng) -> Nanos {
         match self {
             Self::Uniform { min, width } => min + below(width, rng),
             Self::Normal { mean, dev } => whole(mean + dev * bell(rng)),
@@ -160,13 +193,13 @@ impl Span {
 }
 
 /// A number from zero up to `width`, in steps of a 2^32nd of it.
-fn below(width: Nanos, rng: &mut ChaCha8Rng) -> Nanos {
+fn below(width: Nanos, rng: &mut impl Rng) -> Nanos {
     let part = u128::from(width) * u128::from(rng.next_u32());
     u64::try_from(part >> 32).unwrap_or(width)
 }
 
 /// A number from a distribution that is nearly normal: the sum of twelve numbers between 0 and 1, less 6.
-fn bell(rng: &mut ChaCha8Rng) -> f64 {
+fn bell(rng: &mut impl Rng) -> f64 {
     (0..12).map(|_| rng.random::<f64>()).sum::<f64>() - 6.0
 }
 
@@ -190,9 +223,34 @@ mod tests {
     use super::*;
 
     const MS: Duration = Duration::from_millis(1);
+    const PAIR: (Index, Index) = (Index(1), Index(2));
+
+    fn way(conditions: Conditions) -> Road {
+        Road::new(conditions, Drawn::EachFrame)
+    }
+
+    #[test]
+    fn two_nodes_are_as_far_from_each_other_whoever_sends_and_pairs_differ() {
+        let conditions = Conditions::uniform(10 * MS, 50 * MS);
+        let road = Road::new(conditions, Drawn::OncePerPair);
+        let mut dice = Dice::new(7);
+        let mut takes = |one, other| road.takes_between((Index(one), Index(other)), &mut dice);
+        let first = takes(3, 900);
+        assert_eq!([takes(3, 900), takes(900, 3)], [first; 2]);
+        let all: Vec<Nanos> = (1..1000).map(|other| takes(0, other)).collect();
+        let (min, max) = (all.iter().min().unwrap(), all.iter().max().unwrap());
+        assert!((10_000_000..10_500_000).contains(min) && (49_500_000..50_000_000).contains(max));
+        let mean = all.iter().sum::<Nanos>() / all.len() as u64;
+        assert!(mean.abs_diff(30_000_000) < 1_500_000, "{mean}");
+        assert_eq!(road.constant((Index(900), Index(3)), &dice), Some(first));
+        assert_ne!(road.constant((Index(900), Index(3)), &Dice::new(8)), Some(first));
+        let shaky = Conditions { jitter: MS, ..conditions };
+        assert_eq!(Road::new(shaky, Drawn::OncePerPair).constant(PAIR, &dice), None);
+        assert_eq!(Road::new(conditions, Drawn::EachFrame).constant(PAIR, &dice), None);
+    }
 
     fn draws(conditions: Conditions) -> Vec<Duration> {
-        let (road, mut dice) = (Road::new(conditions), Dice::new(1));
+        let (road, mut dice) = (Road::new(conditions, Drawn::EachFrame), Dice::new(1));
         let mut draws: Vec<_> =
             (0..1000).map(|_| Duration::from_nanos(road.takes(&mut dice))).collect();
         draws.sort();
@@ -233,10 +291,10 @@ mod tests {
 
     #[test]
     fn a_megabyte_a_second_takes_a_microsecond_for_a_byte() {
-        let road = Road::new(Conditions { bandwidth: Some(1_000_000), ..Conditions::default() });
+        let road = way(Conditions { bandwidth: Some(1_000_000), ..Conditions::default() });
         assert_eq!(road.occupies(940), 1_000_000);
-        assert_eq!(Road::new(Conditions::default()).occupies(1 << 30), 0);
-        let crawl = Road::new(Conditions { bandwidth: Some(0), ..Conditions::default() });
+        assert_eq!(way(Conditions::default()).occupies(1 << 30), 0);
+        let crawl = way(Conditions { bandwidth: Some(0), ..Conditions::default() });
         assert!(crawl.occupies(1) > 1_000_000_000);
     }
 }
