@@ -67,7 +67,7 @@ pub use self::{
     prune_storm::PRUNE_STORM,
     replay::REPLAY,
     restart_eclipse::RESTART_ECLIPSE,
-    silent_drop::{SILENT_DROP, VOUCHING_DROP},
+    silent_drop::{FLASH_DROP, FLASH_VOUCHING_DROP, SILENT_DROP, VOUCHING_DROP},
     slot_exhaust::SLOT_EXHAUST,
     slow_loris::SLOW_LORIS,
     slow_read::SLOW_READ,
@@ -76,6 +76,8 @@ pub use self::{
     twins::TWINS,
     vouch_lie::VOUCH_LIE,
 };
+pub(crate) use silent_drop::TAKES_PLACE;
+
 use crate::record::Recorder;
 
 /// A way to misbehave. Asked only while the attack is on.

@@ -8,7 +8,7 @@ use rand::RngExt as _;
 use super::{Brief, Cx, Intensity, Kind, Onset, Strategy, Wire, craft};
 
 /// Messages that it passes on first, so that trees grow through it.
-const TAKES_PLACE: u64 = 8;
+pub(crate) const TAKES_PLACE: u64 = 8;
 
 /// The entry of those who say nothing of what they have.
 pub const SILENT_DROP: Kind = Kind {
@@ -30,6 +30,23 @@ pub const VOUCHING_DROP: Kind = Kind {
     onset: Onset::Attack,
     wire: Wire::Sound,
     build: |brief| Box::new(SilentDrop::new(brief, Manner::Vouching, TAKES_PLACE)),
+};
+
+/// As [`SILENT_DROP`], from the moment when the attack begins. For experiments, which choose that moment; so it is
+/// not among [`KINDS`](super::KINDS).
+pub const FLASH_DROP: Kind = Kind {
+    name: "flash-drop",
+    sentence: "Behaves until the attack begins, and then passes nothing on: neither payloads nor vouches nor proofs.",
+    build: |brief| Box::new(SilentDrop::at_once(brief)),
+    ..SILENT_DROP
+};
+
+/// As [`VOUCHING_DROP`], from the moment when the attack begins; see [`FLASH_DROP`].
+pub const FLASH_VOUCHING_DROP: Kind = Kind {
+    name: "flash-vouching-drop",
+    sentence: "Behaves until the attack begins, and then vouches for everything and passes nothing on.",
+    build: |brief| Box::new(SilentDrop::new(brief, Manner::Vouching, 0)),
+    ..VOUCHING_DROP
 };
 
 pub(super) struct SilentDrop {
