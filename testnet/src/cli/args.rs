@@ -58,7 +58,7 @@ pub(crate) enum Command {
     Compare(CompareArgs),
     /// Tell what one node, or one message, of a run lived through that `--out` has kept
     Replay(crate::replay::Args),
-    /// Measure one part of the product alone, in numbers that the literature can be compared with
+    /// Measure sampling or spreading alone, in numbers that the literature can be compared with
     #[command(subcommand)]
     Experiment(super::experiment::Experiment),
     /// Make the page of a run again that `--out` has kept

@@ -8,7 +8,7 @@ mod classes;
 mod contacts;
 pub mod load;
 pub mod local;
-mod memory;
+pub(crate) mod memory;
 mod outcome;
 mod recall;
 pub mod sim;

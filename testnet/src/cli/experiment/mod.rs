@@ -1,5 +1,6 @@
-//! Experiments with one part of the product.
+//! Experiments: arguments in, numbers out.
 
+mod broadcast;
 mod table;
 
 use std::{num::NonZeroU32, time::Instant};
@@ -20,6 +21,8 @@ const BLOCKS_MAX: u16 = 218;
 pub(crate) enum Experiment {
     /// Whom honest nodes sample while others push lies: views, samples, who is isolated
     Sampling(SamplingArgs),
+    /// How messages spread over whole nodes: latency against a flood, copies, hops, bytes, signature checks
+    Broadcast(broadcast::BroadcastArgs),
     /// All that docs/sampling.md shows: a table in Markdown, and a plot. Takes about half an hour
     SamplingTable(table::TableArgs),
 }
@@ -87,6 +90,7 @@ enum Byzantine {
 pub(super) fn experiment(which: &Experiment) -> Result<(), Failure> {
     match which {
         Experiment::Sampling(args) => show(args.json, &sample(args)?),
+        Experiment::Broadcast(args) => show(args.json, &broadcast::broadcast(args)?),
         Experiment::SamplingTable(args) => table::table(args),
     }
 }
