@@ -1,7 +1,7 @@
 //! The commands of `forsooth`.
 //!
-//! `init`, `run`, `key`, `network` and `config` work on files; the others ask the running node over its
-//! HTTP interface and find it through `http.addr` in the data folder. Results go to stdout, everything
+//! `init`, `run`, `key`, `network` and `config` work on files, `params` on nothing but its arguments; the others ask the
+//! running node over its HTTP interface and find it through `http.addr` in the data folder. Results go to stdout, everything
 //! else to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage.
 
 mod args;
@@ -10,6 +10,8 @@ mod commands;
 mod init;
 mod network;
 mod output;
+mod params;
+mod parse;
 mod publish;
 mod run;
 mod signals;
@@ -52,6 +54,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Network(NetworkCommand::New(args)) => network::new(args),
         Command::Network(NetworkCommand::Show(args)) => network::show(&place, args),
         Command::Config(ConfigCommand::Show(args)) => commands::show_config(&place, args),
+        Command::Params(args) => params::params(&args),
     }
 }
 

@@ -61,7 +61,7 @@ mod work;
 
 pub use forsooth_crypto::{Keypair, NodeId, key_file};
 pub use forsooth_protocol::{
-    Event, Judgement, MessageId, Network, Receipt, Refusal, Timestamp, network,
+    Event, Judgement, MessageId, Network, Receipt, Refusal, Timestamp, network, params,
 };
 pub use libp2p::Multiaddr;
 

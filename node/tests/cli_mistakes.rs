@@ -284,5 +284,28 @@ fn a_new_key_on_a_network_with_a_list_is_told_that_it_has_to_be_added() {
         .failed_with(&["not among those that the network admits", &peer]);
 }
 
+#[test]
+fn a_wish_that_cannot_be_met_names_one_that_can() {
+    let home = Home::new();
+    let params = |args: &[&str]| {
+        home.run("none", &[&["params", "--liars", "0.45", "--peers", "1000"], args].concat())
+    };
+    let told = [
+        "no k of n meets 1e-6",
+        "smallest target for them is 3.3e-2, by 128/255",
+        "at most 374 liars",
+    ];
+    params(&[]).failed_with(&told);
+    let met = params(&["--target", "3.3e-2", "--json"]).succeeded().json();
+    assert_eq!((&met["k"], &met["meets_target"]), (&128.into(), &true.into()), "{met}");
+    params(&["--policy", "13/2000"]).failed_with(&["the nearest policy is 2/256"]);
+    params(&["--target", "1"]).failed_with(&["above 0 and below 0.5"]);
+    let few =
+        home.run("none", &["params", "--liars", "0.2", "--peers", "1000", "--policy", "settle"]);
+    let said = few.succeeded().stdout;
+    assert!(said.contains("25 of 49 witnesses must vouch, the fewest for 1e-6"), "{said}");
+    assert!(said.contains("with a settling time of 4 hops"), "{said}");
+}
+
 const EXTERNAL: &str = "listen = [\"/ip4/127.0.0.1/tcp/0\"]\nhttp = \"127.0.0.1:0\"\n\
                         external = [\"/ip4/8.8.8.8/tcp/8650\"]\n";

@@ -27,6 +27,7 @@ mod machine;
 mod message;
 pub mod network;
 pub mod overlay;
+pub mod params;
 mod peer_map;
 mod peers;
 mod quota;

@@ -24,6 +24,8 @@ pub const NAME_BYTES_MAX: usize = 64;
 pub const PAYLOAD_BYTES_MAX: u32 = 1 << 20;
 /// A lifetime may never be longer than this, because slots are remembered for as long.
 pub const LIFETIME_MAX: Duration = Duration::from_secs(3600);
+/// Witnesses of one node that a policy may ask for.
+pub const WITNESSES_MAX: u16 = 256;
 /// Window in which a topic's rate per author is counted, on the author's own timestamps.
 pub const RATE_WINDOW: Duration = Duration::from_secs(10);
 
@@ -237,7 +239,9 @@ pub enum Error {
     #[error("the topic {0:?} is there twice")]
     TopicTwice(String),
     /// A topic's threshold cannot be met.
-    #[error("topic {topic:?}: the policy needs 1 <= k <= n <= 256, not k = {k}, n = {n}")]
+    #[error(
+        "topic {topic:?}: the policy needs 1 <= k <= n <= {WITNESSES_MAX}, not k = {k}, n = {n}"
+    )]
     Threshold {
         /// The topic.
         topic: String,
@@ -387,7 +391,7 @@ fn check_name(name: &str) -> Result<(), Error> {
 fn check_topic(topic: &Topic) -> Result<(), Error> {
     check_name(&topic.name)?;
     if let Policy::Vouched { k, n } = topic.policy
-        && (k == 0 || k > n || n > 256)
+        && (k == 0 || k > n || n > WITNESSES_MAX)
     {
         return Err(Error::Threshold { topic: topic.name.clone(), k, n });
     }

@@ -8,9 +8,14 @@ use forsooth::{
         Layer, Passphrase, parse_external, parse_http, parse_listen, parse_outbound_target,
         parse_peer,
     },
-    network::{Kind, Policy, Topic},
+    network::{Kind, Topic},
 };
 use libp2p::Multiaddr;
+
+use super::{
+    params::ParamsArgs,
+    parse::{parse_duration, parse_topic},
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -56,6 +61,8 @@ pub(super) enum Command {
     /// The node's configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Compute how many witnesses are enough against a share of liars
+    Params(ParamsArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -295,34 +302,6 @@ impl From<KindArg> for Kind {
     }
 }
 
-fn parse_topic(text: &str) -> Result<Topic, String> {
-    let form = "a topic is NAME=verified or NAME=K/N, such as chat=verified or news=5/8";
-    let (name, policy) = text.split_once('=').ok_or(form)?;
-    let policy = match policy.split_once('/') {
-        None if policy == "verified" => Policy::Verified,
-        None => return Err(form.to_owned()),
-        Some((k, n)) => {
-            Policy::Vouched { k: k.parse().map_err(|_| form)?, n: n.parse().map_err(|_| form)? }
-        }
-    };
-    Ok(Topic::new(name, policy))
-}
-
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    let form = "a time is a number and ms, s, m or h, such as 500ms or 2m";
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().map_err(|_| form)?;
-    let unit_ms = match unit {
-        "ms" => 1,
-        "s" => 1000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        _ => return Err(form.to_owned()),
-    };
-    number.checked_mul(unit_ms).map(Duration::from_millis).ok_or_else(|| form.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
@@ -332,26 +311,5 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn times_and_topics_are_read_or_refused_with_an_example() {
-        let ms = |text| parse_duration(text).map(|duration| duration.as_millis());
-        assert_eq!(
-            (ms("500ms"), ms("30s"), ms("2m"), ms("1h")),
-            (Ok(500), Ok(30_000), Ok(120_000), Ok(3_600_000))
-        );
-        for bad in
-            ["", "5", "s", "-1s", "1.5s", "1 s", "99999999999999999999s", "18446744073709551615h"]
-        {
-            assert!(parse_duration(bad).unwrap_err().contains("such as 500ms"), "{bad}");
-        }
-        assert_eq!(parse_topic("chat=verified"), Ok(Topic::new("chat", Policy::Verified)));
-        assert_eq!(parse_topic("a/b=5/8"), Ok(Topic::new("a/b", Policy::Vouched { k: 5, n: 8 })));
-        for bad in
-            ["", "chat", "chat=", "chat=verfied", "chat=5", "chat=5/", "chat=-1/8", "chat=70000/8"]
-        {
-            assert!(parse_topic(bad).unwrap_err().contains("chat=verified"), "{bad}");
-        }
     }
 }
