@@ -201,7 +201,9 @@ impl Driver {
             Wake::Judged(ticket, judgement) => {
                 self.shell.facts.push_back(Input::Validated { ticket, judgement })
             }
-            Wake::Abandoned(topic) => self.shell.facts.push_back(Input::Unsubscribe { topic }),
+            Wake::Abandoned(topic) => {
+                self.shell.facts.push_back(Input::Unsubscribe { topic, policy: None })
+            }
             Wake::Pulse => self.shell.on_pulse(),
             Wake::Nothing => {}
         }

@@ -161,7 +161,7 @@ fn topics(snapshot: &NodeSnapshot, registry: &mut Registry) {
         by_topic(|topic| topic.verified),
     );
     counters(registry, "messages_accepted", "Messages accepted", by_topic(|topic| topic.accepted));
-    let unaccepted = by_topic(|topic| topic.unaccepted);
+    let unaccepted = by_topic(|topic| topic.unaccepted.total());
     counters(
         registry,
         "messages_unaccepted",

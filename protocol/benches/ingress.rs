@@ -79,7 +79,7 @@ fn linked_core(work: &Work) -> Core {
         Core::new(Config::new(work.network.clone(), 1), Keypair::from_seed([255; 32]), [0; 32]);
     let _ = core.handle(Time::ZERO, Input::WallClock(WALL));
     for (topic, _) in work.network.topics() {
-        let _ = core.handle(Time::ZERO, Input::Subscribe { topic });
+        let _ = core.handle(Time::ZERO, Input::Subscribe { topic, policy: None });
     }
     for tag in 0..LINKS {
         let peer = Keypair::from_seed([tag; 32]).id();

@@ -1,8 +1,11 @@
-//! k-of-n acceptance: a message is handed to the application when enough witnesses vouch for it.
+//! When a message is handed to the application: k of n witnesses vouch for it, and its slot stays its own.
 //!
 //! Only a [`Witness`] can vouch here, which only `links` makes, for peers that this node chose. Vouches may
-//! come before the message; a message may wait for vouches until it expires. It does not relay, and does not
+//! come before the message; a message may wait for vouches, or settle, until it expires. Each message is measured by its topic's
+//! policy and by those of subscriptions that ask for more, and handed over once for each. It does not relay, and does not
 //! know how a vouch travels.
+
+mod room;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,15 +14,15 @@ use std::{
 
 use forsooth_crypto::{NodeId, Verified};
 
+use self::room::{Room, Waiting};
 use crate::{
-    Effect,
-    agenda::Agenda,
+    Effect, Shortfall,
     bounded::FairMap,
     defences::{Defences, Safeguard},
     group::Group,
     links::Witness,
     machine::{Cx, Machine},
-    message::{Accepted, MessageId, Publication},
+    message::{Accepted, MessageId, Publication, Slot},
     network::{Network, Policy, TopicId},
     snapshot::{Bound, TopicState},
     tally::Tally,
@@ -28,10 +31,8 @@ use crate::{
 
 /// Open vouches of one witness. More than what arrives ahead of its messages; its own oldest go first.
 const VOUCHES_PER_WITNESS_MAX: usize = 16_384;
-/// Bytes of messages that wait for vouches, each charged to the link that brought it.
-const WAITING_BYTES_MAX: usize = 64 << 20;
-/// What a waiting message weighs beyond its payload.
-const OVERHEAD_BYTES: usize = 512;
+/// Accepted messages that are remembered, each charged to the link that brought it, to say so if they turn out contested.
+const ACCEPTED_MAX: usize = 16_384;
 
 /// Messages that wait for vouches, and vouches that wait for messages.
 #[derive(Debug)]
@@ -39,16 +40,14 @@ pub(crate) struct Acceptance {
     network: Arc<Network>,
     defences: Defences,
     tally: Tally<MessageId, NodeId, Group>,
-    waiting: FairMap<MessageId, Option<NodeId>, Waiting>,
-    expiry: Agenda<Time, MessageId>,
-    subscribed: BTreeSet<TopicId>,
+    room: Room,
+    /// What was handed to the application lately.
+    accepted: FairMap<Slot, NodeId, MessageId>,
+    /// Policies that the application subscribes with: the topic's, or stricter ones.
+    subscribed: BTreeSet<(TopicId, Policy)>,
     counts: BTreeMap<TopicId, TopicState>,
-}
-
-#[derive(Debug)]
-struct Waiting {
-    message: Verified<Publication>,
-    expires: Time,
+    /// Independent witnesses that there are.
+    witnesses: usize,
 }
 
 /// What [`Acceptance`] reacts to.
@@ -65,10 +64,14 @@ pub(crate) enum Event {
     Refused { id: MessageId },
     /// One of our own was published.
     Published { topic: TopicId },
-    /// The application wants a topic, or no longer does.
-    Subscribed { topic: TopicId },
-    /// The application no longer wants a topic.
-    Unsubscribed { topic: TopicId },
+    /// The application wants a topic by this policy; by the topic's own if none is said.
+    Subscribed { topic: TopicId, policy: Option<Policy> },
+    /// The application no longer wants a topic by this policy.
+    Unsubscribed { topic: TopicId, policy: Option<Policy> },
+    /// There are so many independent witnesses now.
+    Witnesses { count: usize },
+    /// Two headers for one slot have come to light.
+    Exposed { slot: Slot },
 }
 
 impl Acceptance {
@@ -77,29 +80,37 @@ impl Acceptance {
             network,
             defences,
             tally: Tally::new(VOUCHES_PER_WITNESS_MAX),
-            waiting: FairMap::new(WAITING_BYTES_MAX),
-            expiry: Agenda::new(),
+            room: Room::new(),
+            accepted: FairMap::new(ACCEPTED_MAX),
             subscribed: BTreeSet::new(),
             counts: BTreeMap::new(),
+            witnesses: 0,
         }
     }
 
     /// Whether a held message still waits for vouches.
     pub(crate) fn waits(&self, id: &MessageId) -> bool {
-        self.waiting.contains(id)
+        self.room.contains(id)
     }
 
-    /// How each topic stands, with this many independent witnesses.
-    pub(crate) fn topics(&self, witnesses: usize) -> BTreeMap<TopicId, TopicState> {
+    /// Whether vouches decide anything on a topic.
+    pub(crate) fn counts_vouches(&self, topic: TopicId) -> bool {
+        self.policies(topic).any(|policy| policy.threshold() > 0)
+    }
+
+    /// How each topic stands.
+    pub(crate) fn topics(&self) -> BTreeMap<TopicId, TopicState> {
         let mut waiting: BTreeMap<TopicId, u64> = BTreeMap::new();
-        for (_, Waiting { message, .. }) in self.waiting.iter() {
+        for Waiting { message, .. } in self.room.iter() {
             let count = waiting.entry(message.header().slot.topic).or_default();
             *count = count.saturating_add(1);
         }
-        let state = |(id, topic): (TopicId, &crate::network::Topic)| {
+        let state = |(id, _)| {
+            let need = self.witnesses_needed(id);
             let state = TopicState {
-                subscribed: self.subscribed.contains(&id),
-                acceptable: witnesses >= usize::from(topic.policy.threshold()),
+                subscribed: self.policies(id).any(|policy| self.subscribed.contains(&(id, policy))),
+                acceptable: self.witnesses >= need,
+                witnesses_needed: need,
                 waiting: waiting.get(&id).copied().unwrap_or(0),
                 ..self.counts.get(&id).copied().unwrap_or_default()
             };
@@ -108,18 +119,39 @@ impl Acceptance {
         self.network.topics().map(state).collect()
     }
 
+    /// Witnesses that must vouch now on a topic, by the strictest of its policies.
+    fn witnesses_needed(&self, topic: TopicId) -> usize {
+        self.policies(topic).map(|policy| policy.needed(self.witnesses)).max().unwrap_or(0)
+    }
+
+    /// Independent witnesses that are lacking for anything to be accepted on a topic.
+    pub(crate) fn witnesses_lacking(&self, topic: TopicId) -> usize {
+        self.witnesses_needed(topic).saturating_sub(self.witnesses)
+    }
+
     /// How full the collections are.
-    pub(crate) fn bounds(&self, links: usize) -> [Bound; 2] {
-        let waiting = &self.waiting;
+    pub(crate) fn bounds(&self, links: usize) -> [Bound; 3] {
+        let bound = |name, (used, max)| Bound { name, used, max };
         let vouches_max = links.max(1).saturating_mul(VOUCHES_PER_WITNESS_MAX);
         [
-            Bound { name: "acceptance.vouches", used: self.tally.len(), max: vouches_max },
-            Bound {
-                name: "acceptance.waiting_bytes",
-                used: waiting.weight(),
-                max: waiting.weight_max(),
-            },
+            bound("acceptance.vouches", (self.tally.len(), vouches_max)),
+            bound("acceptance.waiting_bytes", self.room.usage()),
+            bound("acceptance.accepted", (self.accepted.len(), ACCEPTED_MAX)),
         ]
+    }
+
+    /// What messages of a topic are measured by: its own policy, whoever subscribes, and stricter ones.
+    fn policies(&self, topic: TopicId) -> impl Iterator<Item = Policy> {
+        let own = self.network.topic(topic).policy;
+        let all = self.subscribed.range((topic, Policy::FIRST)..);
+        let all = all.take_while(move |(of, _)| *of == topic).map(|(_, policy)| *policy);
+        core::iter::once(own).chain(all.filter(move |policy| *policy != own))
+    }
+
+    /// What a subscription is measured by: what it asks for, and never anything weaker than the topic's policy, whatever the shell says.
+    fn policy(&self, topic: TopicId, asked: Option<Policy>) -> Policy {
+        let own = self.network.topic(topic).policy;
+        asked.and_then(|asked| own.tightened(asked).ok()).unwrap_or(own)
     }
 
     fn count(&mut self, topic: TopicId) -> &mut TopicState {
@@ -130,72 +162,118 @@ impl Acceptance {
         let (id, topic) = (message.id(), message.header().slot.topic);
         let verified = &mut self.count(topic).verified;
         *verified = verified.saturating_add(1);
-        let decides = self.defences.has(Safeguard::Threshold);
-        match self.network.topic(topic).policy {
-            Policy::Vouched { .. } if !decides => self.decide(message, cx),
-            Policy::Verified => self.accept(message, Vec::new(), cx),
-            Policy::Vouched { k, .. } if self.tally.count(&id) >= usize::from(k) => {
-                self.decide(message, cx)
-            }
-            Policy::Vouched { .. } => self.wait(message, from, cx),
-        }
-    }
-
-    fn wait(&mut self, message: Verified<Publication>, from: NodeId, cx: &mut Cx<'_>) {
-        let id = message.id();
         let expires = cx.now + message.header().expires().since(cx.wall);
-        let weight = message.payload().len().saturating_add(OVERHEAD_BYTES);
-        self.expiry.insert((expires, id));
-        let evicted = self.waiting.insert(id, Some(from), weight, Waiting { message, expires });
-        for (id, Waiting { message, expires }) in evicted {
-            self.expiry.remove(&(expires, id));
-            self.give_up(&message, cx);
+        let open = self.policies(topic).collect();
+        let mut waiting = Waiting::new(message, from, cx.now, expires, open);
+        waiting.open = self.decide(&waiting, cx);
+        if waiting.open.is_empty() {
+            return self.tally.close(&id);
+        }
+        for evicted in self.room.insert(waiting, cx.now) {
+            self.give_up(&evicted, Some(Shortfall::Crowded), cx);
         }
     }
 
-    fn vouch(&mut self, witness: &Witness, id: MessageId, cx: &mut Cx<'_>) {
-        self.tally.support(id, witness.peer(), witness.group());
-        let Some(Waiting { message, .. }) = self.waiting.get(&id) else {
-            return;
-        };
-        let threshold = self.network.topic(message.header().slot.topic).policy.threshold();
-        if self.tally.count(&id) < usize::from(threshold) {
-            return;
-        }
-        if let Some(Waiting { message, expires }) = self.waiting.remove(&id) {
-            self.expiry.remove(&(expires, id));
-            // The wall clock may have been set ahead while it waited.
-            if message.header().expires() <= cx.wall && self.defences.has(Safeguard::Expiry) {
-                return self.give_up(&message, cx);
-            }
-            self.decide(message, cx);
-        }
+    /// Accepts a message by each policy that is met now. Returns the others.
+    fn decide(&mut self, waiting: &Waiting, cx: &mut Cx<'_>) -> Vec<Policy> {
+        let meets = |policy: &Policy| self.meets(*policy, waiting, cx.now);
+        let (met, open): (Vec<_>, Vec<_>) = waiting.open.iter().copied().partition(meets);
+        met.into_iter().for_each(|policy| self.accept(waiting, policy, cx));
+        open
     }
 
-    /// Enough witnesses vouch.
-    fn decide(&mut self, message: Verified<Publication>, cx: &mut Cx<'_>) {
-        let vouchers = self.tally.independent(&message.id());
-        self.tally.close(&message.id());
-        self.accept(message, vouchers, cx);
+    /// Whether enough witnesses vouch, and the slot has been this message's alone for long enough.
+    fn meets(&self, policy: Policy, waiting: &Waiting, now: Time) -> bool {
+        let enough = !self.defences.has(Safeguard::Threshold)
+            || self.tally.count(&waiting.message.id()) >= policy.needed(self.witnesses);
+        enough && now >= waiting.held + policy.settle()
     }
 
-    fn accept(&mut self, message: Verified<Publication>, vouchers: Vec<NodeId>, cx: &mut Cx<'_>) {
-        let topic = message.header().slot.topic;
-        let accepted = &mut self.count(topic).accepted;
-        *accepted = accepted.saturating_add(1);
-        if self.subscribed.contains(&topic) {
-            cx.order(Effect::Deliver(Accepted::new(message, vouchers, cx.now)));
+    fn accept(&mut self, waiting: &Waiting, policy: Policy, cx: &mut Cx<'_>) {
+        let Waiting { message, from, .. } = waiting;
+        let (id, slot) = (message.id(), message.header().slot);
+        if policy == self.network.topic(slot.topic).policy {
+            let accepted = &mut self.count(slot.topic).accepted;
+            *accepted = accepted.saturating_add(1);
+        }
+        if self.subscribed.contains(&(slot.topic, policy)) {
+            self.accepted.insert(slot, *from, 1, id);
+            let vouchers = match policy.threshold() {
+                0 => Vec::new(),
+                _ => self.tally.independent(&id),
+            };
+            cx.order(Effect::Deliver(Accepted::new(message.clone(), vouchers, policy, cx.now)));
         }
     }
 
-    fn give_up(&mut self, message: &Publication, cx: &mut Cx<'_>) {
-        let (id, topic) = (message.id(), message.header().slot.topic);
-        let threshold = self.network.topic(topic).policy.threshold();
+    /// Something has changed for a message that waits.
+    fn review(&mut self, id: &MessageId, cx: &mut Cx<'_>) {
+        let Some(waiting) = self.room.get(id) else { return };
+        // The wall clock may have been set ahead while it waited.
+        let is_over = waiting.message.header().expires() <= cx.wall;
+        if waiting.expires <= cx.now || (is_over && self.defences.has(Safeguard::Expiry)) {
+            return self.drop_waiting(id, None, cx);
+        }
+        if !waiting.open.iter().any(|policy| self.meets(*policy, waiting, cx.now)) {
+            return self.room.postpone(id, cx.now);
+        }
+        let waiting = waiting.clone();
+        let open = self.decide(&waiting, cx);
+        if open.is_empty() {
+            self.room.remove(id);
+            self.tally.close(id);
+        } else {
+            self.room.keep(id, open, cx.now);
+        }
+    }
+
+    fn drop_waiting(&mut self, id: &MessageId, why: Option<Shortfall>, cx: &mut Cx<'_>) {
+        if let Some(waiting) = self.room.remove(id) {
+            self.give_up(&waiting, why, cx);
+        }
+    }
+
+    /// A message is accepted by none of the policies that are open yet. If it is not said why, its time is over.
+    fn give_up(&mut self, waiting: &Waiting, why: Option<Shortfall>, cx: &mut Cx<'_>) {
+        let (id, slot) = (waiting.message.id(), waiting.message.header().slot);
+        let own = self.network.topic(slot.topic).policy;
         let vouched = self.tally.count(&id);
         self.tally.close(&id);
-        let unaccepted = &mut self.count(topic).unaccepted;
-        *unaccepted = unaccepted.saturating_add(1);
-        cx.report(crate::Event::Unaccepted { id, topic, vouched, threshold });
+        for policy in waiting.open.iter().copied() {
+            let threshold = policy.needed(self.witnesses);
+            let late =
+                if vouched < threshold { Shortfall::TooFewVouches } else { Shortfall::Expired };
+            let why = why.unwrap_or(late);
+            if policy == own {
+                self.count(slot.topic).unaccepted.count(why);
+            } else if !self.subscribed.contains(&(slot.topic, policy)) {
+                continue;
+            }
+            let topic = slot.topic;
+            cx.report(crate::Event::Unaccepted { id, topic, policy, vouched, threshold, why });
+        }
+    }
+
+    /// An author has said two things. Whatever waits of it goes, in other slots too: since everybody refuses it from now on, nobody would
+    /// notice that it has said two things there as well.
+    fn expose(&mut self, slot: Slot, cx: &mut Cx<'_>) {
+        for id in self.room.of(slot.author) {
+            self.drop_waiting(&id, Some(Shortfall::Contested), cx);
+        }
+        if let Some(id) = self.accepted.remove(&slot) {
+            let contested = &mut self.count(slot.topic).contested;
+            *contested = contested.saturating_add(1);
+            cx.report(crate::Event::Contested { id, slot });
+        }
+    }
+
+    /// With fewer witnesses, fewer may be needed.
+    fn adapt(&mut self, witnesses: usize, cx: &mut Cx<'_>) {
+        let before = core::mem::replace(&mut self.witnesses, witnesses);
+        if witnesses < before {
+            let all: Vec<_> = self.room.iter().map(|waiting| waiting.message.id()).collect();
+            all.iter().for_each(|id| self.review(id, cx));
+        }
     }
 }
 
@@ -206,7 +284,10 @@ impl Machine for Acceptance {
         match event {
             Event::Held { message, from } => self.hold(message, from, cx),
             Event::Vouched { witness, ids } => {
-                ids.into_iter().for_each(|id| self.vouch(&witness, id, cx))
+                for id in ids {
+                    self.tally.support(id, witness.peer(), witness.group());
+                    self.review(&id, cx);
+                }
             }
             Event::Withdrawn { peer } => self.tally.withdraw(&peer),
             Event::Refused { id } => self.tally.close(&id),
@@ -214,23 +295,26 @@ impl Machine for Acceptance {
                 let published = &mut self.count(topic).published;
                 *published = published.saturating_add(1);
             }
-            Event::Subscribed { topic } => drop(self.subscribed.insert(topic)),
-            Event::Unsubscribed { topic } => drop(self.subscribed.remove(&topic)),
+            Event::Subscribed { topic, policy } => {
+                self.subscribed.insert((topic, self.policy(topic, policy)));
+            }
+            Event::Unsubscribed { topic, policy } => {
+                self.subscribed.remove(&(topic, self.policy(topic, policy)));
+            }
+            Event::Witnesses { count } => self.adapt(count, cx),
+            Event::Exposed { slot } => self.expose(slot, cx),
         }
     }
 
     fn deadline(&self) -> Option<Time> {
-        self.expiry.first().map(|(expires, _)| *expires)
+        self.room.first_due().map(|(due, _)| due)
     }
 
     fn tick(&mut self, cx: &mut Cx<'_>) {
-        while let Some((expires, id)) = self.expiry.first().copied()
-            && expires <= cx.now
+        while let Some((due, id)) = self.room.first_due()
+            && due <= cx.now
         {
-            self.expiry.pop_first();
-            if let Some(Waiting { message, .. }) = self.waiting.remove(&id) {
-                self.give_up(&message, cx);
-            }
+            self.review(&id, cx);
         }
     }
 }

@@ -11,8 +11,8 @@ use crate::{
     fault::Blame,
     input::Address,
     links::Role,
-    message::{Accepted, MessageId, Proof, Publication},
-    network::TopicId,
+    message::{Accepted, MessageId, Proof, Publication, Slot},
+    network::{Policy, TopicId},
     time::Timestamp,
     verify::{Check, Ticket},
 };
@@ -83,6 +83,8 @@ pub struct Receipt {
     pub sent_to: usize,
     /// There was no link; it is kept for its lifetime and sent to the first peers that come.
     pub queued: bool,
+    /// Independent witnesses that this node lacks to accept anything on the topic itself; 0 if it has enough.
+    pub witnesses_lacking: usize,
 }
 
 /// Why a message was not published. Nothing was sent, and the slot is still free.
@@ -230,22 +232,62 @@ pub enum Event {
         /// From whom.
         from: NodeId,
     },
-    /// A message was dropped before it was accepted.
+    /// A message was dropped before it was accepted, by this policy.
     Unaccepted {
         /// Which.
         id: MessageId,
         /// On which topic.
         topic: TopicId,
+        /// The topic's policy, or a stricter one of a subscription.
+        policy: Policy,
         /// Independent witnesses that had vouched.
         vouched: usize,
-        /// Witnesses that the policy asks for.
-        threshold: u16,
+        /// Witnesses that would have had to.
+        threshold: usize,
+        /// Why.
+        why: Shortfall,
+    },
+    /// A message that was handed to the application has turned out to be one of two for its slot. Said once.
+    Contested {
+        /// Which.
+        id: MessageId,
+        /// Its slot, with its author, which is exposed.
+        slot: Slot,
     },
     /// A message signed with our own key that we did not publish in this life: another machine has the key.
     Twin {
         /// The generation that it signs with.
         generation: u64,
     },
+}
+
+/// Why a message was dropped before it was accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Shortfall {
+    /// Its time was over before enough witnesses vouched.
+    TooFewVouches,
+    /// Its author has said two things.
+    Contested,
+    /// There was no room for it among the messages that wait: whoever brought it brought too many.
+    Crowded,
+    /// Its time was over before it had settled.
+    Expired,
+}
+
+impl Shortfall {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::TooFewVouches, Self::Contested, Self::Crowded, Self::Expired];
+
+    /// A short, stable name: `too_few_vouches`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TooFewVouches => "too_few_vouches",
+            Self::Contested => "contested",
+            Self::Crowded => "crowded",
+            Self::Expired => "expired",
+        }
+    }
 }
 
 /// The effects of one input. Borrows the core, so that the next input cannot come before they are

@@ -8,7 +8,7 @@ use forsooth_crypto::NodeId;
 
 use crate::{
     Fault, Lane, Record,
-    network::TopicId,
+    network::{Policy, TopicId},
     time::Timestamp,
     verify::{Ticket, Verdict},
 };
@@ -77,15 +77,19 @@ pub enum Input {
         /// For how long it is worth relaying; the topic's maximum if not said.
         lifetime: Option<Duration>,
     },
-    /// The application wants this topic's accepted messages.
+    /// The application wants this topic's accepted messages. Told once for each policy that is wanted.
     Subscribe {
         /// Which.
         topic: TopicId,
+        /// A policy that is stricter than the topic's; see [`Policy::tightened`]. The topic's own if it is not, or not said.
+        policy: Option<Policy>,
     },
-    /// The application no longer wants them.
+    /// The application no longer wants them by this policy.
     Unsubscribe {
         /// Which.
         topic: TopicId,
+        /// As it was subscribed.
+        policy: Option<Policy>,
     },
     /// The operator bans a peer for good, or lifts a ban.
     Pardon {

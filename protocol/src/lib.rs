@@ -40,7 +40,7 @@ pub mod wire;
 pub use crate::{
     core::{Config, Core, LinksMax, Validator},
     defences::{Defences, Safeguard},
-    effect::{Drain, Effect, Event, Receipt, Record, Refusal},
+    effect::{Drain, Effect, Event, Receipt, Record, Refusal, Shortfall},
     fault::{Blame, Fault},
     input::{Address, Candidate, Connection, Direction, Input, Judgement},
     lane::{Class, Lane},

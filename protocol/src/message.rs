@@ -15,7 +15,7 @@ use forsooth_crypto::{
 use prost::Message as _;
 
 use crate::{
-    network::{Network, TopicId},
+    network::{Network, Policy, TopicId},
     time::{Time, Timestamp, millis},
     wire,
 };
@@ -331,13 +331,15 @@ impl Verifiable for Proof {
 /// ```compile_fail,E0451
 /// # fn accept(message: forsooth_crypto::Verified<forsooth_protocol::Publication>) {
 /// // Only the acceptance machine makes one.
-/// forsooth_protocol::Accepted { message, vouchers: Vec::new(), at: forsooth_protocol::Time::ZERO };
+/// let policy = forsooth_protocol::network::Policy::Verified;
+/// forsooth_protocol::Accepted { message, vouchers: Vec::new(), policy, at: forsooth_protocol::Time::ZERO };
 /// # }
 /// ```
 #[derive(Clone, Debug)]
 pub struct Accepted {
     message: Verified<Publication>,
     vouchers: Vec<NodeId>,
+    policy: Policy,
     at: Time,
 }
 
@@ -345,9 +347,10 @@ impl Accepted {
     pub(crate) const fn new(
         message: Verified<Publication>,
         vouchers: Vec<NodeId>,
+        policy: Policy,
         at: Time,
     ) -> Self {
-        Self { message, vouchers, at }
+        Self { message, vouchers, policy, at }
     }
 
     /// The message.
@@ -362,7 +365,13 @@ impl Accepted {
         &self.vouchers
     }
 
-    /// When the threshold was reached.
+    /// The policy that it meets: the topic's, or a stricter one that a subscription asked for.
+    #[must_use]
+    pub const fn policy(&self) -> Policy {
+        self.policy
+    }
+
+    /// When it met the policy.
     #[must_use]
     pub const fn at(&self) -> Time {
         self.at

@@ -5,13 +5,17 @@
 //! Bootnodes are not part of it. This module does not know TOML; `node` reads the manifest.
 
 mod identity;
+mod policy;
 
 use core::{fmt, time::Duration};
 
 use forsooth_crypto::{Digest, Domain};
 use prost::Message as _;
 
-pub use self::identity::{ADMITTED_MAX, Identity};
+pub use self::{
+    identity::{ADMITTED_MAX, Identity},
+    policy::{BadPolicy, Policy, TooWeak},
+};
 use crate::wire;
 
 /// Version of the rules that the digest covers.
@@ -117,49 +121,6 @@ impl Topic {
     pub fn window_max(&self) -> u64 {
         let per_window = u64::from(self.rate_per_minute) * RATE_WINDOW.as_secs();
         2 * (per_window.div_ceil(60) + u64::from(self.burst))
-    }
-}
-
-/// When a verified message becomes an accepted one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Policy {
-    /// At once: its signature is good and the application's validator has no objection.
-    Verified,
-    /// When `k` of the `n` witnesses that this node chose vouch for it. `1 <= k <= n`.
-    Vouched {
-        /// Witnesses, in distinct address groups, that must vouch.
-        k: u16,
-        /// Witnesses that a node keeps.
-        n: u16,
-    },
-}
-
-impl Policy {
-    /// Witnesses that must vouch; 0 for [`Policy::Verified`].
-    #[must_use]
-    pub const fn threshold(self) -> u16 {
-        match self {
-            Self::Verified => 0,
-            Self::Vouched { k, .. } => k,
-        }
-    }
-
-    /// Witnesses that a node keeps for this policy; 0 for [`Policy::Verified`].
-    #[must_use]
-    pub const fn witnesses(self) -> u16 {
-        match self {
-            Self::Verified => 0,
-            Self::Vouched { n, .. } => n,
-        }
-    }
-}
-
-impl fmt::Display for Policy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Verified => f.write_str("verified"),
-            Self::Vouched { k, n } => write!(f, "vouched {k} of {n}"),
-        }
     }
 }
 
@@ -390,17 +351,13 @@ fn check_name(name: &str) -> Result<(), Error> {
 
 fn check_topic(topic: &Topic) -> Result<(), Error> {
     check_name(&topic.name)?;
-    if let Policy::Vouched { k, n } = topic.policy
-        && (k == 0 || k > n || n > WITNESSES_MAX)
-    {
-        return Err(Error::Threshold { topic: topic.name.clone(), k, n });
-    }
     let field = |name: &str| format!("{name} of topic {:?}", topic.name);
     range(field("rate_per_minute"), topic.rate_per_minute, 1, 6_000_000)?;
     range(field("burst"), topic.burst, 1, 1_000_000)?;
     range(field("payload_bytes_max"), topic.payload_bytes_max, 1, PAYLOAD_BYTES_MAX)?;
     let lifetime_s = topic.lifetime_max.as_secs();
-    range(field("lifetime_max (s)"), lifetime_s, 1, LIFETIME_MAX.as_secs())
+    range(field("lifetime_max (s)"), lifetime_s, 1, LIFETIME_MAX.as_secs())?;
+    topic.policy.check(&topic.name, topic.lifetime_max)
 }
 
 fn check_defence(defence: &Defence) -> Result<(), Error> {
@@ -445,6 +402,7 @@ fn digest(
         burst: topic.burst,
         payload_bytes_max: topic.payload_bytes_max,
         lifetime_ms_max: crate::time::millis(topic.lifetime_max),
+        settle_ms: crate::time::millis(topic.policy.settle()),
     };
     let descriptor = wire::NetworkDescriptor {
         format: FORMAT,

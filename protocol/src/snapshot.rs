@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use forsooth_crypto::NodeId;
 
-use crate::{Fault, links::Role, network::TopicId, time::Timestamp};
+use crate::{Fault, Shortfall, links::Role, network::TopicId, time::Timestamp};
 
 /// The state of a core at one moment.
 #[derive(Clone, Debug, Default)]
@@ -87,8 +87,10 @@ pub struct Overlay {
 pub struct TopicState {
     /// Whether the application subscribes.
     pub subscribed: bool,
-    /// Whether there are enough witnesses for its policy.
+    /// Whether there are enough witnesses for its policy, and for those of its subscriptions.
     pub acceptable: bool,
+    /// Independent witnesses that must vouch, by the strictest of these.
+    pub witnesses_needed: usize,
     /// Messages published here.
     pub published: u64,
     /// Messages verified and found valid.
@@ -97,8 +99,49 @@ pub struct TopicState {
     pub accepted: u64,
     /// Messages that wait for vouches.
     pub waiting: u64,
-    /// Messages dropped because too few vouched in time.
-    pub unaccepted: u64,
+    /// Messages dropped before the topic's policy accepted them.
+    pub unaccepted: Shortfalls,
+    /// Messages handed to the application whose authors turned out to have said two things.
+    pub contested: u64,
+}
+
+/// Messages dropped before they were accepted, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shortfalls {
+    too_few_vouches: u64,
+    contested: u64,
+    crowded: u64,
+    expired: u64,
+}
+
+impl Shortfalls {
+    /// How many for this reason.
+    #[must_use]
+    pub const fn of(&self, why: Shortfall) -> u64 {
+        match why {
+            Shortfall::TooFewVouches => self.too_few_vouches,
+            Shortfall::Contested => self.contested,
+            Shortfall::Crowded => self.crowded,
+            Shortfall::Expired => self.expired,
+        }
+    }
+
+    /// How many in all.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        Shortfall::ALL.iter().fold(0, |sum: u64, why| sum.saturating_add(self.of(*why)))
+    }
+
+    /// One more.
+    pub(crate) const fn count(&mut self, why: Shortfall) {
+        let count = match why {
+            Shortfall::TooFewVouches => &mut self.too_few_vouches,
+            Shortfall::Contested => &mut self.contested,
+            Shortfall::Crowded => &mut self.crowded,
+            Shortfall::Expired => &mut self.expired,
+        };
+        *count = count.saturating_add(1);
+    }
 }
 
 /// A ban.

@@ -245,8 +245,9 @@ pub(super) struct SubscribeArgs {
 }
 
 const NEW_NETWORK_HELP: &str = "\
-A topic's policy is `verified` (accepted once its signature is good) or K/N (accepted once K of the N
-witnesses that a node chose vouch for it). The limits are the recommended ones; change them in the file
+A topic's policy is `verified` (accepted once its signature is good), K/N (accepted once K of the N
+witnesses that a node chose vouch for it), or K/N,settle=TIME (and no other message for its place has come to
+light for so long). `forsooth params` computes K and N. The limits are the recommended ones; change them in the file
 before the first node uses it, since they are part of the network's identity.
 
 Examples:

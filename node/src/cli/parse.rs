@@ -6,15 +6,9 @@ use forsooth::network::{Policy, Topic};
 
 /// A topic and its policy: `chat=verified` or `news=5/8`.
 pub(super) fn parse_topic(text: &str) -> Result<Topic, String> {
-    let form = "a topic is NAME=verified or NAME=K/N, such as chat=verified or news=5/8";
+    let form = "a topic is NAME=POLICY, such as chat=verified, news=5/8 or news=5/8,settle=2s";
     let (name, policy) = text.split_once('=').ok_or(form)?;
-    let policy = match policy.split_once('/') {
-        None if policy == "verified" => Policy::Verified,
-        None => return Err(form.to_owned()),
-        Some((k, n)) => {
-            Policy::Vouched { k: k.parse().map_err(|_| form)?, n: n.parse().map_err(|_| form)? }
-        }
-    };
+    let policy: Policy = policy.parse().map_err(|error| format!("{form}: {error}"))?;
     Ok(Topic::new(name, policy))
 }
 

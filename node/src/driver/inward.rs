@@ -146,7 +146,7 @@ impl Shell {
     pub(super) fn on_registration(&mut self, registration: Registration) {
         let topic = registration.topic;
         if self.outside.subscribers.add(registration) {
-            self.facts.push_back(Input::Subscribe { topic });
+            self.facts.push_back(Input::Subscribe { topic, policy: None });
         }
     }
 

@@ -22,8 +22,11 @@ pub(super) fn log(event: &Event) {
             tracing::trace!(%id, ?from, pushed, vouched, "relayed");
         }
         Event::Duplicate { id, from } => tracing::trace!(%id, %from, "duplicate"),
-        Event::Unaccepted { id, topic, vouched, threshold } => {
-            tracing::debug!(%id, topic = topic.index(), vouched, threshold, "too few witnesses vouched in time");
+        Event::Unaccepted { id, topic, policy, vouched, threshold, why } => {
+            tracing::debug!(%id, topic = topic.index(), %policy, vouched, threshold, why = why.name(), "unaccepted");
+        }
+        Event::Contested { id, slot } => {
+            tracing::warn!(%id, author = %slot.author, generation = slot.generation, seq = slot.seq, "contested: it was accepted, and its author said another thing too");
         }
         Event::Twin { generation } => {
             tracing::error!(

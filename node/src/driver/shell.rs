@@ -220,6 +220,7 @@ impl Shell {
             | Event::Relayed { .. }
             | Event::Duplicate { .. }
             | Event::Unaccepted { .. }
+            | Event::Contested { .. }
             | Event::Twin { .. } => {}
         }
         self.view.joined.send_if_modified(|joined| {

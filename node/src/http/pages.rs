@@ -132,7 +132,7 @@ impl TopicView {
             verified: state.verified,
             accepted: state.accepted,
             waiting: state.waiting,
-            unaccepted: state.unaccepted,
+            unaccepted: state.unaccepted.total(),
         }
     }
 }

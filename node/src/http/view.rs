@@ -231,6 +231,9 @@ pub enum PolicyView {
         k: u16,
         /// Witnesses kept.
         n: u16,
+        /// And no other message for the slot has come to light for so many milliseconds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        settle_ms: Option<u64>,
     },
 }
 
@@ -238,7 +241,11 @@ impl From<Policy> for PolicyView {
     fn from(policy: Policy) -> Self {
         match policy {
             Policy::Verified => Self::Verified,
-            Policy::Vouched { k, n } => Self::Vouched { k, n },
+            Policy::Vouched { k, n } => Self::Vouched { k, n, settle_ms: None },
+            Policy::Settled { k, n, settle } => {
+                let settle_ms = u64::try_from(settle.as_millis()).unwrap_or(u64::MAX);
+                Self::Vouched { k, n, settle_ms: Some(settle_ms) }
+            }
         }
     }
 }
@@ -247,7 +254,10 @@ impl std::fmt::Display for PolicyView {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Verified => f.write_str("verified"),
-            Self::Vouched { k, n } => write!(f, "{k} of {n} vouch"),
+            Self::Vouched { k, n, settle_ms: None } => write!(f, "{k} of {n} vouch"),
+            Self::Vouched { k, n, settle_ms: Some(ms) } => {
+                write!(f, "{k} of {n} vouch, settled for {ms} ms")
+            }
         }
     }
 }

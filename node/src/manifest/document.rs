@@ -74,6 +74,7 @@ enum PolicyWord {
 struct Threshold {
     k: u16,
     n: u16,
+    settle_ms: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -179,13 +180,14 @@ fn topic(table: TopicTable) -> Result<Topic, Flaw> {
     let mut topic = Topic::new("topic", Policy::Verified);
     let lifetime_max = lifetime_s_max;
     set(&mut topic, Some(name), |topic, name| topic.name = name)?;
-    set(&mut topic, Some(policy), |topic, policy| topic.policy = policy.into())?;
     set(&mut topic, rate_per_minute, |topic, rate| topic.rate_per_minute = rate)?;
     set(&mut topic, burst, |topic, burst| topic.burst = burst)?;
     set(&mut topic, payload_bytes_max, |topic, bytes| topic.payload_bytes_max = bytes)?;
     set(&mut topic, lifetime_max, |topic, seconds| {
         topic.lifetime_max = Duration::from_secs(seconds)
     })?;
+    // After the lifetime, which a settling time has to be shorter than.
+    set(&mut topic, Some(policy), |topic, policy| topic.policy = policy.into())?;
     Ok(topic)
 }
 
@@ -263,7 +265,10 @@ impl From<PolicyWord> for Policy {
     fn from(word: PolicyWord) -> Self {
         match word {
             PolicyWord::Verified => Self::Verified,
-            PolicyWord::Vouched(Threshold { k, n }) => Self::Vouched { k, n },
+            PolicyWord::Vouched(Threshold { k, n, settle_ms: None }) => Self::Vouched { k, n },
+            PolicyWord::Vouched(Threshold { k, n, settle_ms: Some(ms) }) => {
+                Self::Settled { k, n, settle: Duration::from_millis(ms) }
+            }
         }
     }
 }

@@ -90,6 +90,18 @@ fn write_topic(out: &mut String, topic: &Topic) -> fmt::Result {
             writeln!(out, "# Accepted once k of the n witnesses that a node chose vouch for it.")?;
             writeln!(out, "policy = {{ vouched = {{ k = {k}, n = {n} }} }}")?;
         }
+        Policy::Settled { k, n, settle } => {
+            writeln!(
+                out,
+                "# Accepted once k of the n witnesses that a node chose vouch for it, and no other message for its"
+            )?;
+            writeln!(
+                out,
+                "# place, or proof against its author, has come to light for so many milliseconds."
+            )?;
+            let ms = settle.as_millis();
+            writeln!(out, "policy = {{ vouched = {{ k = {k}, n = {n}, settle_ms = {ms} }} }}")?;
+        }
     }
     writeln!(out, "# What one author may publish: a rate, and so many at once on top of it.")?;
     writeln!(out, "rate_per_minute = {rate_per_minute}")?;

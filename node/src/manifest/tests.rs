@@ -64,6 +64,11 @@ fn a_manifest_written_and_read_back_is_the_same_network() {
                 lifetime_max: Duration::from_secs(7),
                 ..Topic::new("z", Policy::Vouched { k: 1, n: 256 })
             },
+            Topic {
+                // Longer than the recommended lifetime.
+                lifetime_max: Duration::from_secs(600),
+                ..Topic::new("s", Policy::Settled { k: 1, n: 2, settle: Duration::from_secs(200) })
+            },
         ];
         let network = Network::new("n", kind, topics, Defence::recommended(kind)).unwrap();
         Manifest::new(network, bootnodes.iter().map(|a| a.parse().unwrap()).collect()).unwrap()
@@ -191,7 +196,19 @@ fn each_mistake_is_shown_where_it_is_with_what_to_do() {
             "k = 5, n = 8",
             "k = 5, n = 8, m = 1",
             (12, 38),
-            "unknown field `m`, expected one of: k, n",
+            "unknown field `m`, expected one of: k, n, settle_ms",
+        ),
+        (
+            "k = 5, n = 8",
+            "k = 5, n = 8, settle_ms = 30000",
+            (12, 10),
+            "the settling time (ms) of topic \"news/world\" must be 1 to 29999, not 30000",
+        ),
+        (
+            "k = 5, n = 8",
+            "k = 5, n = 8, settle_ms = 0",
+            (12, 10),
+            "the settling time (ms) of topic \"news/world\" must be 1 to 29999, not 0",
         ),
         (
             "burst = 10",
@@ -247,6 +264,25 @@ fn each_mistake_is_shown_where_it_is_with_what_to_do() {
         assert!(diagnosis.message().contains(said), "{to}: {diagnosis}");
         assert_eq!((diagnosis.line(), diagnosis.column()), place, "{to}: {diagnosis}");
     }
+}
+
+#[test]
+fn a_network_without_new_fields_keeps_its_name_and_each_new_one_changes_it() {
+    let topic =
+        |name: &str, policy: &str| format!("[[topics]]\nname = \"{name}\"\npolicy = {policy}\n");
+    let head = "format = 1\nname = \"demo\"\nkind = \"local\"\n";
+    let chat = topic("chat", "\"verified\"");
+    let name = |news: &str| {
+        let text = format!("{head}{chat}{}", topic("news", news));
+        parse(&text).unwrap().network().protocol_name()
+    };
+    // As versions before these fields name them.
+    let alone = parse(&format!("{head}{chat}")).unwrap();
+    assert_eq!(alone.network().protocol_name(), "/forsooth/1/8c72e001606ae242");
+    assert_eq!(name("{ vouched = { k = 5, n = 8 } }"), "/forsooth/1/0031566a8b7c4020");
+    let names = ["{ vouched = { k = 5, n = 8 } }", "{ vouched = { k = 5, n = 8, settle_ms = 1 } }"]
+        .map(name);
+    assert_ne!(names[0], names[1]);
 }
 
 #[test]

@@ -78,7 +78,8 @@ impl Core {
             Event::Relayed { id, from: None, pushed: spread.pushed, vouched: spread.vouched };
         self.effects.push_back(Effect::Event(event));
         self.tell_acceptance(acceptance::Event::Published { topic });
-        Ok(Receipt { id, sent_to: spread.pushed, queued: spread.pushed == 0 })
+        let witnesses_lacking = self.acceptance.witnesses_lacking(topic);
+        Ok(Receipt { id, sent_to: spread.pushed, queued: spread.pushed == 0, witnesses_lacking })
     }
 
     fn publishable(

@@ -185,7 +185,7 @@ impl Core {
 
     /// Counts vouches for messages that are not decided, if they come from a witness.
     fn count_vouches(&mut self, from: NodeId, topic: TopicId, mut ids: Vec<MessageId>) {
-        if self.network.topic(topic).policy.threshold() == 0 {
+        if !self.acceptance.counts_vouches(topic) {
             return;
         }
         let Some(witness) = self.links.witness(&from) else {
@@ -333,7 +333,8 @@ impl Core {
 
     /// The message is verified, valid and alone in its slot: relay it, vouch for it, and see who else does.
     fn hold(&mut self, ticket: Ticket, message: Verified<Publication>) {
-        if self.is_over(message.header()) {
+        // Its author may have been exposed while the application judged.
+        if self.is_over(message.header()) || self.unheard(&message.header().slot.author) {
             return self.refuse(ticket, &message);
         }
         let Some(pending) = self.intake.finish(ticket) else { return };

@@ -232,11 +232,11 @@ impl Core {
                 let outcome = self.publish(topic, payload, lifetime);
                 self.effects.push_back(Effect::Published { request, outcome });
             }
-            Input::Subscribe { topic } => {
-                self.tell_acceptance(acceptance::Event::Subscribed { topic })
+            Input::Subscribe { topic, policy } => {
+                self.tell_acceptance(acceptance::Event::Subscribed { topic, policy })
             }
-            Input::Unsubscribe { topic } => {
-                self.tell_acceptance(acceptance::Event::Unsubscribed { topic })
+            Input::Unsubscribe { topic, policy } => {
+                self.tell_acceptance(acceptance::Event::Unsubscribed { topic, policy })
             }
             Input::Pardon { peer } => {
                 if self.peers.pardon(&peer) {
@@ -377,6 +377,7 @@ impl Core {
         self.effects.extend(others.map(send));
         self.effects.push_back(Effect::Store(Record::Proof { author, frame: frame.clone() }));
         self.effects.push_back(Effect::Event(Event::Exposed { proof: proof.clone() }));
+        self.tell_acceptance(acceptance::Event::Exposed { slot: proof.slot() });
         self.blame(from, Some(author), Fault::Equivocation);
     }
 
@@ -472,7 +473,7 @@ impl Participant for Core {
             witnesses_wanted: self.links.outbound_target(),
             candidates: self.overlay.candidates(),
             overlay: self.overlay.snapshot(),
-            topics: self.acceptance.topics(witnesses),
+            topics: self.acceptance.topics(),
             bans: self.peers.bans(self.wall()),
             exposed: self.ledger.usage()[2].0,
             faults: self.faults.clone(),

@@ -7,7 +7,7 @@ use forsooth_crypto::{NodeId, Untrusted, Verified, verify};
 
 use super::{Core, intake::Admission};
 use crate::{
-    Address, Candidate, Connection, Effect, Record, Time, Timestamp,
+    Address, Candidate, Connection, Effect, Record, Time, Timestamp, acceptance,
     defences::Safeguard,
     group::Group,
     links::{self, Purpose},
@@ -195,6 +195,8 @@ impl Core {
         // Nothing of that asks to be looked at again.
         self.links.take_restless();
         self.settle();
+        let count = self.links.independent_witnesses();
+        self.tell_acceptance(acceptance::Event::Witnesses { count });
     }
 
     /// Has the operator's own peers dialled.

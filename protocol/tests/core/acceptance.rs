@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::rig::{Rig, candidate, delivered, key, network_with, pushed_to, vouched_to};
 use forsooth_protocol::{
-    Direction, Effect, Event, Input, Role,
+    Direction, Effect, Event, Input, Role, Shortfall,
     network::{Defence, Grouping, Kind},
     wire::Frame,
 };
@@ -137,11 +137,12 @@ fn a_message_nobody_vouches_for_is_given_up_with_a_reason() {
     assert_eq!(rig.snapshot().topics[&rig.news()].waiting, 1);
     let effects = rig.wait(Duration::from_secs(61));
     let given_up = effects.iter().any(|effect| {
-        matches!(effect, Effect::Event(Event::Unaccepted { id, vouched: 1, threshold: 2, .. }) if *id == message.id())
+        let why = Shortfall::TooFewVouches;
+        matches!(effect, Effect::Event(Event::Unaccepted { id, vouched: 1, threshold: 2, why: said, .. }) if (*id, *said) == (message.id(), why))
     });
     assert!(given_up);
     let topic = rig.snapshot().topics[&rig.news()];
-    assert_eq!((topic.waiting, topic.unaccepted, topic.accepted), (0, 1, 0));
+    assert_eq!((topic.waiting, topic.unaccepted.total(), topic.accepted), (0, 1, 0));
 }
 
 #[test]
@@ -159,7 +160,7 @@ fn a_topic_says_whether_it_can_be_accepted_at_all() {
 fn what_is_not_subscribed_is_relayed_and_not_delivered() {
     let mut rig = Rig::new();
     let topic = rig.open();
-    rig.input(Input::Unsubscribe { topic });
+    rig.input(Input::Unsubscribe { topic, policy: None });
     let (from, other) = (rig.inbound(1), rig.inbound(2));
     let message = rig.message(9, topic, 0, "hi");
     let effects = rig.relay(from, &message);

@@ -17,6 +17,7 @@ mod gossip;
 mod harm;
 mod links;
 mod overlay;
+mod policies;
 mod rig;
 mod service;
 mod siege;

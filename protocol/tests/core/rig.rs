@@ -6,8 +6,8 @@ use bytes::Bytes;
 use forsooth_crypto::{Keypair, NodeId};
 use forsooth_protocol::{
     Accepted, Address, Candidate, Check, Class, Config, Connection, Core, Direction, Effect, Event,
-    Fault, Input, Lane, MessageId, Network, Participant, Publication, Slot, Snapshot, Ticket, Time,
-    Timestamp, TopicId, Validator, check_all,
+    Fault, Input, Lane, MessageId, Network, Participant, Publication, Shortfall, Slot, Snapshot,
+    Ticket, Time, Timestamp, TopicId, Validator, check_all,
     network::{Defence, Kind, Policy, Topic},
     wire::{Frame, Hello, Intent, VERSION},
 };
@@ -46,7 +46,12 @@ pub(crate) fn network() -> Network {
 }
 
 pub(crate) fn network_with(defence: Defence) -> Network {
-    let news = Topic::new("news", Policy::Vouched { k: 2, n: 3 });
+    network_of(Policy::Vouched { k: 2, n: 3 }, defence)
+}
+
+/// As [`network_with`], with another policy for `news`.
+pub(crate) fn network_of(news: Policy, defence: Defence) -> Network {
+    let news = Topic::new("news", news);
     let open = Topic::new("open", Policy::Verified);
     Network::new("rig", Kind::Local, vec![news, open], defence).unwrap()
 }
@@ -65,7 +70,7 @@ impl Rig {
         let mut rig = Self { core, network, now: Time::ZERO, log: Vec::new(), rng };
         rig.input(Input::WallClock(START));
         for topic in [rig.open(), rig.news()] {
-            rig.input(Input::Subscribe { topic });
+            rig.input(Input::Subscribe { topic, policy: None });
         }
         rig
     }
@@ -247,6 +252,24 @@ pub(crate) fn delivered(effects: &[Effect]) -> Vec<Accepted> {
         _ => None,
     };
     effects.iter().filter_map(accepted).collect()
+}
+
+/// Messages that were dropped unaccepted, by which policy, and why.
+pub(crate) fn dropped(effects: &[Effect]) -> Vec<(MessageId, Policy, Shortfall)> {
+    let dropped = |effect: &Effect| match effect {
+        Effect::Event(Event::Unaccepted { id, policy, why, .. }) => Some((*id, *policy, *why)),
+        _ => None,
+    };
+    effects.iter().filter_map(dropped).collect()
+}
+
+/// Accepted messages that turned out to be contested.
+pub(crate) fn contested(effects: &[Effect]) -> Vec<MessageId> {
+    let contested = |effect: &Effect| match effect {
+        Effect::Event(Event::Contested { id, .. }) => Some(*id),
+        _ => None,
+    };
+    effects.iter().filter_map(contested).collect()
 }
 
 /// Frames sent to a peer, decoded.

@@ -165,7 +165,7 @@ impl<'a> Scene<'a> {
         let others = others.filter_map(|other| self.nodes.get(*other));
         let known = others.map(|other| self.world.candidate(*other)).collect();
         for (topic, _) in self.plan.network.topics() {
-            self.world.tell(at, index, Input::Subscribe { topic });
+            self.world.tell(at, index, Input::Subscribe { topic, policy: None });
         }
         self.world.tell(at, index, Input::Known(known));
     }

@@ -4,7 +4,7 @@
 //! full, every second event is forgotten and from then on only every second is kept, and so on: what is
 //! kept is spread evenly over the run. Of messages, whole lives are kept or forgotten.
 
-use forsooth_protocol::{Fault, Role, Time};
+use forsooth_protocol::{Fault, Role, Shortfall, Time};
 
 use super::{Seat, spread::Number};
 
@@ -29,8 +29,10 @@ pub(crate) enum Happening {
     Relayed,
     /// It accepted a message.
     Accepted,
-    /// Too few vouched for a message in time.
-    Unaccepted,
+    /// It dropped a message that it had not accepted.
+    Unaccepted(Shortfall),
+    /// A message that it had accepted turned out to be one of two.
+    Contested,
     /// It found a fault that it blames on the peer.
     Fault(Fault),
     /// It banned the peer.
@@ -79,7 +81,8 @@ impl Happening {
             Self::Published => "published",
             Self::Relayed => "relayed",
             Self::Accepted => "accepted",
-            Self::Unaccepted => "unaccepted",
+            Self::Unaccepted(_) => "unaccepted",
+            Self::Contested => "contested",
             Self::Fault(_) => "fault",
             Self::Banned(_) => "banned",
             Self::Exposed => "exposed",
@@ -93,8 +96,10 @@ impl Happening {
 
     const fn sort(self) -> Sort {
         match self {
-            Self::Published | Self::Relayed | Self::Accepted | Self::Unaccepted => Sort::Message,
-            Self::Banned(_) | Self::Exposed | Self::Left | Self::Joined => Sort::Verdict,
+            Self::Published | Self::Relayed | Self::Accepted | Self::Unaccepted(_) => Sort::Message,
+            Self::Banned(_) | Self::Exposed | Self::Contested | Self::Left | Self::Joined => {
+                Sort::Verdict
+            }
             Self::Fault(_) => Sort::Fault,
             Self::LinkUp(_) | Self::LinkDown => Sort::Link,
             Self::Hostile => Sort::Hostile,

@@ -312,7 +312,12 @@ impl Recorder {
                     trees.relayed(number, seat, from, at);
                 }
             }
-            Event::Unaccepted { id, .. } => note(Happening::Unaccepted, None, spread.find(id)),
+            Event::Unaccepted { id, why, .. } => {
+                note(Happening::Unaccepted(*why), None, spread.find(id));
+            }
+            Event::Contested { id, slot } => {
+                note(Happening::Contested, index(&slot.author), spread.find(id));
+            }
             Event::Duplicate { .. } | Event::Twin { .. } => {}
         }
     }

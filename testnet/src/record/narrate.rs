@@ -246,10 +246,11 @@ fn event(entry: &Entry, spread: &Spread) -> Event {
     let text = match entry.what {
         Happening::Fault(fault) | Happening::Banned(fault) => fault.name().to_owned(),
         Happening::LinkUp(role) => role.name().to_owned(),
+        Happening::Unaccepted(why) => why.name().to_owned(),
         Happening::Published
         | Happening::Relayed
         | Happening::Accepted
-        | Happening::Unaccepted
+        | Happening::Contested
         | Happening::Exposed
         | Happening::LinkDown
         | Happening::Hostile

@@ -77,7 +77,7 @@ impl<'a> Story<'a> {
         let chosen = node.is_some() || message.is_some();
         let notable = matches!(
             event.what.as_str(),
-            "banned" | "exposed" | "violation" | "left" | "joined" | "unaccepted"
+            "banned" | "exposed" | "violation" | "left" | "joined" | "unaccepted" | "contested"
         );
         about_all || (node_fits && message_fits && (chosen || notable))
     }
@@ -107,7 +107,10 @@ impl<'a> Story<'a> {
                 None => format!("{who} sent out its own {message}"),
             },
             "accepted" => format!("{who} accepted {message} of {peer}"),
-            "unaccepted" => format!("{who} dropped {message}: too few vouched for it in time"),
+            "unaccepted" => format!("{who} dropped {message} unaccepted: {text}"),
+            "contested" => {
+                format!("{who} had accepted {message}, and {peer} said another thing too")
+            }
             "fault" => format!("{who} found a fault of {peer}: {text}"),
             "banned" => format!("{who} banned {peer}: {text}"),
             "exposed" => format!("{who} holds the proof that {peer} said two things"),

@@ -157,7 +157,7 @@ fn policy(network: &Section<'_>) -> Result<Option<Policy>, Flaw> {
             Err(Flaw::new(&node.place, format!("{text} Or write {{ k = 5, n = 8 }}")))
         };
     }
-    let section = Section::new(node, "policy", &["k", "n"])?;
+    let section = Section::new(node, "policy", &["k", "n", "settle"])?;
     let number = |key| -> Result<u16, Flaw> {
         let number = section.need(key, section.count(key, 1..=256)?)?;
         Ok(u16::try_from(number).unwrap_or(u16::MAX))
@@ -168,7 +168,8 @@ fn policy(network: &Section<'_>) -> Result<Option<Policy>, Flaw> {
             section.flaw("k", format!("must be at most n: {k} of {n} witnesses cannot vouch"))
         );
     }
-    Ok(Some(Policy::Vouched { k, n }))
+    let settle = section.time("settle")?;
+    Ok(Some(settle.map_or(Policy::Vouched { k, n }, |settle| Policy::Settled { k, n, settle })))
 }
 
 fn run(top: &Section<'_>) -> Result<Phases, Flaw> {
@@ -354,7 +355,10 @@ fn check_size(top: &Section<'_>, scenario: &Scenario) -> Result<(), Flaw> {
 }
 
 fn check_policy(top: &Section<'_>, scenario: &Scenario) -> Result<(), Flaw> {
-    let Some(Policy::Vouched { k, n }) = scenario.network.policy else { return Ok(()) };
+    let Some(policy) = scenario.network.policy.filter(|policy| policy.threshold() > 0) else {
+        return Ok(());
+    };
+    let (k, n) = (policy.threshold(), policy.witnesses());
     let others = scenario.honest() + scenario.hostile() - 1;
     let place = match top.node("network").map(|node| &node.value) {
         Some(Value::Table(entries)) => {
@@ -362,6 +366,12 @@ fn check_policy(top: &Section<'_>, scenario: &Scenario) -> Result<(), Flaw> {
         }
         Some(_) | None => top.place("network"),
     };
+    if policy.settle() >= scenario.network.lifetime {
+        return Err(Flaw::new(
+            place,
+            "settle must be less than the lifetime of messages".to_owned(),
+        ));
+    }
     if usize::from(n) > others {
         return Err(Flaw::new(
             place,

@@ -81,6 +81,10 @@ impl Page {
             Some(Policy::Vouched { k, n }) => {
                 self.line("policy", format!("{{ k = {k}, n = {n} }}"))
             }
+            Some(Policy::Settled { k, n, settle }) => {
+                let settle = written(settle);
+                self.line("policy", format!("{{ k = {k}, n = {n}, settle = \"{settle}\" }}"))
+            }
             None => {}
         }
         self.time("lifetime", rules.lifetime);

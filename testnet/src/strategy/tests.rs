@@ -71,7 +71,7 @@ impl Strategy for Contrary {
     }
 
     fn act(&mut self, cx: &mut Cx<'_>) -> Option<Time> {
-        cx.tell(Input::Subscribe { topic: cx.topic });
+        cx.tell(Input::Subscribe { topic: cx.topic, policy: None });
         for victim in cx.victims() {
             cx.attack(victim, Class::Payload, Bytes::from_static(b"attack"));
         }

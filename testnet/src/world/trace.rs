@@ -99,8 +99,8 @@ impl<'a> Entry<'a> {
                 new(9, number)
             }
             Input::Publish { request, payload, .. } => Self { bytes: payload, ..new(10, *request) },
-            Input::Subscribe { topic } => new(11, u64::from(topic.index())),
-            Input::Unsubscribe { topic } => new(12, u64::from(topic.index())),
+            Input::Subscribe { topic, .. } => new(11, u64::from(topic.index())),
+            Input::Unsubscribe { topic, .. } => new(12, u64::from(topic.index())),
             Input::Pardon { peer } => Self { peer: peer.as_bytes(), ..new(13, 0) },
             Input::Loaded(records) => new(14, records.len() as u64),
             Input::Tick => new(15, 0),

@@ -164,7 +164,7 @@ impl Field {
         let mut rng = self.rng(4, 0);
         for node in nodes {
             let at = Time::from_duration(Duration::from_millis(rng.random_range(0..1000)));
-            world.tell(at, *node, Input::Subscribe { topic });
+            world.tell(at, *node, Input::Subscribe { topic, policy: None });
             world.tell(at, *node, Input::Known(everybody.clone()));
         }
     }

@@ -33,7 +33,7 @@ impl Fuzzed {
         let corpus = seeds(&field, &network, topic);
         let mut fuzzed = Self { core, rng, now: Time::ZERO, corpus, disconnected: Vec::new() };
         fuzzed.tell(Input::WallClock(Timestamp::from_millis(WALL_MS)));
-        fuzzed.tell(Input::Subscribe { topic });
+        fuzzed.tell(Input::Subscribe { topic, policy: None });
         (0..PEERS).for_each(|peer| fuzzed.connect(field.keypair(peer + 1).id()));
         fuzzed
     }

@@ -105,7 +105,7 @@ fn run(seed: u64) -> (Digest, u64, u64) {
     let mut world = World::new(seed, Links { ..rough() });
     let introduce = |world: &mut World, node: Index| {
         let known = all(world).map(|other| world.candidate(other)).collect();
-        world.tell(world.now(), node, Input::Subscribe { topic });
+        world.tell(world.now(), node, Input::Subscribe { topic, policy: None });
         world.tell(world.now(), node, Input::Known(known));
     };
     for tag in 0..24 {
