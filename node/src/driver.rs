@@ -21,7 +21,7 @@ use bytes::Bytes;
 use forsooth_crypto::NodeId;
 use forsooth_protocol::{
     Candidate, Effect, Input, Judgement, Participant, Receipt, Record, Refusal, Ticket, Time,
-    TopicId,
+    TopicId, network::Policy,
 };
 use futures::{FutureExt as _, StreamExt as _};
 use libp2p::swarm::SwarmEvent;
@@ -93,7 +93,7 @@ enum Wake {
     Registration(Registration),
     Checked(Batch),
     Judged(Ticket, Judgement),
-    Abandoned(TopicId),
+    Abandoned(TopicId, Policy),
     Pulse,
     /// The participant's deadline has come, or a record found its way to the disk.
     Nothing,
@@ -179,7 +179,7 @@ impl Driver {
             Some(registration) = self.registrations.recv() => Wake::Registration(registration),
             batch = checks.batch() => Wake::Checked(batch),
             (ticket, judgement) = panel.judgement() => Wake::Judged(ticket, judgement),
-            topic = subscribers.abandoned() => Wake::Abandoned(topic),
+            (topic, policy) = subscribers.abandoned() => Wake::Abandoned(topic, policy),
             _ = self.pulse.tick() => Wake::Pulse,
             () = until(deadline) => Wake::Nothing,
             () = flushed(writer.as_mut()) => Wake::Nothing,
@@ -201,8 +201,9 @@ impl Driver {
             Wake::Judged(ticket, judgement) => {
                 self.shell.facts.push_back(Input::Validated { ticket, judgement })
             }
-            Wake::Abandoned(topic) => {
-                self.shell.facts.push_back(Input::Unsubscribe { topic, policy: None })
+            Wake::Abandoned(topic, policy) => {
+                let policy = Some(policy);
+                self.shell.facts.push_back(Input::Unsubscribe { topic, policy });
             }
             Wake::Pulse => self.shell.on_pulse(),
             Wake::Nothing => {}

@@ -61,7 +61,8 @@ mod work;
 
 pub use forsooth_crypto::{Keypair, NodeId, key_file};
 pub use forsooth_protocol::{
-    Event, Judgement, MessageId, Network, Receipt, Refusal, Timestamp, network, params,
+    Event, Judgement, MessageId, Network, Receipt, Refusal, Shortfall, Slot, Timestamp, network,
+    params,
 };
 pub use libp2p::Multiaddr;
 
@@ -73,7 +74,7 @@ pub use crate::{
     peer_address::BadPeerAddress,
     status::NodeSnapshot,
     store::StoreError,
-    subscription::{Message, Subscription},
+    subscription::{Message, News, Notice, Subscription},
     validator::{Submission, Validator},
     verifier::Verifier,
 };

@@ -5,7 +5,7 @@
 
 use std::sync::atomic::AtomicU64;
 
-use forsooth_protocol::{Class, Fault, Lane, Role, snapshot::TopicState};
+use forsooth_protocol::{Class, Fault, Lane, Role, Shortfall, snapshot::TopicState};
 use prometheus_client::{
     encoding::text::encode,
     metrics::{counter::Counter, family::Family, gauge::Gauge},
@@ -161,13 +161,23 @@ fn topics(snapshot: &NodeSnapshot, registry: &mut Registry) {
         by_topic(|topic| topic.verified),
     );
     counters(registry, "messages_accepted", "Messages accepted", by_topic(|topic| topic.accepted));
-    let unaccepted = by_topic(|topic| topic.unaccepted.total());
+    let unaccepted = snapshot.core.topics.iter().flat_map(|(id, state)| {
+        let topic = snapshot.network.topic(*id).name.as_str();
+        let row = |why: Shortfall| {
+            (labels([("topic", topic), ("reason", why.name())]), state.unaccepted.of(why))
+        };
+        Shortfall::ALL.map(row)
+    });
+    let help = "Messages dropped before the topic's policy accepted them";
+    counters(registry, "messages_unaccepted", help, unaccepted);
     counters(
         registry,
-        "messages_unaccepted",
-        "Messages dropped because too few vouched in time",
-        unaccepted,
+        "messages_contested",
+        "Accepted messages whose authors turned out to have said two things",
+        by_topic(|topic| topic.contested),
     );
+    let needed = by_topic(|topic| count(topic.witnesses_needed));
+    gauges(registry, "topic_witnesses_needed", "Witnesses that must vouch", needed);
     counter(
         registry,
         "messages_delivered",
@@ -280,8 +290,10 @@ mod tests {
             Network::new("n", Kind::Local, topics, Defence::recommended(Kind::Local)).unwrap();
         let topic = network.topic_id("news").unwrap();
         let mut core = Snapshot { generation: 7, ..Snapshot::default() };
-        core.topics
-            .insert(topic, TopicState { accepted: 5, acceptable: true, ..TopicState::default() });
+        core.topics.insert(
+            topic,
+            TopicState { accepted: 5, contested: 2, acceptable: true, ..TopicState::default() },
+        );
         core.faults.insert(Fault::Forged, 3);
         core.bounds.push(Bound { name: "ledger", used: 1, max: 10 });
         NodeSnapshot {
@@ -311,6 +323,8 @@ mod tests {
             "forsooth_faults_total{fault=\"greedy\"} 0",
             "forsooth_messages_accepted_total{topic=\"news\"} 5",
             "forsooth_topic_acceptable{topic=\"news\"} 1.0",
+            "forsooth_messages_unaccepted_total{topic=\"news\",reason=\"crowded\"} 0",
+            "forsooth_messages_contested_total{topic=\"news\"} 2",
             "forsooth_bound_max{name=\"ledger\"} 10.0",
             "forsooth_sent_bytes_total{class=\"vouch\"} 0",
             "forsooth_received_frames_total{lane=\"data\"} 0",

@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use forsooth_crypto::NodeId;
-use forsooth_protocol::{Network, Receipt, Refusal};
+use forsooth_protocol::{
+    Network, Receipt, Refusal,
+    network::{Policy, TooWeak},
+};
 use libp2p::Multiaddr;
 use tokio::sync::{
     mpsc::{self, error::TrySendError},
@@ -73,6 +76,9 @@ pub enum SubscribeError {
         /// The network's topics.
         known: Vec<String>,
     },
+    /// It asks for less than the topic's policy.
+    #[error(transparent)]
+    TooWeak(#[from] TooWeak),
     /// More new subscriptions at once than the driver could take.
     #[error("too many new subscriptions at once; let the runtime work in between and try again")]
     Busy,
@@ -179,13 +185,37 @@ impl Node {
     /// # Errors
     /// When the topic is unknown or the node closed, or more than a thousand subscriptions come at once.
     pub fn subscribe(&self, topic: &str) -> Result<Subscription, SubscribeError> {
+        self.subscribe_inner(topic, None)
+    }
+
+    /// As [`Self::subscribe`], for messages that meet a policy which is stricter than the topic's: more witnesses that vouch, a longer
+    /// settling time. What is dropped by it is told by [`Subscription::news`].
+    ///
+    /// # Errors
+    /// As [`Self::subscribe`], and when the policy is weaker than the topic's in anything.
+    pub fn subscribe_with(
+        &self,
+        topic: &str,
+        policy: Policy,
+    ) -> Result<Subscription, SubscribeError> {
+        self.subscribe_inner(topic, Some(policy))
+    }
+
+    fn subscribe_inner(
+        &self,
+        topic: &str,
+        policy: Option<Policy>,
+    ) -> Result<Subscription, SubscribeError> {
         let Some(topic) = self.inner.network.topic_id(topic) else {
             return Err(SubscribeError::UnknownTopic {
                 topic: topic.to_owned(),
                 known: self.topics(),
             });
         };
-        let (registration, subscription) = Registration::new(topic, self.inner.messages_max);
+        let own = self.inner.network.topic(topic).policy;
+        let policy = policy.map_or(Ok(own), |asked| own.tightened(asked))?;
+        let (registration, subscription) =
+            Registration::new(topic, policy, self.inner.messages_max);
         match self.inner.registrations.try_send(registration) {
             Ok(()) => Ok(subscription),
             Err(TrySendError::Full(_)) => Err(SubscribeError::Busy),

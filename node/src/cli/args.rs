@@ -8,7 +8,7 @@ use forsooth::{
         Layer, Passphrase, parse_external, parse_http, parse_listen, parse_outbound_target,
         parse_peer,
     },
-    network::{Kind, Topic},
+    network::{Kind, Policy, Topic},
 };
 use libp2p::Multiaddr;
 
@@ -226,17 +226,22 @@ const SUBSCRIBE_HELP: &str = "\
 Prints a line for each message from now on: when it was accepted, its author, its place (generation and
 number), its text. Control characters are escaped, and what is no text is printed in base64. With --json
 each line is an object; one with `missed` says how many messages were lost because they were read too
-slowly. Ends with exit code 1 when the node stops.
+slowly, one with `unaccepted` that a message was dropped and why, one with `contested` that the author of a message
+that was accepted has said another thing in its place. Without --json these go to stderr. Ends with exit code 1 when the node stops.
 
 Examples:
   forsooth subscribe chat
-  forsooth subscribe chat --json --limit 10";
+  forsooth subscribe chat --json --limit 10
+  forsooth subscribe news --policy 7/8";
 
 #[derive(Args, Debug)]
 #[command(after_help = SUBSCRIBE_HELP)]
 pub(super) struct SubscribeArgs {
     /// The topic
     pub(super) topic: String,
+    /// A policy that is stricter than the topic's, such as 7/8 or 5/8,settle=2s [default: the topic's]
+    #[arg(long)]
+    pub(super) policy: Option<Policy>,
     /// Stop after so many messages
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) limit: Option<u64>,

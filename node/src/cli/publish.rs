@@ -24,13 +24,19 @@ pub(super) fn publish(data: &DataDir, args: PublishArgs) -> anyhow::Result<()> {
     if args.output.json {
         return output::json(&receipt);
     }
-    let ReceiptView { id, sent_to, queued } = receipt;
+    let ReceiptView { id, sent_to, queued, witnesses_lacking } = receipt;
     let fate = match (queued, sent_to) {
         (true, _) => "is queued: no peer is linked; the first that come will get it".to_owned(),
         (false, 1) => "sent to 1 peer".to_owned(),
         (false, peers) => format!("sent to {peers} peers"),
     };
     output::line(format_args!("{id} {fate}"))?;
+    if witnesses_lacking > 0 {
+        output::note(format_args!(
+            "this node lacks {witnesses_lacking} witnesses to accept anything on {} itself",
+            output::printable(&args.topic)
+        ));
+    }
     Ok(())
 }
 

@@ -8,8 +8,10 @@ use std::{
 use anyhow::{Context as _, bail};
 use forsooth::{
     config::DataDir,
-    http::view::{MessageView, MissedView},
+    http::view::{ContestedView, MessageView, MissedView, UnacceptedView},
+    network::Policy,
 };
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 
 use super::{
@@ -23,7 +25,8 @@ use super::{
 const LINE_BYTES_MAX: u64 = 16 << 20;
 
 pub(super) fn subscribe(data: &DataDir, args: &SubscribeArgs) -> anyhow::Result<()> {
-    let mut stream = Client::find(data)?.stream(&messages_page(&args.topic))?;
+    let policy = args.policy.map(written).unwrap_or_default();
+    let mut stream = Client::find(data)?.stream(&(messages_page(&args.topic) + &policy))?;
     output::note(format_args!("subscribed to {}", output::printable(&args.topic)));
     let mut left = args.limit;
     while left != Some(0) {
@@ -36,6 +39,8 @@ pub(super) fn subscribe(data: &DataDir, args: &SubscribeArgs) -> anyhow::Result<
                 left = left.map(|left| left - 1);
             }
             "missed" => missed(&event.data, args.output.json)?,
+            "unaccepted" => unaccepted(&event.data, args.output.json)?,
+            "contested" => contested(&event.data, args.output.json)?,
             // A later version may have more to say.
             _ => {}
         }
@@ -67,6 +72,38 @@ fn missed(data: &str, json: bool) -> anyhow::Result<()> {
     }
     output::note(format_args!("{count} messages are missing here: they were read too slowly"));
     Ok(())
+}
+
+fn unaccepted(data: &str, json: bool) -> anyhow::Result<()> {
+    let view: UnacceptedView =
+        serde_json::from_str(data).context("the node sent a notice that makes no sense")?;
+    if json {
+        return output::json(&json!({ "unaccepted": view }));
+    }
+    let UnacceptedView { id, reason, vouched, threshold } = view;
+    let [id, reason] = [id, reason].map(|text| output::printable(&text));
+    output::note(format_args!("dropped {id}: {reason}, {vouched} of {threshold} vouched"));
+    Ok(())
+}
+
+fn contested(data: &str, json: bool) -> anyhow::Result<()> {
+    let view: ContestedView =
+        serde_json::from_str(data).context("the node sent a notice that makes no sense")?;
+    if json {
+        return output::json(&json!({ "contested": view }));
+    }
+    let ContestedView { id, author, generation, seq } = view;
+    let id = output::printable(&id);
+    output::note(format_args!(
+        "contested: {} has said another thing at {generation}/{seq}, where {id} was accepted",
+        author.short()
+    ));
+    Ok(())
+}
+
+/// A policy as a parameter of the page.
+fn written(policy: Policy) -> String {
+    format!("?policy={}", utf8_percent_encode(&policy.to_text(), NON_ALPHANUMERIC))
 }
 
 /// The time of day in UTC: `12:34:56.789`.

@@ -144,9 +144,9 @@ impl Shell {
     }
 
     pub(super) fn on_registration(&mut self, registration: Registration) {
-        let topic = registration.topic;
+        let (topic, policy) = (registration.topic, Some(registration.policy));
         if self.outside.subscribers.add(registration) {
-            self.facts.push_back(Input::Subscribe { topic, policy: None });
+            self.facts.push_back(Input::Subscribe { topic, policy });
         }
     }
 

@@ -27,7 +27,7 @@ use crate::{
     net::{behaviour::SendOutcome, identity::peer_id, swarm::Composed},
     status::{TrafficTotals, Verification},
     store::Writer,
-    subscription::{Message, Subscribers},
+    subscription::{Message, Notice, Subscribers},
     validator::Panel,
     verifier::Client,
 };
@@ -199,7 +199,7 @@ impl Shell {
     fn deliver(&mut self, accepted: &Accepted) {
         let topic = accepted.message().header().slot.topic;
         let message = Message::new(accepted, self.clock.wall_at(accepted.at()), &self.network);
-        self.outside.subscribers.deliver(topic, &message);
+        self.outside.subscribers.deliver(topic, accepted.policy(), &message);
     }
 
     fn store(&mut self, record: Record) {
@@ -219,9 +219,15 @@ impl Shell {
             | Event::Exposed { .. }
             | Event::Relayed { .. }
             | Event::Duplicate { .. }
-            | Event::Unaccepted { .. }
-            | Event::Contested { .. }
             | Event::Twin { .. } => {}
+            &Event::Unaccepted { id, topic, policy, vouched, threshold, why } => {
+                let notice = Notice::Unaccepted { id, vouched, threshold, why };
+                self.outside.subscribers.notify(topic, Some(policy), &notice);
+            }
+            &Event::Contested { id, slot } => {
+                let notice = Notice::Contested { id, slot };
+                self.outside.subscribers.notify(slot.topic, None, &notice);
+            }
         }
         self.view.joined.send_if_modified(|joined| {
             let before = std::mem::replace(joined, self.joined.len());

@@ -71,9 +71,8 @@ fn reasons(snapshot: &Snapshot, network: &Network) -> Vec<Reason> {
     });
     let have = snapshot.witnesses;
     let too_few = network.topics().filter_map(|(id, topic)| {
-        let need = usize::from(topic.policy.threshold());
-        let acceptable = snapshot.topics.get(&id).is_some_and(|state| state.acceptable);
-        (need > 0 && !acceptable).then(|| Reason::TooFewWitnesses {
+        let need = snapshot.topics.get(&id).map_or(0, |state| state.witnesses_needed);
+        (need > have).then(|| Reason::TooFewWitnesses {
             message: format!(
                 "too few witnesses for topic {}: have {have}, need {need}",
                 topic.name

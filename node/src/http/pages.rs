@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{Json, extract::State as Shared};
 use data_encoding::BASE64;
 use forsooth_protocol::{
-    Lane, Receipt,
+    Lane, Receipt, Shortfall,
     network::Topic,
     snapshot::{Link, TopicState},
 };
@@ -128,18 +128,24 @@ impl TopicView {
             lifetime_s_max: topic.lifetime_max.as_secs(),
             subscribed: state.subscribed,
             acceptable: state.acceptable,
+            witnesses_needed: state.witnesses_needed,
             published: state.published,
             verified: state.verified,
             accepted: state.accepted,
             waiting: state.waiting,
             unaccepted: state.unaccepted.total(),
+            unaccepted_for: Shortfall::ALL
+                .map(|why| (why.name().to_owned(), state.unaccepted.of(why)))
+                .into(),
+            contested: state.contested,
         }
     }
 }
 
 impl From<Receipt> for ReceiptView {
     fn from(receipt: Receipt) -> Self {
-        Self { id: receipt.id.to_string(), sent_to: receipt.sent_to, queued: receipt.queued }
+        let Receipt { id, sent_to, queued, witnesses_lacking } = receipt;
+        Self { id: id.to_string(), sent_to, queued, witnesses_lacking }
     }
 }
 

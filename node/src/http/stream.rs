@@ -1,34 +1,54 @@
-//! `GET /v1/topics/{topic}/messages`: accepted messages as server-sent events.
+//! `GET /v1/topics/{topic}/messages`: accepted messages as server-sent events, and what became of others.
 
 use std::{convert::Infallible, sync::Arc};
 
 use axum::{
-    extract::{Path, State as Shared, rejection::PathRejection},
+    extract::{
+        Path, Query, State as Shared,
+        rejection::{PathRejection, QueryRejection},
+    },
     http::StatusCode,
     response::{
         IntoResponse,
         sse::{Event, KeepAlive, Sse},
     },
 };
+use forsooth_protocol::network::Policy;
 use futures::{Stream, StreamExt as _, stream};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
     failure::Failure,
     state::State,
-    view::{MessageView, MissedView},
+    view::{ContestedView, MessageView, MissedView, UnacceptedView},
 };
-use crate::{Message, SubscribeError, Subscription};
+use crate::{Message, News, Notice, SubscribeError, Subscription};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Parameters {
+    /// Stricter than the topic's, as on the command line.
+    policy: Option<String>,
+}
 
 pub(super) async fn subscribe(
     Shared(state): Shared<Arc<State>>,
     topic: Result<Path<String>, PathRejection>,
+    parameters: Result<Query<Parameters>, QueryRejection>,
 ) -> Result<impl IntoResponse, Failure> {
     let Path(name) = topic.map_err(|error| Failure::bad_request(error.body_text()))?;
+    let Query(Parameters { policy }) =
+        parameters.map_err(|error| Failure::bad_request(error.body_text()))?;
+    let policy = policy.map(|text| text.parse::<Policy>()).transpose();
+    let policy = policy.map_err(|error| Failure::bad_request(error.to_string()))?;
     state.topic(&name)?;
     let permit = Arc::clone(&state.streams).try_acquire_owned().map_err(|_| too_many(&state))?;
-    let subscription = state.node.subscribe(&name).map_err(|error| refuse(&state, error))?;
+    let subscription = match policy {
+        None => state.node.subscribe(&name),
+        Some(policy) => state.node.subscribe_with(&name, policy),
+    };
+    let subscription = subscription.map_err(|error| refuse(&state, error))?;
     let stopped = state.stop.clone().cancelled_owned();
     let events = events(subscription, permit).take_until(stopped);
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(state.limits.keep_alive)))
@@ -38,6 +58,9 @@ fn refuse(state: &State, error: SubscribeError) -> Failure {
     match error {
         SubscribeError::UnknownTopic { topic, .. } => {
             Failure::unknown_topic(&topic, state.node.network())
+        }
+        SubscribeError::TooWeak(weak) => {
+            Failure::new(StatusCode::BAD_REQUEST, "policy_too_weak", weak.to_string())
         }
         SubscribeError::Busy => {
             Failure::new(StatusCode::SERVICE_UNAVAILABLE, "busy", error.to_string())
@@ -56,10 +79,32 @@ fn events(
     subscription: Subscription,
     permit: OwnedSemaphorePermit,
 ) -> impl Stream<Item = Result<Event, Infallible>> {
-    subscription.flat_map(move |message| {
+    subscription.news().flat_map(move |news| {
         let _held_as_long = &permit;
-        stream::iter(missed(&message).into_iter().chain([Ok(event(&message))]))
+        let events = match news {
+            News::Message(message) => {
+                missed(&message).into_iter().chain([Ok(event(&message))]).collect::<Vec<_>>()
+            }
+            News::Notice(notice) => vec![Ok(told(&notice))],
+        };
+        stream::iter(events)
     })
+}
+
+fn told(notice: &Notice) -> Event {
+    match notice {
+        Notice::Unaccepted { id, vouched, threshold, why } => {
+            let reason = why.name().to_owned();
+            let (id, vouched, threshold) = (id.to_string(), *vouched, *threshold);
+            let view = UnacceptedView { id, reason, vouched, threshold };
+            with_json(Event::default().event("unaccepted"), &view)
+        }
+        Notice::Contested { id, slot } => {
+            let (author, generation, seq) = (slot.author, slot.generation, slot.seq);
+            let view = ContestedView { id: id.to_string(), author, generation, seq };
+            with_json(Event::default().event("contested"), &view)
+        }
+    }
 }
 
 fn missed(message: &Message) -> Option<Result<Event, Infallible>> {

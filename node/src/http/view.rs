@@ -205,8 +205,10 @@ pub struct TopicView {
     pub lifetime_s_max: u64,
     /// Whether somebody subscribes at this node.
     pub subscribed: bool,
-    /// Whether there are enough witnesses for the policy.
+    /// Whether there are enough witnesses for the policy, and for those of subscriptions that ask for more.
     pub acceptable: bool,
+    /// Witnesses that must vouch, by the strictest of these.
+    pub witnesses_needed: usize,
     /// Messages published here.
     pub published: u64,
     /// Messages verified and found valid.
@@ -215,8 +217,12 @@ pub struct TopicView {
     pub accepted: u64,
     /// Messages that wait for vouches.
     pub waiting: u64,
-    /// Messages dropped because too few vouched in time.
+    /// Messages dropped before the topic's policy accepted them.
     pub unaccepted: u64,
+    /// The same by reason: `too_few_vouches`, `contested`, `crowded`, `expired`.
+    pub unaccepted_for: BTreeMap<String, u64>,
+    /// Accepted messages whose authors turned out to have said two things.
+    pub contested: u64,
 }
 
 /// A topic's policy, as in the manifest.
@@ -271,6 +277,8 @@ pub struct ReceiptView {
     pub sent_to: usize,
     /// There was no link; it is kept for its lifetime and sent to the first peers that come.
     pub queued: bool,
+    /// Independent witnesses that this node lacks to accept anything on the topic itself.
+    pub witnesses_lacking: usize,
 }
 
 /// The data of an event `message`.
@@ -297,6 +305,32 @@ pub struct MessageView {
     /// The author's bytes, if they are UTF-8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+}
+
+/// The data of an event `unaccepted`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnacceptedView {
+    /// The message's id.
+    pub id: String,
+    /// `too_few_vouches`, `contested`, `crowded` or `expired`.
+    pub reason: String,
+    /// Independent witnesses that had vouched.
+    pub vouched: usize,
+    /// Witnesses that would have had to.
+    pub threshold: usize,
+}
+
+/// The data of an event `contested`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContestedView {
+    /// The id of the message that was accepted.
+    pub id: String,
+    /// Who signed it, and another for the same place.
+    pub author: NodeId,
+    /// In which life of the author's node.
+    pub generation: u64,
+    /// Which message of that life on that topic.
+    pub seq: u64,
 }
 
 /// The data of an event `missed`.

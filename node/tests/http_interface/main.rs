@@ -8,6 +8,7 @@
 
 mod client;
 mod guards;
+mod notices;
 mod pages;
 mod publishing;
 mod stage;

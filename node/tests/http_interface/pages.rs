@@ -30,6 +30,23 @@ async fn a_node_without_peers_is_healthy_and_not_ready_and_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_that_asks_for_more_witnesses_than_there_are_is_a_reason() {
+    let stage = Stage::new().await;
+    let friend = stage.friend().await;
+    let reasons = async || stage.get("/readyz").await.json()["reasons"].as_array().unwrap().len();
+    assert_eq!(reasons().await, 1, "of `vouched` alone");
+    let receipt = stage.post("/v1/topics/vouched/messages", "x").await.json();
+    assert_eq!(receipt["witnesses_lacking"], 2, "{receipt}");
+    let lines = stage.subscribe_by("open", "?policy=2/3").await;
+    assert_eq!(reasons().await, 2);
+    let topics = stage.get("/v1/topics").await.json();
+    let open = topics.as_array().unwrap().iter().find(|topic| topic["name"] == "open").unwrap();
+    assert_eq!((&open["acceptable"], &open["witnesses_needed"]), (&json!(false), &json!(2)));
+    drop((lines, friend));
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_node_with_enough_witnesses_is_ready() {
     let (one, two) = (Stage::new().await, Stage::new().await);
     let peers = [one.node.addresses(), two.node.addresses()].concat();

@@ -16,7 +16,7 @@ async fn a_payload_arrives_byte_for_byte_and_its_receipt_has_its_id() {
     assert_eq!(message.payload, payload);
     assert_eq!(
         answer.json(),
-        json!({ "id": message.id.to_string(), "sent_to": 1, "queued": false })
+        json!({ "id": message.id.to_string(), "sent_to": 1, "queued": false, "witnesses_lacking": 0 })
     );
     stage.end().await;
 }

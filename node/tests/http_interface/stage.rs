@@ -49,7 +49,12 @@ impl Stage {
 
     /// Another node, linked with this one. A node does not hear its own messages.
     pub(crate) async fn friend(&self) -> Node {
-        let friend = Node::builder(network()).peers(self.node.addresses()).start().await.unwrap();
+        self.friend_with(|builder| builder).await
+    }
+
+    pub(crate) async fn friend_with(&self, change: impl FnOnce(Builder) -> Builder) -> Node {
+        let builder = Node::builder(network()).peers(self.node.addresses());
+        let friend = change(builder).start().await.unwrap();
         friend.ready(1).await.unwrap();
         self.node.ready(1).await.unwrap();
         friend
@@ -75,8 +80,13 @@ impl Stage {
     }
 
     pub(crate) async fn subscribe(&self, topic: &str) -> Lines {
-        let lines =
-            self.request(&format!("GET /v1/topics/{topic}/messages")).open(self.address()).await;
+        self.subscribe_by(topic, "").await
+    }
+
+    /// As [`Self::subscribe`], with a query.
+    pub(crate) async fn subscribe_by(&self, topic: &str, query: &str) -> Lines {
+        let line = format!("GET /v1/topics/{topic}/messages{query}");
+        let lines = self.request(&line).open(self.address()).await;
         assert!(lines.head.starts_with("HTTP/1.0 200"), "{}", lines.head);
         lines
     }

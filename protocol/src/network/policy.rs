@@ -101,6 +101,16 @@ impl Policy {
         if is_strict { Ok(asked) } else { Err(TooWeak { policy: self, asked }) }
     }
 
+    /// As [`FromStr`] reads it: `verified`, `5/8`, `5/8,settle=2000ms`.
+    #[must_use]
+    pub fn to_text(self) -> String {
+        match self {
+            Self::Verified => "verified".to_owned(),
+            Self::Vouched { k, n } => format!("{k}/{n}"),
+            Self::Settled { k, n, settle } => format!("{k}/{n},settle={}ms", millis(settle)),
+        }
+    }
+
     /// Whether the numbers make sense on a topic with this longest lifetime.
     pub(super) fn check(self, topic: &str, lifetime_max: Duration) -> Result<(), Error> {
         let (k, n) = (self.threshold(), self.witnesses());
@@ -174,6 +184,9 @@ mod tests {
         assert_eq!(policy("5/8"), Policy::Vouched { k: 5, n: 8 });
         assert_eq!(policy("5/8,settle=1500ms"), Policy::Settled { k: 5, n: 8, settle });
         assert_eq!(policy("5/8,settle=2s").settle(), Duration::from_secs(2));
+        for text in ["verified", "5/8", "5/8,settle=1500ms"] {
+            assert_eq!(policy(text).to_text(), text);
+        }
         for bad in [
             "",
             "5",
