@@ -46,8 +46,10 @@ pub struct Message {
     pub author: NodeId,
     /// The message's id.
     pub id: MessageId,
-    /// The witnesses whose vouches made this node accept it; none on a topic with the policy `verified`.
+    /// The witnesses whose vouches made this node accept it; none on a topic with the policy `verified` or `attested`.
     pub vouchers: Vec<NodeId>,
+    /// On a topic with the policy `attested`, the authors who signed this payload; `author` is the last of them.
+    pub attestors: Vec<NodeId>,
     /// When the author says that it was made.
     pub published: Timestamp,
     /// When this node accepted it, by its own clock.
@@ -70,6 +72,7 @@ impl Message {
             author: header.slot.author,
             id: accepted.message().id(),
             vouchers: accepted.vouchers().to_vec(),
+            attestors: accepted.attestors().to_vec(),
             published: header.timestamp,
             accepted: at,
             missed: 0,
@@ -293,6 +296,7 @@ mod tests {
             author: NodeId::from_bytes([1; 32]),
             id: MessageId::from_bytes([0; 32]),
             vouchers: Vec::new(),
+            attestors: Vec::new(),
             published: Timestamp::default(),
             accepted: Timestamp::default(),
             missed: 0,

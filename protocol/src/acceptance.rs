@@ -2,9 +2,11 @@
 //!
 //! Only a [`Witness`] can vouch here, which only `links` makes, for peers that this node chose. Vouches may
 //! come before the message; a message may wait for vouches, or settle, until it expires. Each message is measured by its topic's
-//! policy and by those of subscriptions that ask for more, and handed over once for each. It does not relay, and does not
+//! policy and by those of subscriptions that ask for more, and handed over once for each. Where a policy asks for several authors, what is
+//! handed over is the claim that they signed alike. It does not relay, and does not
 //! know how a vouch travels.
 
+mod claims;
 mod room;
 
 use std::{
@@ -14,7 +16,10 @@ use std::{
 
 use forsooth_crypto::{NodeId, Verified};
 
-use self::room::{Room, Waiting};
+use self::{
+    claims::{Attestation, Claims},
+    room::{Room, Waiting},
+};
 use crate::{
     Effect, Shortfall,
     bounded::FairMap,
@@ -41,6 +46,7 @@ pub(crate) struct Acceptance {
     defences: Defences,
     tally: Tally<MessageId, NodeId, Group>,
     room: Room,
+    claims: Claims,
     /// What was handed to the application lately.
     accepted: FairMap<Slot, NodeId, MessageId>,
     /// Policies that the application subscribes with: the topic's, or stricter ones.
@@ -81,6 +87,7 @@ impl Acceptance {
             defences,
             tally: Tally::new(VOUCHES_PER_WITNESS_MAX),
             room: Room::new(),
+            claims: Claims::new(),
             accepted: FairMap::new(ACCEPTED_MAX),
             subscribed: BTreeSet::new(),
             counts: BTreeMap::new(),
@@ -101,8 +108,9 @@ impl Acceptance {
     /// How each topic stands.
     pub(crate) fn topics(&self) -> BTreeMap<TopicId, TopicState> {
         let mut waiting: BTreeMap<TopicId, u64> = BTreeMap::new();
-        for Waiting { message, .. } in self.room.iter() {
-            let count = waiting.entry(message.header().slot.topic).or_default();
+        let held = self.room.iter().map(|waiting| waiting.message.header().slot.topic);
+        for topic in held.chain(self.claims.topics()) {
+            let count = waiting.entry(topic).or_default();
             *count = count.saturating_add(1);
         }
         let state = |(id, _)| {
@@ -130,10 +138,13 @@ impl Acceptance {
     }
 
     /// How full the collections are.
-    pub(crate) fn bounds(&self, links: usize) -> [Bound; 3] {
+    pub(crate) fn bounds(&self, links: usize) -> [Bound; 5] {
         let bound = |name, (used, max)| Bound { name, used, max };
         let vouches_max = links.max(1).saturating_mul(VOUCHES_PER_WITNESS_MAX);
+        let [attestations, claims] = self.claims.usage();
         [
+            bound("acceptance.attestations", attestations),
+            bound("acceptance.claims_told", claims),
             bound("acceptance.vouches", (self.tally.len(), vouches_max)),
             bound("acceptance.waiting_bytes", self.room.usage()),
             bound("acceptance.accepted", (self.accepted.len(), ACCEPTED_MAX)),
@@ -163,7 +174,12 @@ impl Acceptance {
         let verified = &mut self.count(topic).verified;
         *verified = verified.saturating_add(1);
         let expires = cx.now + message.header().expires().since(cx.wall);
-        let open = self.policies(topic).collect();
+        let (attested, open): (Vec<_>, Vec<_>) =
+            self.policies(topic).partition(|policy| policy.attestors() > 0);
+        for policy in attested {
+            let one = Attestation::new(id, message.header(), policy, from, expires);
+            self.attest(&message, one, cx);
+        }
         let mut waiting = Waiting::new(message, from, cx.now, expires, open);
         waiting.open = self.decide(&waiting, cx);
         if waiting.open.is_empty() {
@@ -204,6 +220,43 @@ impl Acceptance {
             };
             cx.order(Effect::Deliver(Accepted::new(message.clone(), vouchers, policy, cx.now)));
         }
+    }
+
+    /// An author has signed a claim. If it is the last who was lacking, the claim is accepted, as this message.
+    fn attest(&mut self, message: &Verified<Publication>, one: Attestation, cx: &mut Cx<'_>) {
+        let claims::Attested { enough, evicted } = self.claims.attest(one);
+        for (evicted, others) in evicted {
+            self.unattested(&evicted, others, Shortfall::Crowded, cx);
+        }
+        if enough.is_empty() {
+            return;
+        }
+        let topic = one.slot.topic;
+        if one.policy == self.network.topic(topic).policy {
+            let accepted = &mut self.count(topic).accepted;
+            *accepted = accepted.saturating_add(1);
+        }
+        if self.subscribed.contains(&(topic, one.policy)) {
+            for Attestation { slot, from, id, .. } in &enough {
+                self.accepted.insert(*slot, *from, 1, *id);
+            }
+            let attestors = enough.iter().map(|one| one.slot.author).collect();
+            let accepted = Accepted::attested(message.clone(), attestors, one.policy, cx.now);
+            cx.order(Effect::Deliver(accepted));
+        }
+    }
+
+    /// An attestation counts no more, and the claim was not accepted.
+    fn unattested(&mut self, one: &Attestation, others: usize, why: Shortfall, cx: &mut Cx<'_>) {
+        let Attestation { id, slot, policy, .. } = *one;
+        let (topic, vouched) = (slot.topic, others.saturating_add(1));
+        let threshold = usize::from(policy.attestors());
+        if policy == self.network.topic(topic).policy {
+            self.count(topic).unaccepted.count(why);
+        } else if !self.subscribed.contains(&(topic, policy)) {
+            return;
+        }
+        cx.report(crate::Event::Unaccepted { id, topic, policy, vouched, threshold, why });
     }
 
     /// Something has changed for a message that waits.
@@ -260,6 +313,9 @@ impl Acceptance {
         for id in self.room.of(slot.author) {
             self.drop_waiting(&id, Some(Shortfall::Contested), cx);
         }
+        for (one, others) in self.claims.withdraw(slot.author) {
+            self.unattested(&one, others, Shortfall::Contested, cx);
+        }
         if let Some(id) = self.accepted.remove(&slot) {
             let contested = &mut self.count(slot.topic).contested;
             *contested = contested.saturating_add(1);
@@ -307,7 +363,8 @@ impl Machine for Acceptance {
     }
 
     fn deadline(&self) -> Option<Time> {
-        self.room.first_due().map(|(due, _)| due)
+        let due = self.room.first_due().map(|(due, _)| due);
+        due.into_iter().chain(self.claims.first_due()).min()
     }
 
     fn tick(&mut self, cx: &mut Cx<'_>) {
@@ -315,6 +372,9 @@ impl Machine for Acceptance {
             && due <= cx.now
         {
             self.review(&id, cx);
+        }
+        while let Some((one, others)) = self.claims.expire(cx.now) {
+            self.unattested(&one, others, Shortfall::TooFewVouches, cx);
         }
     }
 }

@@ -240,9 +240,9 @@ pub enum Event {
         topic: TopicId,
         /// The topic's policy, or a stricter one of a subscription.
         policy: Policy,
-        /// Independent witnesses that had vouched.
+        /// Independent witnesses that had vouched; or authors who had signed the same, itself included.
         vouched: usize,
-        /// Witnesses that would have had to.
+        /// How many would have had to.
         threshold: usize,
         /// Why.
         why: Shortfall,
@@ -264,7 +264,7 @@ pub enum Event {
 /// Why a message was dropped before it was accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Shortfall {
-    /// Its time was over before enough witnesses vouched.
+    /// Its time was over before enough witnesses vouched, or enough authors signed the same.
     TooFewVouches,
     /// Its author has said two things.
     Contested,

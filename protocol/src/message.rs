@@ -332,13 +332,15 @@ impl Verifiable for Proof {
 /// # fn accept(message: forsooth_crypto::Verified<forsooth_protocol::Publication>) {
 /// // Only the acceptance machine makes one.
 /// let policy = forsooth_protocol::network::Policy::Verified;
-/// forsooth_protocol::Accepted { message, vouchers: Vec::new(), policy, at: forsooth_protocol::Time::ZERO };
+/// let (vouchers, attestors) = (Vec::new(), Vec::new());
+/// forsooth_protocol::Accepted { message, vouchers, attestors, policy, at: forsooth_protocol::Time::ZERO };
 /// # }
 /// ```
 #[derive(Clone, Debug)]
 pub struct Accepted {
     message: Verified<Publication>,
     vouchers: Vec<NodeId>,
+    attestors: Vec<NodeId>,
     policy: Policy,
     at: Time,
 }
@@ -350,7 +352,17 @@ impl Accepted {
         policy: Policy,
         at: Time,
     ) -> Self {
-        Self { message, vouchers, policy, at }
+        Self { message, vouchers, attestors: Vec::new(), policy, at }
+    }
+
+    /// The last of the messages that attest a claim, with the authors of all.
+    pub(crate) const fn attested(
+        message: Verified<Publication>,
+        attestors: Vec<NodeId>,
+        policy: Policy,
+        at: Time,
+    ) -> Self {
+        Self { message, vouchers: Vec::new(), attestors, policy, at }
     }
 
     /// The message.
@@ -363,6 +375,12 @@ impl Accepted {
     #[must_use]
     pub fn vouchers(&self) -> &[NodeId] {
         &self.vouchers
+    }
+
+    /// On a topic with the policy `attested`, the authors who signed this payload, the message's among them.
+    #[must_use]
+    pub fn attestors(&self) -> &[NodeId] {
+        &self.attestors
     }
 
     /// The policy that it meets: the topic's, or a stricter one that a subscription asked for.

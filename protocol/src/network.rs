@@ -30,6 +30,8 @@ pub const PAYLOAD_BYTES_MAX: u32 = 1 << 20;
 pub const LIFETIME_MAX: Duration = Duration::from_secs(3600);
 /// Witnesses of one node that a policy may ask for.
 pub const WITNESSES_MAX: u16 = 256;
+/// Authors that a policy may ask for.
+pub const ATTESTORS_MAX: u16 = 256;
 /// Window in which a topic's rate per author is counted, on the author's own timestamps.
 pub const RATE_WINDOW: Duration = Duration::from_secs(10);
 
@@ -73,6 +75,9 @@ impl Kind {
 pub struct TopicId(u16);
 
 impl TopicId {
+    /// The lowest index.
+    pub(crate) const FIRST: Self = Self(0);
+
     /// The index in the network's list.
     #[must_use]
     pub const fn index(self) -> u16 {
@@ -403,6 +408,7 @@ fn digest(
         payload_bytes_max: topic.payload_bytes_max,
         lifetime_ms_max: crate::time::millis(topic.lifetime_max),
         settle_ms: crate::time::millis(topic.policy.settle()),
+        attestors: topic.policy.attestors().into(),
     };
     let descriptor = wire::NetworkDescriptor {
         format: FORMAT,

@@ -87,6 +87,20 @@ impl<C: Ord + Copy, S: Ord + Copy, G: Ord + Copy> Tally<C, S, G> {
         }
     }
 
+    /// The supporter supports this claim no more.
+    pub(crate) fn retract(&mut self, claim: &C, supporter: &S) {
+        let supports = self.claims.get(claim).into_iter().flatten();
+        let mut own = supports.filter(|support| support.supporter == *supporter);
+        let Some(order) = own.next().map(|support| support.order) else { return };
+        self.forget(claim, supporter);
+        if let Some(own) = self.supporters.get_mut(supporter) {
+            own.remove(&order);
+            if own.is_empty() {
+                self.supporters.remove(supporter);
+            }
+        }
+    }
+
     fn forget(&mut self, claim: &C, supporter: &S) {
         if let Some(supports) = self.claims.get_mut(claim) {
             supports.retain(|support| support.supporter != *supporter);
@@ -149,6 +163,18 @@ mod tests {
         tally.support(2, "liar", 'l');
         tally.withdraw(&"liar");
         assert_eq!((tally.count(&1), tally.count(&2), tally.len()), (1, 0, 1));
+    }
+
+    #[test]
+    fn what_is_retracted_leaves_the_rest() {
+        let mut tally = Tally::new(3);
+        tally.support(1, "a", 'a');
+        tally.support(1, "b", 'b');
+        tally.support(2, "a", 'a');
+        tally.retract(&1, &"a");
+        tally.retract(&1, &"a");
+        tally.retract(&3, &"a");
+        assert_eq!((tally.count(&1), tally.count(&2), tally.len()), (1, 1, 2));
     }
 
     proptest! {

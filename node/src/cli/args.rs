@@ -251,8 +251,8 @@ pub(super) struct SubscribeArgs {
 
 const NEW_NETWORK_HELP: &str = "\
 A topic's policy is `verified` (accepted once its signature is good), K/N (accepted once K of the N
-witnesses that a node chose vouch for it), or K/N,settle=TIME (and no other message for its place has come to
-light for so long). `forsooth params` computes K and N. The limits are the recommended ones; change them in the file
+witnesses that a node chose vouch for it), K/N,settle=TIME (and no other message for its place has come to
+light for so long), or attested=K (accepted once K authors have signed the same). `forsooth params` computes K and N. The limits are the recommended ones; change them in the file
 before the first node uses it, since they are part of the network's identity.
 
 Examples:

@@ -160,6 +160,7 @@ impl From<&Message> for MessageView {
             published: message.published.as_millis(),
             accepted: message.accepted.as_millis(),
             vouchers: message.vouchers.clone(),
+            attestors: message.attestors.clone(),
             payload: BASE64.encode(&message.payload),
             text: str::from_utf8(&message.payload).ok().map(ToOwned::to_owned),
         }

@@ -241,6 +241,11 @@ pub enum PolicyView {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         settle_ms: Option<u64>,
     },
+    /// When `k` authors have signed the same payload.
+    Attested {
+        /// Authors that must sign.
+        k: u16,
+    },
 }
 
 impl From<Policy> for PolicyView {
@@ -248,6 +253,7 @@ impl From<Policy> for PolicyView {
         match policy {
             Policy::Verified => Self::Verified,
             Policy::Vouched { k, n } => Self::Vouched { k, n, settle_ms: None },
+            Policy::Attested { k } => Self::Attested { k },
             Policy::Settled { k, n, settle } => {
                 let settle_ms = u64::try_from(settle.as_millis()).unwrap_or(u64::MAX);
                 Self::Vouched { k, n, settle_ms: Some(settle_ms) }
@@ -260,6 +266,7 @@ impl std::fmt::Display for PolicyView {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Verified => f.write_str("verified"),
+            Self::Attested { k } => write!(f, "{k} authors attest"),
             Self::Vouched { k, n, settle_ms: None } => write!(f, "{k} of {n} vouch"),
             Self::Vouched { k, n, settle_ms: Some(ms) } => {
                 write!(f, "{k} of {n} vouch, settled for {ms} ms")
@@ -300,6 +307,9 @@ pub struct MessageView {
     pub accepted: u64,
     /// The witnesses whose vouches made this node accept it.
     pub vouchers: Vec<NodeId>,
+    /// On a topic with the policy `attested`, the authors who signed this payload.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attestors: Vec<NodeId>,
     /// The author's bytes, in base64.
     pub payload: String,
     /// The author's bytes, if they are UTF-8.

@@ -67,6 +67,7 @@ struct TopicTable {
 enum PolicyWord {
     Verified,
     Vouched(Threshold),
+    Attested(Attestors),
 }
 
 #[derive(Deserialize)]
@@ -75,6 +76,12 @@ struct Threshold {
     k: u16,
     n: u16,
     settle_ms: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Attestors {
+    k: u16,
 }
 
 #[derive(Deserialize)]
@@ -265,6 +272,7 @@ impl From<PolicyWord> for Policy {
     fn from(word: PolicyWord) -> Self {
         match word {
             PolicyWord::Verified => Self::Verified,
+            PolicyWord::Attested(Attestors { k }) => Self::Attested { k },
             PolicyWord::Vouched(Threshold { k, n, settle_ms: None }) => Self::Vouched { k, n },
             PolicyWord::Vouched(Threshold { k, n, settle_ms: Some(ms) }) => {
                 Self::Settled { k, n, settle: Duration::from_millis(ms) }

@@ -90,6 +90,10 @@ fn write_topic(out: &mut String, topic: &Topic) -> fmt::Result {
             writeln!(out, "# Accepted once k of the n witnesses that a node chose vouch for it.")?;
             writeln!(out, "policy = {{ vouched = {{ k = {k}, n = {n} }} }}")?;
         }
+        Policy::Attested { k } => {
+            writeln!(out, "# Accepted, once, when k authors have signed the same payload.")?;
+            writeln!(out, "policy = {{ attested = {{ k = {k} }} }}")?;
+        }
         Policy::Settled { k, n, settle } => {
             writeln!(
                 out,

@@ -64,6 +64,7 @@ fn a_manifest_written_and_read_back_is_the_same_network() {
                 lifetime_max: Duration::from_secs(7),
                 ..Topic::new("z", Policy::Vouched { k: 1, n: 256 })
             },
+            Topic::new("w", Policy::Attested { k: 256 }),
             Topic {
                 // Longer than the recommended lifetime.
                 lifetime_max: Duration::from_secs(600),
@@ -280,9 +281,15 @@ fn a_network_without_new_fields_keeps_its_name_and_each_new_one_changes_it() {
     let alone = parse(&format!("{head}{chat}")).unwrap();
     assert_eq!(alone.network().protocol_name(), "/forsooth/1/8c72e001606ae242");
     assert_eq!(name("{ vouched = { k = 5, n = 8 } }"), "/forsooth/1/0031566a8b7c4020");
-    let names = ["{ vouched = { k = 5, n = 8 } }", "{ vouched = { k = 5, n = 8, settle_ms = 1 } }"]
-        .map(name);
-    assert_ne!(names[0], names[1]);
+    let policies = [
+        "{ vouched = { k = 5, n = 8 } }",
+        "{ vouched = { k = 5, n = 8, settle_ms = 1 } }",
+        "\"verified\"",
+        "{ attested = { k = 1 } }",
+        "{ attested = { k = 2 } }",
+    ];
+    let names = policies.map(name);
+    assert_eq!(std::collections::BTreeSet::from(names).len(), policies.len());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use core::{fmt, str::FromStr, time::Duration};
 
-use super::{Error, WITNESSES_MAX, range};
+use super::{ATTESTORS_MAX, Error, WITNESSES_MAX, range};
 use crate::time::millis;
 
 /// When a verified message becomes an accepted one. The order is one for maps, and not by strictness.
@@ -28,6 +28,12 @@ pub enum Policy {
         /// accept no two messages for one slot if it is longer than a message and then a proof take through the network.
         settle: Duration,
     },
+    /// When `k` authors have signed the same payload on the topic, by messages that have not expired. The application gets it once. Distinct
+    /// keys are all that can be counted: on a network where keys are free, one attacker has as many as it likes.
+    Attested {
+        /// Authors that must sign; 1 to [`ATTESTORS_MAX`].
+        k: u16,
+    },
 }
 
 /// What is asked for is not at least as strict as the topic's policy.
@@ -45,7 +51,8 @@ pub struct TooWeak {
 /// A policy is not written like this.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a policy is `verified`, K/N such as 5/8, or K/N with a settling time such as 5/8,settle=2s, not `{}`", .0.escape_debug()
+    "a policy is `verified`, K/N such as 5/8, or K/N with a settling time such as 5/8,settle=2s, or \
+     attested=K such as attested=3, not `{}`", .0.escape_debug()
 )]
 pub struct BadPolicy(String);
 
@@ -57,7 +64,7 @@ impl Policy {
     #[must_use]
     pub const fn threshold(self) -> u16 {
         match self {
-            Self::Verified => 0,
+            Self::Verified | Self::Attested { .. } => 0,
             Self::Vouched { k, .. } | Self::Settled { k, .. } => k,
         }
     }
@@ -66,7 +73,7 @@ impl Policy {
     #[must_use]
     pub const fn witnesses(self) -> u16 {
         match self {
-            Self::Verified => 0,
+            Self::Verified | Self::Attested { .. } => 0,
             Self::Vouched { n, .. } | Self::Settled { n, .. } => n,
         }
     }
@@ -75,8 +82,17 @@ impl Policy {
     #[must_use]
     pub const fn settle(self) -> Duration {
         match self {
-            Self::Verified | Self::Vouched { .. } => Duration::ZERO,
+            Self::Verified | Self::Vouched { .. } | Self::Attested { .. } => Duration::ZERO,
             Self::Settled { settle, .. } => settle,
+        }
+    }
+
+    /// Authors that must sign the same; 0 if one is enough.
+    #[must_use]
+    pub const fn attestors(self) -> u16 {
+        match self {
+            Self::Verified | Self::Vouched { .. } | Self::Settled { .. } => 0,
+            Self::Attested { k } => k,
         }
     }
 
@@ -88,8 +104,8 @@ impl Policy {
         k.max(k.saturating_mul(witnesses).div_ceil(n.max(1)))
     }
 
-    /// What is asked for, if it is at least as strict as this: as many witnesses or more, as large a share of them or larger, and
-    /// as long a settling time or longer.
+    /// What is asked for, if it is at least as strict as this: as many witnesses or more, as large a share of them or larger,
+    /// as long a settling time or longer, and as many attestors or more.
     ///
     /// # Errors
     /// When it is weaker in any of these.
@@ -97,17 +113,19 @@ impl Policy {
         let share = |part: Self, of: Self| u32::from(part.threshold()) * u32::from(of.witnesses());
         let is_strict = asked.threshold() >= self.threshold()
             && share(asked, self) >= share(self, asked)
-            && asked.settle() >= self.settle();
+            && asked.settle() >= self.settle()
+            && asked.attestors() >= self.attestors();
         if is_strict { Ok(asked) } else { Err(TooWeak { policy: self, asked }) }
     }
 
-    /// As [`FromStr`] reads it: `verified`, `5/8`, `5/8,settle=2000ms`.
+    /// As [`FromStr`] reads it: `verified`, `5/8`, `5/8,settle=2000ms`, `attested=3`.
     #[must_use]
     pub fn to_text(self) -> String {
         match self {
             Self::Verified => "verified".to_owned(),
             Self::Vouched { k, n } => format!("{k}/{n}"),
             Self::Settled { k, n, settle } => format!("{k}/{n},settle={}ms", millis(settle)),
+            Self::Attested { k } => format!("attested={k}"),
         }
     }
 
@@ -120,6 +138,9 @@ impl Policy {
                 return Err(Error::Threshold { topic: topic.to_owned(), k, n });
             }
             Self::Vouched { .. } => return Ok(()),
+            Self::Attested { k } => {
+                return range(format!("attested.k of topic {topic:?}"), k, 1, ATTESTORS_MAX);
+            }
             Self::Settled { .. } => {}
         }
         let what = format!("the settling time (ms) of topic {topic:?}");
@@ -135,11 +156,12 @@ impl fmt::Display for Policy {
             Self::Settled { k, n, settle } => {
                 write!(f, "vouched {k} of {n}, settled for {settle:?}")
             }
+            Self::Attested { k } => write!(f, "attested by {k} authors"),
         }
     }
 }
 
-/// As on a command line: `verified`, `5/8`, `5/8,settle=2s`.
+/// As on a command line: `verified`, `5/8`, `5/8,settle=2s`, `attested=3`.
 impl FromStr for Policy {
     type Err = BadPolicy;
 
@@ -147,6 +169,9 @@ impl FromStr for Policy {
         let bad = || BadPolicy(text.chars().take(64).collect());
         if text == "verified" {
             return Ok(Self::Verified);
+        }
+        if let Some(k) = text.strip_prefix("attested=") {
+            return k.parse().map(|k| Self::Attested { k }).map_err(|_| bad());
         }
         let (threshold, settle) = match text.split_once(",settle=") {
             Some((threshold, settle)) => (threshold, Some(parse_time(settle).ok_or_else(bad)?)),
@@ -184,7 +209,7 @@ mod tests {
         assert_eq!(policy("5/8"), Policy::Vouched { k: 5, n: 8 });
         assert_eq!(policy("5/8,settle=1500ms"), Policy::Settled { k: 5, n: 8, settle });
         assert_eq!(policy("5/8,settle=2s").settle(), Duration::from_secs(2));
-        for text in ["verified", "5/8", "5/8,settle=1500ms"] {
+        for text in ["verified", "5/8", "5/8,settle=1500ms", "attested=3"] {
             assert_eq!(policy(text).to_text(), text);
         }
         for bad in [
@@ -208,11 +233,12 @@ mod tests {
     fn only_what_is_as_strict_in_all_is_as_strict() {
         let cases = [
             // The topic's, what is as strict, what is not.
-            ("verified", &["verified", "1/1", "5/8,settle=1s"][..], &[][..]),
+            ("verified", &["verified", "1/1", "5/8,settle=1s", "attested=2"][..], &[][..]),
+            ("attested=3", &["attested=3", "attested=4"], &["attested=2", "verified", "8/8"]),
             (
                 "5/8",
                 &["5/8", "6/8", "10/16", "5/7", "5/8,settle=1s"],
-                &["verified", "4/8", "5/9", "4/4", "8/16"],
+                &["verified", "4/8", "5/9", "4/4", "8/16", "attested=9"],
             ),
             (
                 "5/8,settle=1s",

@@ -7,6 +7,7 @@
 )]
 
 mod acceptance;
+mod attested;
 mod checking;
 mod codec;
 mod defences;

@@ -157,7 +157,10 @@ fn policy(network: &Section<'_>) -> Result<Option<Policy>, Flaw> {
             Err(Flaw::new(&node.place, format!("{text} Or write {{ k = 5, n = 8 }}")))
         };
     }
-    let section = Section::new(node, "policy", &["k", "n", "settle"])?;
+    let section = Section::new(node, "policy", &["k", "n", "settle", "attested"])?;
+    if let Some(k) = section.count("attested", 1..=256)? {
+        return Ok(Some(Policy::Attested { k: u16::try_from(k).unwrap_or(u16::MAX) }));
+    }
     let number = |key| -> Result<u16, Flaw> {
         let number = section.need(key, section.count(key, 1..=256)?)?;
         Ok(u16::try_from(number).unwrap_or(u16::MAX))

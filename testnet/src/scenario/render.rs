@@ -81,6 +81,7 @@ impl Page {
             Some(Policy::Vouched { k, n }) => {
                 self.line("policy", format!("{{ k = {k}, n = {n} }}"))
             }
+            Some(Policy::Attested { k }) => self.line("policy", format!("{{ attested = {k} }}")),
             Some(Policy::Settled { k, n, settle }) => {
                 let settle = written(settle);
                 self.line("policy", format!("{{ k = {k}, n = {n}, settle = \"{settle}\" }}"))
