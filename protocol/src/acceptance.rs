@@ -9,8 +9,9 @@
 mod claims;
 mod room;
 
+use core::time::Duration;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
@@ -26,7 +27,7 @@ use crate::{
     defences::{Defences, Safeguard},
     group::Group,
     links::Witness,
-    machine::{Cx, Machine},
+    machine::{Cx, Machine, Signal},
     message::{Accepted, MessageId, Publication, Slot},
     network::{Network, Policy, TopicId},
     snapshot::{Bound, TopicState},
@@ -38,6 +39,13 @@ use crate::{
 const VOUCHES_PER_WITNESS_MAX: usize = 16_384;
 /// Accepted messages that are remembered, each charged to the link that brought it, to say so if they turn out contested.
 const ACCEPTED_MAX: usize = 16_384;
+
+/// A message that has waited so long lacks vouches that should have come. Longer than any spread takes.
+const STARVED_AFTER: Duration = Duration::from_secs(2);
+/// How often that is said while it lasts.
+const STARVED_EVERY: Duration = Duration::from_secs(1);
+/// Entries of messages that wait no more, beyond as many as there are that do.
+const SLACK: usize = 64;
 
 /// Messages that wait for vouches, and vouches that wait for messages.
 #[derive(Debug)]
@@ -52,6 +60,10 @@ pub(crate) struct Acceptance {
     /// Policies that the application subscribes with: the topic's, or stricter ones.
     subscribed: BTreeSet<(TopicId, Policy)>,
     counts: BTreeMap<TopicId, TopicState>,
+    /// When messages began to wait, in order; those that no longer do among them.
+    since: VecDeque<(Time, MessageId)>,
+    /// When it is next looked whether one has waited for too long.
+    starved_at: Option<Time>,
     /// Independent witnesses that there are.
     witnesses: usize,
 }
@@ -91,6 +103,8 @@ impl Acceptance {
             accepted: FairMap::new(ACCEPTED_MAX),
             subscribed: BTreeSet::new(),
             counts: BTreeMap::new(),
+            since: VecDeque::new(),
+            starved_at: None,
             witnesses: 0,
         }
     }
@@ -185,9 +199,38 @@ impl Acceptance {
         if waiting.open.is_empty() {
             return self.tally.close(&id);
         }
+        self.watch(id, cx.now);
         for evicted in self.room.insert(waiting, cx.now) {
             self.give_up(&evicted, Some(Shortfall::Crowded), cx);
         }
+    }
+
+    /// A message begins to wait.
+    fn watch(&mut self, id: MessageId, now: Time) {
+        self.since.push_back((now, id));
+        if self.since.len() > 2 * self.room.len() + SLACK {
+            self.since.retain(|(_, id)| self.room.contains(id));
+        }
+        self.starved_at = self.starved_at.or(Some(now + STARVED_AFTER));
+    }
+
+    /// Says so if a message has waited for vouches for too long, and when to look again.
+    fn look_for_starved(&mut self, cx: &mut Cx<'_>) {
+        while let Some((since, id)) = self.since.front().copied() {
+            if let Some(waiting) = self.room.get(&id) {
+                let needed = waiting.open.iter().map(|policy| policy.needed(self.witnesses));
+                let needs = needed.max().unwrap_or(0);
+                let is_due = since + STARVED_AFTER <= cx.now;
+                if is_due && self.tally.count(&id) < needs {
+                    cx.signals.push_back(Signal::Starved { needs });
+                }
+                let due = since + STARVED_AFTER;
+                self.starved_at = Some(if is_due { cx.now + STARVED_EVERY } else { due });
+                return;
+            }
+            self.since.pop_front();
+        }
+        self.starved_at = None;
     }
 
     /// Accepts a message by each policy that is met now. Returns the others.
@@ -364,10 +407,13 @@ impl Machine for Acceptance {
 
     fn deadline(&self) -> Option<Time> {
         let due = self.room.first_due().map(|(due, _)| due);
-        due.into_iter().chain(self.claims.first_due()).min()
+        due.into_iter().chain(self.claims.first_due()).chain(self.starved_at).min()
     }
 
     fn tick(&mut self, cx: &mut Cx<'_>) {
+        if self.starved_at.is_some_and(|at| at <= cx.now) {
+            self.look_for_starved(cx);
+        }
         while let Some((due, id)) = self.room.first_due()
             && due <= cx.now
         {

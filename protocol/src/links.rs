@@ -106,6 +106,9 @@ pub(crate) struct Links {
     /// How many silent links each group may still have.
     silent: Budgets<Group>,
     review: Review,
+    /// Witnesses that are drawn beyond those that are wanted, and until when.
+    extra: usize,
+    extra_until: Time,
     /// Orders groups as nobody else can foresee.
     salt: u64,
     /// Computed after each change, because the core asks after every input.
@@ -183,6 +186,10 @@ pub(crate) enum Event {
     Served { peer: NodeId },
     /// A peer brought, or vouched for, so many messages that are held here.
     Told { peer: NodeId, messages: usize },
+    /// Another message is held here.
+    Held,
+    /// A message waits for more vouches than it gets.
+    Starved { needs: usize },
     /// This peer is wanted.
     Chosen { peer: NodeId, address: Address, group: Group, purpose: Purpose },
     /// This witness was drawn long enough ago.
@@ -201,8 +208,19 @@ impl Links {
         let evictions = Budgets::new(EVICTION_BURST, EVICTION_EVERY);
         let silent = Budgets::new(SILENT_BURST, SILENT_EVERY);
         let (dials, review) = (Dials::new(), Review::new());
-        let (wake, restless) = (None, true);
-        Self { config, dials, links, evictions, silent, review, salt, wake, restless }
+        Self {
+            config,
+            dials,
+            links,
+            evictions,
+            silent,
+            review,
+            extra: 0,
+            extra_until: Time::ZERO,
+            salt,
+            wake: None,
+            restless: true,
+        }
     }
 
     /// The link to a connected peer.
@@ -255,6 +273,11 @@ impl Links {
         self.config.outbound_target
     }
 
+    /// Those, and more while messages lack vouches because too many are silent.
+    pub(crate) const fn drawn_target(&self) -> usize {
+        self.config.outbound_target + self.extra
+    }
+
     /// Peers whose failures are remembered, and the most there may be.
     pub(crate) fn usage(&self) -> (usize, usize) {
         self.dials.usage()
@@ -296,7 +319,7 @@ impl Links {
     /// Whether so many witnesses beyond the target may be sought.
     pub(crate) fn wants_witness(&self, beyond: usize) -> bool {
         let chosen = self.witnesses().count() + self.dials.count(Purpose::Witness);
-        chosen < self.config.outbound_target + beyond && self.dials.has_room(Purpose::Witness)
+        chosen < self.drawn_target() + beyond && self.dials.has_room(Purpose::Witness)
     }
 
     /// Whether there are fewer visits under way than witnesses are lacking.
@@ -404,7 +427,8 @@ impl Links {
 
     fn next_wake(&self) -> Option<Time> {
         let link = self.deadlines().map(|(_, deadline, _)| deadline).min();
-        [link, self.dials.next(), self.next_review()].into_iter().flatten().min()
+        let extra = (self.extra > 0).then_some(self.extra_until);
+        [link, self.dials.next(), self.next_review(), extra].into_iter().flatten().min()
     }
 
     /// By when a link must have changed, and whether it is its fault if it has not.
@@ -436,12 +460,15 @@ impl Machine for Links {
                 }
                 return;
             }
+            Event::Held => return self.review.note_held(),
             Event::Told { peer, messages } => {
+                let held = self.review.held();
                 if let Some(link) = self.links.get_mut(&peer) {
-                    link.service.told(u32::try_from(messages).unwrap_or(u32::MAX));
+                    link.service.told(u32::try_from(messages).unwrap_or(u32::MAX), held);
                 }
                 return;
             }
+            Event::Starved { needs } => self.relieve(needs, cx.now),
             Event::Connected { peer, connection } => self.connect(peer, connection, cx),
             Event::Disconnected { peer } => self.disconnect(peer, cx),
             Event::DialFailed { peer } => {
@@ -485,6 +512,9 @@ impl Machine for Links {
         }
         if self.next_review().is_some_and(|at| at <= cx.now) {
             self.review(cx);
+        }
+        if self.extra_until <= cx.now {
+            self.extra = 0;
         }
         for peer in self.dials.stuck(cx.now) {
             self.dials.back_off(peer, cx.now, cx.rng);

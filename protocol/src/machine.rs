@@ -126,6 +126,11 @@ pub(crate) enum Signal {
     },
     /// Our own record is to be signed anew.
     Announce,
+    /// A message waits for more vouches than it gets.
+    Starved {
+        /// How many it needs.
+        needs: usize,
+    },
 }
 
 /// A random number below `bound`; 0 if the bound is.

@@ -118,6 +118,10 @@ impl Room {
         self.messages.get(id)
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.messages.len()
+    }
+
     pub(super) fn contains(&self, id: &MessageId) -> bool {
         self.messages.contains(id)
     }

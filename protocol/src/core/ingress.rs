@@ -342,6 +342,7 @@ impl Core {
         let (mut cx, _, gossip, _) = self.lend();
         let Spread { pushed, vouched, holders } = gossip.spread(&message, Some(from), &mut cx);
         self.tell_links(links::Event::Served { peer: from });
+        self.tell_links(links::Event::Held);
         let told = holders.into_iter().chain([from]);
         told.for_each(|peer| self.tell_links(links::Event::Told { peer, messages: 1 }));
         let event = Event::Relayed { id, from: Some(from), pushed, vouched };

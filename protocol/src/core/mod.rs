@@ -310,6 +310,7 @@ impl Core {
                 Signal::Visited { peer } => self.tell_links(links::Event::Visited { peer }),
                 Signal::Check { record, from } => self.check_record(from, record),
                 Signal::Announce => self.announce(),
+                Signal::Starved { needs } => self.tell_links(links::Event::Starved { needs }),
             }
         }
     }

@@ -249,7 +249,7 @@ impl Core {
             self.overlay.rotated(&chosen, now, &mut self.rng);
         }
         let mut chosen = witnesses(self);
-        while chosen.len() > self.links.outbound_target() {
+        while chosen.len() > self.links.drawn_target() {
             let Some(peer) = self.overlay.oldest(&chosen, &mut self.rng) else { break };
             self.tell_links(links::Event::Released { peer });
             chosen.retain(|(other, _)| *other != peer);

@@ -3,9 +3,15 @@
 use std::time::Duration;
 
 use forsooth_crypto::NodeId;
-use forsooth_protocol::Fault;
+use forsooth_protocol::{
+    Defences, Direction, Fault, Network, Role, Safeguard,
+    network::{Defence, Kind, Policy, Topic},
+};
 
-use crate::rig::{Rig, key};
+use crate::{
+    overlay::roles,
+    rig::{Rig, delivered, key},
+};
 
 /// Longer than the time between two reviews.
 const REVIEW: Duration = Duration::from_secs(61);
@@ -145,4 +151,88 @@ fn whom_the_operator_wants_may_be_silent() {
     }
     assert!(rig.linked(&kept));
     assert_eq!(withheld(&rig), 0);
+}
+
+/// A core with twelve witnesses, tags 1 and up, of which eight must vouch.
+fn strict(defences: Defences) -> (Rig, Vec<NodeId>) {
+    let topics = vec![
+        Topic::new("news", Policy::Vouched { k: 8, n: 12 }),
+        Topic::new("open", Policy::Verified),
+    ];
+    let defence = Defence::recommended(Kind::Local);
+    let network = Network::new("strict", Kind::Local, topics, defence).unwrap();
+    let mut rig = Rig::with(network, |config| config.defences = defences);
+    let witnesses: Vec<_> = (1..=12).map(|tag| rig.witness(tag)).collect();
+    (rig, witnesses)
+}
+
+/// A message on the strict topic, brought by the first of these and vouched for by the others.
+fn spread(rig: &mut Rig, seq: u64, peers: &[NodeId]) -> usize {
+    let message = rig.message(99, rig.news(), seq, "news");
+    let (first, others) = peers.split_first().unwrap();
+    let mut effects = rig.relay(*first, &message);
+    others.iter().for_each(|peer| effects.extend(rig.vouch(*peer, &message)));
+    delivered(&effects).len()
+}
+
+fn spread_all(rig: &mut Rig, seqs: core::ops::Range<u64>, peers: &[NodeId]) -> usize {
+    seqs.map(|seq| spread(rig, seq, peers)).sum()
+}
+
+/// How many witnesses there are.
+fn witnesses(rig: &Rig) -> usize {
+    roles(rig).values().filter(|role| **role == Role::Witness).count()
+}
+
+#[test]
+fn who_lacks_vouches_because_many_are_silent_asks_more_for_a_while() {
+    for (defences, most) in [(Defences::ALL, 20), (Defences::ALL.without(Safeguard::Service), 12)] {
+        let (mut rig, drawn) = strict(defences);
+        let more: Vec<_> = (21..=40).map(|tag| rig.witness(tag)).collect();
+        assert_eq!(witnesses(&rig), 12);
+        let message = rig.message(99, rig.news(), 9, "news");
+        assert_eq!(spread_all(&mut rig, 0..10, &drawn[..6]), 0);
+        rig.wait(Duration::from_millis(1900));
+        assert_eq!(witnesses(&rig), 12, "vouches are given their time");
+        rig.wait(Duration::from_millis(200));
+        assert_eq!(witnesses(&rig), most);
+        // With 20 of them, 14 must vouch.
+        let roles = roles(&rig);
+        let new: Vec<_> = more.into_iter().filter(|peer| roles[peer] == Role::Witness).collect();
+        let mut vouch = |peer: &NodeId| delivered(&rig.vouch(*peer, &message)).len();
+        let accepted: Vec<_> = new.iter().map(&mut vouch).collect();
+        assert_eq!(accepted.iter().sum::<usize>(), new.len() / 8);
+        assert!(accepted[..accepted.len().saturating_sub(1)].iter().all(|one| *one == 0));
+        assert_eq!(rig.faults(), [], "who had bad luck may be silent without ill will");
+        rig.wait(Duration::from_secs(400));
+        assert_eq!(witnesses(&rig), 12);
+    }
+}
+
+#[test]
+fn a_message_for_which_nobody_vouches_has_nobody_drawn() {
+    let (mut rig, drawn) = strict(Defences::ALL);
+    for tag in 21..=40 {
+        rig.witness(tag);
+    }
+    assert_eq!(spread_all(&mut rig, 0..20, &drawn), 20);
+    // A lie, of which only one tells us, for as long as it lives.
+    assert_eq!(spread(&mut rig, 100, &drawn[..1]), 0);
+    rig.wait(Duration::from_secs(50));
+    assert_eq!(witnesses(&rig), 12);
+    assert!(drawn.iter().all(|peer| rig.linked(peer)));
+}
+
+#[test]
+fn more_witnesses_than_are_of_use_are_never_drawn() {
+    let (mut rig, drawn) = strict(Defences::ALL);
+    for tag in 21..=140 {
+        rig.link(tag, Direction::Outbound, None);
+    }
+    for seq in 0..100 {
+        spread(&mut rig, seq, &drawn[..6]);
+        rig.wait(Duration::from_secs(1));
+        assert!(witnesses(&rig) <= 12 + 72);
+    }
+    assert!(drawn.iter().all(|peer| rig.linked(peer)), "none goes for it");
 }
