@@ -43,6 +43,8 @@ pub(super) struct Service {
     told: u32,
     /// Messages that were held here when it last told of one, or joined.
     last_told: u32,
+    /// It has told of something since it joined.
+    has_told: bool,
 }
 
 impl Service {
@@ -50,7 +52,7 @@ impl Service {
     pub(super) const fn told(&mut self, messages: u32, held: u32) {
         self.told = self.told.saturating_add(messages);
         if messages > 0 {
-            self.last_told = held;
+            (self.last_told, self.has_told) = (held, true);
         }
     }
 }
@@ -80,7 +82,7 @@ impl Review {
 
     /// What is known of a link that has just joined.
     pub(super) const fn newcomer(&self) -> Service {
-        Service { watched: false, told: 0, last_told: self.held }
+        Service { watched: false, told: 0, last_told: self.held, has_told: false }
     }
 }
 
@@ -129,8 +131,9 @@ impl Links {
     /// with more witnesses, more have to vouch.
     pub(super) fn relieve(&mut self, needs: usize, now: Time) {
         let talks = |link: &Link| {
-            let last = link.service.last_told;
-            self.review.held.wrapping_sub(last) < QUIET_AFTER
+            // A newcomer that was asked for vouches and has none is as silent as who has fallen silent.
+            let Service { last_told, has_told, .. } = link.service;
+            has_told && self.review.held.wrapping_sub(last_told) < QUIET_AFTER
         };
         let witnesses = || self.joined().filter(|(_, link)| link.role == Some(Role::Witness));
         let talkers = witnesses().filter(|(_, link)| talks(link)).count();

@@ -34,8 +34,11 @@ fn frames() -> impl Strategy<Value = Frame> {
     let ids = prop::collection::vec(any::<[u8; 32]>().prop_map(MessageId::from_bytes), 1..50);
     let hello =
         (any::<u32>(), any::<u64>(), "[ -~]{0,64}").prop_map(|(version, generation, agent)| {
-            let intents = [Intent::Gossip, Intent::Visit, Intent::Witness];
-            let intent = intents[version as usize % intents.len()];
+            let intent = match version % 3 {
+                0 => Intent::Gossip,
+                1 => Intent::Visit,
+                _ => Intent::Witness,
+            };
             Frame::Hello(Hello { version, generation, agent, intent })
         });
     let message = (any::<u8>(), any::<u64>(), prop::collection::vec(any::<u8>(), 0..2000))

@@ -107,7 +107,7 @@ impl<'a> Scene<'a> {
         let known = others.map(|other| self.world.candidate(*other)).collect();
         let Some(index) = self.nodes.get(node).copied() else { return };
         for (topic, _) in self.plan.network.topics() {
-            self.world.tell(at, index, Input::Subscribe { topic });
+            self.world.tell(at, index, Input::Subscribe { topic, policy: None });
         }
         self.world.tell(at, index, Input::Known(known));
     }
