@@ -17,12 +17,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use forsooth_crypto::NodeId;
 
-pub(crate) use self::dials::Purpose;
 use self::{
     dials::Dials,
     places::VISITORS_MAX,
     service::{Review, SILENT_BURST, SILENT_EVERY, Service},
 };
+pub(crate) use self::{dials::Purpose, service::EXTRA_MAX};
 use crate::{
     Class, Effect, Fault,
     budget::{BUDGETS_MAX, Budgets},

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::{defences::Defences, network::Network, overlay::asn::AsnMap};
+use crate::{defences::Defences, links::EXTRA_MAX, network::Network, overlay::asn::AsnMap};
 
 /// What a core is told when it is made.
 #[derive(Clone, Debug)]
@@ -74,8 +74,8 @@ impl Config {
     /// What the core may be linked with at most.
     #[must_use]
     pub fn links_max(&self) -> LinksMax {
-        // One more while a witness is replaced. Witnesses, kept peers and those we are dialling may come to us.
-        let chosen = self.outbound_links().saturating_add(1 + KEPT + DIALS);
+        // One more while a witness is replaced, and more while too many are silent. Witnesses, kept peers and those we are dialling may come to us.
+        let chosen = self.outbound_links().saturating_add(1 + EXTRA_MAX + KEPT + DIALS);
         LinksMax {
             inbound: self.inbound_links().saturating_add(VISITORS).saturating_add(chosen),
             outbound: chosen,
@@ -113,10 +113,10 @@ mod tests {
     #[test]
     fn no_more_is_linked_than_the_configuration_says() {
         for (target, policy, outbound, inbound) in [
-            (8, Policy::Verified, 89, 169),
-            (1, Policy::Verified, 82, 162),
-            (1, Policy::Vouched { k: 20, n: 40 }, 121, 233),
-            (256, Policy::Verified, 337, 881),
+            (8, Policy::Verified, 161, 241),
+            (1, Policy::Verified, 154, 234),
+            (1, Policy::Vouched { k: 20, n: 40 }, 193, 305),
+            (256, Policy::Verified, 409, 953),
         ] {
             let topics = vec![Topic::new("t", policy)];
             let network = Network::new("n", Kind::Local, topics, Defence::recommended(Kind::Local));

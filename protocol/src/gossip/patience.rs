@@ -27,7 +27,7 @@ impl Patience {
     /// With somebody who was asked.
     pub(super) const fn with_voucher() -> Self {
         let (least, most) = (Duration::from_millis(100), Duration::from_millis(600));
-        Self { mean: Duration::from_millis(300), deviation: Duration::ZERO, least, most }
+        Self { mean: Duration::from_millis(150), deviation: Duration::ZERO, least, most }
     }
 
     /// It took so long.

@@ -22,8 +22,8 @@ const OVERHEAD_BYTES: usize = 512;
 /// A message can still be asked for so long after it expired, so that a promise to serve it, given while it
 /// was alive, is not broken by the clock.
 const GRACE: Duration = Duration::from_secs(10);
-/// Times that one peer may ask for one message. Once is honest, twice happens when a push and a graft cross.
-const SERVES_MAX: u8 = 2;
+/// Times that one peer may ask for one message, whether it was pushed to it or not: a push and a graft may cross.
+const SERVES_MAX: u8 = 1;
 /// Ids of verified messages that were refused, each charged to the link that brought it.
 const REFUSED_MAX: usize = 65_536;
 /// Askers remembered for one message; more than there are links.

@@ -31,7 +31,7 @@ const QUIET_AFTER: u32 = 8;
 const EXTRA_STEP: usize = 8;
 /// The most there are of them. With 13 of 24 and three of ten silent, one node in thirty lacks vouches; with 24 more, one
 /// in two hundred, with 72 more one in a hundred thousand.
-pub(super) const EXTRA_MAX: usize = 72;
+pub(crate) const EXTRA_MAX: usize = 72;
 /// How long they stay after the last message that lacked vouches.
 const EXTRA_FOR: Duration = Duration::from_secs(120);
 

@@ -15,7 +15,7 @@ const PACE: Duration = Duration::from_millis(50);
 /// Messages that it keeps asking for.
 const MESSAGES_MAX: usize = 256;
 /// How often a [`Manner::Frugal`] one asks one peer for one message: what no peer objects to.
-const ASKS: u8 = 2;
+const ASKS: u8 = 1;
 
 /// The strategy's entry.
 pub const GRAFT_DRAIN: Kind = Kind {
