@@ -51,6 +51,8 @@ struct Neighbour {
     unsaid: u8,
     /// How often it was adopted and then did not bring what it had.
     reluctance: u8,
+    /// It has brought a message first.
+    proven: bool,
 }
 
 /// An author's tree, as far as it can be seen from here.
@@ -152,7 +154,7 @@ impl Trees {
             // A parent is no child: it has everything first.
             tree.children.retain(|child| *child != from);
             if let Some(neighbour) = self.neighbours.get_mut(&from) {
-                neighbour.reluctance = 0;
+                (neighbour.reluctance, neighbour.proven) = (0, true);
             }
             if is_young {
                 self.make_eager(&from, topic);
@@ -232,7 +234,9 @@ impl Trees {
         }
         tree.adopted = Some(peer);
         tree.children.retain(|child| *child != peer);
-        Some(Adoption { from: tree.parent.take() })
+        // Who has never brought anything may never do so: the parent stays until it has.
+        let from = if neighbour.proven { tree.parent.take() } else { None };
+        Some(Adoption { from })
     }
 
     /// A neighbour asks to be sent an author's messages.
@@ -426,6 +430,17 @@ mod tests {
         trees.carry(author, topic, Some(peer(2)), at(30));
         trees.carry(author, topic, Some(peer(1)), at(31));
         assert!(trees.adopt(&author, peer(2)).is_some(), "it has brought one");
+    }
+
+    #[test]
+    fn the_parent_goes_at_once_if_the_new_one_has_proven_itself() {
+        let (mut trees, topic, author) = (Trees::default(), topic(), peer(90));
+        (1..=2).for_each(|tag| trees.join(peer(tag)));
+        trees.carry(author, topic, Some(peer(1)), at(0));
+        assert_eq!(trees.adopt(&author, peer(2)), Some(Adoption { from: None }));
+        trees.carry(author, topic, Some(peer(2)), at(1));
+        trees.carry(author, topic, Some(peer(1)), at(2));
+        assert_eq!(trees.adopt(&author, peer(2)), Some(Adoption { from: Some(peer(1)) }));
     }
 
     #[test]

@@ -84,7 +84,7 @@ fn false_evidence_is_held_against_nobody_but_its_sender() {
 
 #[test]
 fn spam_is_cut_off_and_drowns_nobody() {
-    let field = Field { load: vec![(0.0, 200, 0.03)], ..Field::of(&SPAM) };
+    let field = Field { load: vec![(0.0, 600, 0.03)], ..Field::of(&SPAM) };
     let end = field.run();
     end.assert_held();
     assert!(end.fault("over_rate") > 1000, "{}", end.summary());
