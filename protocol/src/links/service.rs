@@ -15,7 +15,7 @@ use crate::time::Time;
 pub(super) const REVIEW_EVERY: Duration = Duration::from_secs(60);
 /// Messages that most of the witnesses must have told of before others are judged by it. An honest peer tells
 /// those who chose it of all that it holds, and the others of one message in eight.
-const TOLD_MIN: u32 = 32;
+const TOLD_MIN: u32 = 24;
 /// Witnesses that must have been there all the time for their majority to mean anything.
 const JUDGES_MIN: usize = 5;
 /// For so long a peer that was let go for its silence is not chosen again.
