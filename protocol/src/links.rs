@@ -342,7 +342,8 @@ impl Links {
     /// Whether a peer could be made a witness now.
     pub(crate) fn is_free(&self, peer: &NodeId, now: Time) -> bool {
         match self.links.get(peer) {
-            Some(link) => link.role != Some(Role::Witness),
+            // Who was let go for its silence may have come back for a visit.
+            Some(link) => link.role != Some(Role::Witness) && self.dials.may(peer, now),
             None => self.may_dial(peer, now),
         }
     }
