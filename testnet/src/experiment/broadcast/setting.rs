@@ -111,7 +111,7 @@ pub enum Error {
         /// Messages before the measured ones.
         warm_up: usize,
     },
-    /// See [`ARRIVALS_MAX`].
+    /// More arrivals than are kept.
     #[error(
         "{messages} messages at {nodes} nodes are too many to keep: {ARRIVALS_MAX} arrivals at most"
     )]
