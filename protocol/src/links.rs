@@ -462,13 +462,7 @@ impl Machine for Links {
                 return;
             }
             Event::Held => return self.review.note_held(),
-            Event::Told { peer, messages } => {
-                let held = self.review.held();
-                if let Some(link) = self.links.get_mut(&peer) {
-                    link.service.told(u32::try_from(messages).unwrap_or(u32::MAX), held);
-                }
-                return;
-            }
+            Event::Told { peer, messages } => return self.note_told(&peer, messages, cx.now),
             Event::Starved { needs } => self.relieve(needs, cx.now),
             Event::Connected { peer, connection } => self.connect(peer, connection, cx),
             Event::Disconnected { peer } => self.disconnect(peer, cx),

@@ -68,10 +68,6 @@ impl<V> PeerMap<V> {
         self.entries.iter_mut().map(|(peer, value)| (&*peer, value))
     }
 
-    pub(crate) fn values_mut(&mut self) -> impl ExactSizeIterator<Item = &mut V> {
-        self.entries.iter_mut().map(|(_, value)| value)
-    }
-
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }

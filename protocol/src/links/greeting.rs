@@ -76,7 +76,7 @@ impl Links {
             && intent.is_gossip()
         {
             link.joined = true;
-            link.service = self.review.newcomer();
+            link.service = self.review.newcomer(cx.now);
             let vouches = intent == Intent::Witness;
             cx.signals.push_back(Signal::Joined { peer, role, vouches });
         }

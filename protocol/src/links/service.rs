@@ -7,17 +7,25 @@
 //! messages that this node holds count, whether they were brought or vouched for, first or last.
 
 use core::time::Duration;
+use std::collections::VecDeque;
+
+use forsooth_crypto::NodeId;
 
 use super::{Cx, Fault, Link, Links, Role, Safeguard, Signal};
 use crate::time::Time;
 
+/// How often links are looked at.
+pub(super) const REVIEW_EVERY: Duration = Duration::from_secs(10);
 /// Time in which a peer has to tell of something, at least.
-pub(super) const REVIEW_EVERY: Duration = Duration::from_secs(60);
-/// Messages that most of the witnesses must have told of before others are judged by it. An honest peer tells
-/// those who chose it of all that it holds, and the others of one message in eight.
-const TOLD_MIN: u32 = 24;
-/// Witnesses that must have been there all the time for their majority to mean anything.
+const SILENCE_MIN: Duration = Duration::from_secs(60);
+/// Messages that most of the witnesses must have told of in the meantime. An honest peer tells those who chose it of
+/// all that it holds, and the others of one message in eight.
+const TOLD_MIN: u64 = 24;
+/// Witnesses that there must be for their majority to mean anything.
 const JUDGES_MIN: usize = 5;
+/// What a link had told is remembered at so many points, so many messages apart. Longer silences are judged by as much.
+const MARKS_MAX: usize = 8;
+const MARK_EVERY: u64 = 8;
 /// For so long a peer that was let go for its silence is not chosen again.
 pub(super) const AVOIDED_FOR: Duration = Duration::from_secs(1800);
 /// Silent links that one group may have had before its newcomers are turned away, and how soon it may have one
@@ -26,7 +34,7 @@ pub(super) const SILENT_BURST: u32 = 1;
 pub(super) const SILENT_EVERY: Duration = Duration::from_secs(1800);
 
 /// A witness that told of none of so many messages in a row is quiet.
-const QUIET_AFTER: u32 = 8;
+const QUIET_AFTER: u64 = 8;
 /// Witnesses that are drawn at once beyond those that are wanted, if too many are quiet.
 const EXTRA_STEP: usize = 8;
 /// The most there are of them. With 13 of 24 and three of ten silent, one node in thirty lacks vouches; with 24 more, one
@@ -35,25 +43,35 @@ pub(crate) const EXTRA_MAX: usize = 72;
 /// How long they stay after the last message that lacked vouches.
 const EXTRA_FOR: Duration = Duration::from_secs(120);
 
-/// What a link has told since the last review.
-#[derive(Clone, Copy, Debug, Default)]
+/// What a link has told of.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Service {
-    /// It was there at the last review.
-    watched: bool,
-    told: u32,
-    /// Messages that were held here when it last told of one, or joined.
-    last_told: u32,
-    /// It has told of something since it joined.
-    has_told: bool,
+    /// When it last told of something, or joined, and how many messages were held here then.
+    since: (Time, u64),
+    /// Messages that it has told of since it joined.
+    told: u64,
+    /// How many it had told of when so many were held here, the oldest first.
+    marks: VecDeque<(u64, u64)>,
 }
 
 impl Service {
     /// So many messages of those that we hold were brought or vouched for.
-    pub(super) const fn told(&mut self, messages: u32, held: u32) {
-        self.told = self.told.saturating_add(messages);
-        if messages > 0 {
-            (self.last_told, self.has_told) = (held, true);
+    fn note(&mut self, messages: u64, now: Time, held: u64) {
+        if messages == 0 {
+            return;
         }
+        if self.marks.back().is_none_or(|(at, _)| held >= at + MARK_EVERY) {
+            self.marks.drain(..self.marks.len().saturating_sub(MARKS_MAX - 1));
+            self.marks.push_back((held, self.told));
+        }
+        self.told = self.told.saturating_add(messages);
+        self.since = (now, held);
+    }
+
+    /// Messages that it has told of since so many were held here, or a few less.
+    fn told_since(&self, held: u64) -> u64 {
+        let mark = self.marks.iter().find(|(at, _)| *at >= held);
+        mark.map_or(0, |(_, told)| self.told.saturating_sub(*told))
     }
 }
 
@@ -61,8 +79,8 @@ impl Service {
 #[derive(Debug)]
 pub(super) struct Review {
     at: Time,
-    /// Messages that were held here since the start; wraps around.
-    held: u32,
+    /// Messages that were held here since the start.
+    held: u64,
 }
 
 impl Review {
@@ -72,17 +90,12 @@ impl Review {
 
     /// Another message is held here.
     pub(super) const fn note_held(&mut self) {
-        self.held = self.held.wrapping_add(1);
-    }
-
-    /// Messages held here so far.
-    pub(super) const fn held(&self) -> u32 {
-        self.held
+        self.held = self.held.saturating_add(1);
     }
 
     /// What is known of a link that has just joined.
-    pub(super) const fn newcomer(&self) -> Service {
-        Service { watched: false, told: 0, last_told: self.held, has_told: false }
+    pub(super) fn newcomer(&self, now: Time) -> Service {
+        Service { since: (now, self.held), ..Service::default() }
     }
 }
 
@@ -93,36 +106,40 @@ impl Links {
             .then_some(self.review.at)
     }
 
+    /// A peer told of so many messages of those that are held here.
+    pub(super) fn note_told(&mut self, peer: &NodeId, messages: usize, now: Time) {
+        let held = self.review.held;
+        if let Some(link) = self.links.get_mut(peer) {
+            link.service.note(u64::try_from(messages).unwrap_or(u64::MAX), now, held);
+        }
+    }
+
     /// Lets those go that told nothing while most witnesses told much.
     pub(super) fn review(&mut self, cx: &mut Cx<'_>) {
         self.review.at = cx.now + REVIEW_EVERY;
-        let mut judges: Vec<_> = self
-            .joined()
-            .filter(|(_, link)| link.role == Some(Role::Witness) && link.service.watched)
-            .map(|(_, link)| link.service.told)
-            .collect();
-        judges.sort_unstable();
-        let most = judges.get(judges.len().saturating_sub(1) / 2).copied().unwrap_or(0);
-        if judges.len() >= JUDGES_MIN && most < TOLD_MIN {
-            // Not enough to judge by, yet.
-            return;
+        let is_silent = |link: &Link| {
+            let (since, held) = link.service.since;
+            !link.kept && cx.now.since(since) >= SILENCE_MIN && self.most_told_since(held)
+        };
+        let silent = self.joined().filter(|(_, link)| is_silent(link));
+        let silent: Vec<_> = silent.map(|(peer, link)| (peer, link.group)).collect();
+        for (peer, group) in silent {
+            self.silent.take(group, 1, cx.now);
+            self.dials.avoid(peer, cx.now + AVOIDED_FOR);
+            cx.fault(peer, Fault::Withheld);
+            cx.signals.push_back(Signal::Close { peer });
         }
-        if judges.len() >= JUDGES_MIN {
-            let silent: Vec<_> = self
-                .joined()
-                .filter(|(_, link)| link.service.watched && link.service.told == 0 && !link.kept)
-                .map(|(peer, link)| (peer, link.group))
-                .collect();
-            for (peer, group) in silent {
-                self.silent.take(group, 1, cx.now);
-                self.dials.avoid(peer, cx.now + AVOIDED_FOR);
-                cx.fault(peer, Fault::Withheld);
-                cx.signals.push_back(Signal::Close { peer });
-            }
+    }
+
+    /// Whether more than half of the witnesses have told of much since so many messages were held here.
+    fn most_told_since(&self, held: u64) -> bool {
+        let witnesses = self.joined().filter(|(_, link)| link.role == Some(Role::Witness));
+        let (mut judges, mut talkers) = (0, 0);
+        for (_, link) in witnesses {
+            judges += 1;
+            talkers += usize::from(link.service.told_since(held) >= TOLD_MIN);
         }
-        for link in self.links.values_mut() {
-            link.service = Service { watched: link.joined, told: 0, ..link.service };
-        }
+        judges >= JUDGES_MIN && 2 * talkers > judges
     }
 
     /// A message lacks vouches. If fewer witnesses than it `needs` have told of anything lately, more are drawn for a
@@ -132,8 +149,8 @@ impl Links {
     pub(super) fn relieve(&mut self, needs: usize, now: Time) {
         let talks = |link: &Link| {
             // A newcomer that was asked for vouches and has none is as silent as who has fallen silent.
-            let Service { last_told, has_told, .. } = link.service;
-            has_told && self.review.held.wrapping_sub(last_told) < QUIET_AFTER
+            let Service { since: (_, last_told), told, .. } = link.service;
+            told > 0 && self.review.held - last_told < QUIET_AFTER
         };
         let witnesses = || self.joined().filter(|(_, link)| link.role == Some(Role::Witness));
         let talkers = witnesses().filter(|(_, link)| talks(link)).count();
