@@ -6,7 +6,7 @@ use bytes::Bytes;
 use forsooth_crypto::Keypair;
 use forsooth_protocol::{
     Check, Config, Connection, Core, Direction, Effect, Input, Lane, Network, Participant as _,
-    Publication, Slot, Ticket, Time, Timestamp,
+    Publication, Slot, Ticket, Time, Timestamp, VouchKey,
     network::{Defence, Kind, Policy, Topic},
     wire::{Frame, Hello, Intent, VERSION},
 };
@@ -32,6 +32,7 @@ pub(crate) fn checks(count: u64) -> (Vec<(Ticket, Check)>, BTreeMap<Ticket, bool
         generation: 1,
         agent: "test".to_owned(),
         intent: Intent::Gossip,
+        vouch_key: VouchKey::from_bytes([0; 16]),
     })
     .encode();
     let mut now = Time::ZERO;

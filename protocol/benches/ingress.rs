@@ -18,7 +18,7 @@ use ed25519_zebra::{Signature, VerificationKeyBytes, batch};
 use forsooth_crypto::{Digest, Keypair, Preimage, Purpose};
 use forsooth_protocol::{
     Address, Candidate, Config, Connection, Core, Direction, Effect, Input, Lane, Network,
-    Participant, Publication, Slot, Time, Timestamp, check_all,
+    Participant, Publication, Slot, Time, Timestamp, VouchKey, check_all,
     network::{Defence, Kind, Policy, Topic},
     wire::{Frame, Hello, Intent, VERSION},
 };
@@ -94,6 +94,7 @@ fn linked_core(work: &Work) -> Core {
             generation: 1,
             agent: "bench".into(),
             intent: Intent::Gossip,
+            vouch_key: VouchKey::from_bytes([0; 16]),
         };
         let frame = Frame::Hello(hello).encode();
         let _ = core.handle(Time::ZERO, Input::Received { from: peer, lane: Lane::Control, frame });

@@ -66,6 +66,8 @@ pub(crate) struct Acceptance {
     starved_at: Option<Time>,
     /// Independent witnesses that there are.
     witnesses: usize,
+    /// Some policy asks for vouches.
+    is_voted: bool,
 }
 
 /// What [`Acceptance`] reacts to.
@@ -94,7 +96,7 @@ pub(crate) enum Event {
 
 impl Acceptance {
     pub(crate) fn new(network: Arc<Network>, defences: Defences) -> Self {
-        Self {
+        let mut acceptance = Self {
             network,
             defences,
             tally: Tally::new(VOUCHES_PER_WITNESS_MAX),
@@ -106,7 +108,10 @@ impl Acceptance {
             since: VecDeque::new(),
             starved_at: None,
             witnesses: 0,
-        }
+            is_voted: false,
+        };
+        acceptance.note_policies();
+        acceptance
     }
 
     /// Whether a held message still waits for vouches.
@@ -114,9 +119,16 @@ impl Acceptance {
         self.room.contains(id)
     }
 
-    /// Whether vouches decide anything on a topic.
-    pub(crate) fn counts_vouches(&self, topic: TopicId) -> bool {
-        self.policies(topic).any(|policy| policy.threshold() > 0)
+    /// Whether vouches decide anything. Of a vouch that comes before its message nobody knows the topic.
+    pub(crate) const fn counts_vouches(&self) -> bool {
+        self.is_voted
+    }
+
+    /// Notes whether a policy asks for vouches.
+    fn note_policies(&mut self) {
+        let policies = self.network.topics().flat_map(|(topic, _)| self.policies(topic));
+        let is_voted = policies.into_iter().any(|policy| policy.threshold() > 0);
+        self.is_voted = is_voted;
     }
 
     /// How each topic stands.
@@ -396,9 +408,11 @@ impl Machine for Acceptance {
             }
             Event::Subscribed { topic, policy } => {
                 self.subscribed.insert((topic, self.policy(topic, policy)));
+                self.note_policies();
             }
             Event::Unsubscribed { topic, policy } => {
                 self.subscribed.remove(&(topic, self.policy(topic, policy)));
+                self.note_policies();
             }
             Event::Witnesses { count } => self.adapt(count, cx),
             Event::Exposed { slot } => self.expose(slot, cx),

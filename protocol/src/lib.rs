@@ -31,6 +31,7 @@ pub mod params;
 mod peer_map;
 mod peers;
 mod quota;
+mod short_id;
 pub mod snapshot;
 mod tally;
 mod time;
@@ -49,6 +50,7 @@ pub use crate::{
     message::{Accepted, Header, MessageId, Proof, Publication, SignedHeader, Slot},
     network::{Network, TopicId},
     overlay::record::{PeerRecord, SignedRecord},
+    short_id::{SHORT_ID_BYTES, ShortId, VOUCH_KEY_BYTES, VouchKey},
     snapshot::Snapshot,
     time::{Time, Timestamp},
     verify::{Check, Outcome, Subject, Ticket, Verdict, check_all, record_outcome},

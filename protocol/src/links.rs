@@ -32,6 +32,7 @@ use crate::{
     machine::{Cx, Machine, Signal},
     network::Grouping,
     peer_map::PeerMap,
+    short_id::VouchKeys,
     time::Time,
     wire::{Frame, Hello, Intent, VERSION},
 };
@@ -124,7 +125,9 @@ pub(crate) struct Config {
     pub(crate) inbound_max: usize,
     pub(crate) grouping: Grouping,
     pub(crate) defences: Defences,
-    pub(crate) hello: Hello,
+    pub(crate) generation: u64,
+    pub(crate) agent: String,
+    pub(crate) keys: VouchKeys,
 }
 
 /// A connected peer.

@@ -15,6 +15,7 @@ use crate::{
     effect::Drain,
     links::Role,
     overlay::record::SignedRecord,
+    short_id::VouchKey,
     time::{Time, Timestamp},
 };
 
@@ -82,6 +83,8 @@ pub(crate) enum Signal {
         peer: NodeId,
         /// Chosen by us, or come to us.
         role: Role,
+        /// Under which messages are named to it.
+        key: VouchKey,
         /// It chose us, and is to be vouched to.
         vouches: bool,
     },

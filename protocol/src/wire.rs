@@ -13,6 +13,7 @@ use crate::{
     message::{HEADER_BYTES_MAX, Header, MessageId, Proof, Publication, SignedHeader, Slot},
     network::{Network, TopicId},
     overlay::record::SignedRecord,
+    short_id::{SHORT_ID_BYTES, ShortId, VouchKey},
     time::Timestamp,
 };
 
@@ -37,7 +38,7 @@ pub const VERSION: u32 = 1;
 pub const CONTROL_FRAME_BYTES_MAX: usize = 64 << 10;
 /// Bytes of a frame on `data` beyond the payload it carries.
 pub const DATA_FRAME_OVERHEAD_MAX: usize = 512;
-/// Ids in one vouch or graft.
+/// Ids, or names, in one vouch, question or graft.
 pub const IDS_MAX: usize = 1024;
 /// Records in one answer or push.
 pub const RECORDS_MAX: usize = 100;
@@ -62,6 +63,18 @@ pub enum Frame {
         topic: TopicId,
         /// The messages.
         ids: Vec<MessageId>,
+    },
+    /// The same, by names under the key in the receiver's hello.
+    ShortVouch {
+        /// The messages.
+        names: Vec<ShortId>,
+    },
+    /// A request for what the receiver named.
+    Inquire {
+        /// The names.
+        names: Vec<ShortId>,
+        /// As a graft of it; else for full ids.
+        payloads: bool,
     },
     /// A request for payloads, and to be the sender's parent in the trees of their authors.
     Graft {
@@ -103,6 +116,8 @@ pub struct Hello {
     pub agent: String,
     /// What the sender wants of the link.
     pub intent: Intent,
+    /// The key under which the receiver is to name messages to the sender.
+    pub vouch_key: VouchKey,
 }
 
 /// What a peer wants of a link.
@@ -141,6 +156,10 @@ impl Frame {
                 let topic = network.topic_at(vouch.topic).ok_or(Fault::UnknownTopic)?;
                 Ok(Self::Vouch { topic, ids: decode_ids(&vouch.ids)? })
             }
+            Body::ShortVouch(vouch) => Ok(Self::ShortVouch { names: decode_names(&vouch.names)? }),
+            Body::Inquire(schema::Inquire { names, payloads }) => {
+                Ok(Self::Inquire { names: decode_names(&names)?, payloads })
+            }
             Body::Graft(graft) => {
                 let topic = network.topic_at(graft.topic).ok_or(Fault::UnknownTopic)?;
                 match decode_author(&graft.author)? {
@@ -175,9 +194,16 @@ impl Frame {
                     Intent::Visit => 1,
                     Intent::Witness => 2,
                 },
+                vouch_key: Bytes::copy_from_slice(hello.vouch_key.as_bytes()),
             }),
             Self::Vouch { topic, ids } => {
                 Body::Vouch(schema::Vouch { topic: topic.index().into(), ids: encode_ids(ids) })
+            }
+            Self::ShortVouch { names } => {
+                Body::ShortVouch(schema::ShortVouch { names: encode_names(names) })
+            }
+            Self::Inquire { names, payloads } => {
+                Body::Inquire(schema::Inquire { names: encode_names(names), payloads: *payloads })
             }
             Self::Graft { topic, ids } => Body::Graft(schema::Graft {
                 topic: topic.index().into(),
@@ -244,11 +270,13 @@ fn decode_hello(hello: schema::Hello) -> Result<Frame, Fault> {
         2 => Intent::Witness,
         _ => return Err(Fault::Malformed),
     };
+    let vouch_key = hello.vouch_key.as_ref().try_into().map_err(|_| Fault::Malformed)?;
     Ok(Frame::Hello(Hello {
         version: hello.version,
         generation: hello.generation,
         agent: hello.agent,
         intent,
+        vouch_key: VouchKey::from_bytes(vouch_key),
     }))
 }
 
@@ -356,6 +384,18 @@ fn encode_ids(ids: &[MessageId]) -> Bytes {
     let mut bytes = Vec::with_capacity(ids.len() * MessageId::LEN);
     ids.iter().for_each(|id| bytes.extend_from_slice(id.as_bytes()));
     bytes.into()
+}
+
+fn encode_names(names: &[ShortId]) -> Bytes {
+    names.iter().flat_map(|name| name.to_bytes()).collect()
+}
+
+fn decode_names(bytes: &[u8]) -> Result<Vec<ShortId>, Fault> {
+    let (names, rest) = bytes.as_chunks::<SHORT_ID_BYTES>();
+    if !rest.is_empty() || names.is_empty() || names.len() > IDS_MAX {
+        return Err(Fault::Malformed);
+    }
+    Ok(names.iter().copied().map(ShortId::from_bytes).collect())
 }
 
 fn decode_ids(bytes: &[u8]) -> Result<Vec<MessageId>, Fault> {

@@ -11,12 +11,14 @@ use crate::{
     Class, Effect, Event, Fault, Judgement, Lane,
     acceptance::{self, Event::Vouched},
     defences::Safeguard,
-    gossip::{self, Spread},
+    gossip::{self, Named, Spread},
     ledger::Entry,
     links,
     message::{Header, MessageId, Proof, Publication, Slot},
     network::TopicId,
     overlay,
+    short_id::ShortId,
+    time::Time,
     verify::{Check, Outcome, Subject, Ticket, Verdict},
     wire::Frame,
 };
@@ -49,6 +51,8 @@ impl Core {
         let is_gossip = match decoded {
             Frame::Publication(_)
             | Frame::Vouch { .. }
+            | Frame::ShortVouch { .. }
+            | Frame::Inquire { .. }
             | Frame::Graft { .. }
             | Frame::Adopt { .. }
             | Frame::Prune { .. }
@@ -62,7 +66,11 @@ impl Core {
         match decoded {
             Frame::Hello(hello) => self.greeted(from, hello),
             Frame::Publication(message) => self.arrived(from, message),
-            Frame::Vouch { topic, ids } => self.vouched(from, topic, ids),
+            Frame::Vouch { topic, ids } => self.vouched_in_full(from, topic, ids),
+            Frame::ShortVouch { names } => self.vouched_in_short(from, &names),
+            Frame::Inquire { names, payloads } => {
+                self.tell_gossip(gossip::Event::Inquired { from, names, payloads });
+            }
             Frame::Graft { topic, ids } => {
                 self.tell_gossip(gossip::Event::Grafted { from, topic, ids })
             }
@@ -82,6 +90,7 @@ impl Core {
     /// A message arrived, with a payload.
     fn arrived(&mut self, from: NodeId, message: Publication) {
         let (id, header) = (message.id(), *message.header());
+        self.recognise(&id, header.slot.topic);
         // First of all: whoever was asked and sends it has kept its promise, whatever has become of it since.
         self.tell_gossip(gossip::Event::Seen { id, from });
         if let Err(fault) = self.plausible(&header, message.payload().len()) {
@@ -158,7 +167,7 @@ impl Core {
         self.effects.push_back(Effect::Event(Event::Duplicate { id, from }));
         self.tell_gossip(gossip::Event::Duplicate { topic, author, from });
         self.tell_links(links::Event::Told { peer: from, messages: 1 });
-        self.count_vouches(from, topic, vec![id]);
+        self.count_vouches(from, vec![id]);
     }
 
     /// Somebody signs with our key.
@@ -169,7 +178,52 @@ impl Core {
         }
     }
 
-    fn vouched(&mut self, from: NodeId, topic: TopicId, ids: Vec<MessageId>) {
+    /// A peer vouches by names that only the two of us know.
+    fn vouched_in_short(&mut self, from: NodeId, names: &[ShortId]) {
+        let Some(role) = self.links.get(&from).map(|link| link.role()) else { return };
+        let known = self.gossip.told(&from, role, names, self.now);
+        if !known.is_empty() {
+            self.tell_links(links::Event::Told { peer: from, messages: known.len() });
+            self.count_vouches(from, known);
+        }
+    }
+
+    /// A peer vouches by full ids, which may explain names that it and others have told us.
+    fn vouched_in_full(&mut self, from: NodeId, topic: TopicId, mut ids: Vec<MessageId>) {
+        let mut named = Vec::new();
+        ids.retain(|id| {
+            let whose = self.gossip.answered(&from, id);
+            let is_new = whose.is_empty();
+            named.extend(whose.into_iter().map(|named| (named, *id)));
+            is_new
+        });
+        if !ids.is_empty() {
+            self.vouched(from, topic, ids, self.now);
+        }
+        named.into_iter().for_each(|(named, id)| self.understood(named, id, topic));
+    }
+
+    /// A message is here that some may have named before we knew what they meant.
+    fn recognise(&mut self, id: &MessageId, topic: TopicId) {
+        for named in self.gossip.recognise(id) {
+            self.understood(named, *id, topic);
+        }
+    }
+
+    /// A vouch that came some time ago is understood.
+    fn understood(&mut self, named: Named, id: MessageId, topic: TopicId) {
+        let Named { peer, since, grafted } = named;
+        if grafted.is_some()
+            && !self.ledger.contains(&id)
+            && let Some(role) = self.links.get(&peer).map(|link| link.role())
+        {
+            self.tell_gossip(gossip::Event::Promised { id, topic, role, named });
+        }
+        self.vouched(peer, topic, vec![id], since);
+    }
+
+    /// A peer says that it has had these since then.
+    fn vouched(&mut self, from: NodeId, topic: TopicId, ids: Vec<MessageId>, since: Time) {
         let Some(role) = self.links.get(&from).map(|link| link.role()) else { return };
         let lacking: Vec<_> = ids.iter().filter(|id| !self.ledger.contains(id)).copied().collect();
         let messages = ids.len() - lacking.len();
@@ -177,15 +231,16 @@ impl Core {
         if !lacking.is_empty() {
             let checking: Vec<_> =
                 lacking.iter().filter(|id| self.intake.holds(id)).copied().collect();
-            self.tell_gossip(gossip::Event::Vouched { from, role, topic, ids: lacking });
+            let event = gossip::Event::Vouched { from, role, topic, ids: lacking, since };
+            self.tell_gossip(event);
             checking.into_iter().for_each(|id| self.tell_gossip(gossip::Event::Checking { id }));
         }
-        self.count_vouches(from, topic, ids);
+        self.count_vouches(from, ids);
     }
 
     /// Counts vouches for messages that are not decided, if they come from a witness.
-    fn count_vouches(&mut self, from: NodeId, topic: TopicId, mut ids: Vec<MessageId>) {
-        if !self.acceptance.counts_vouches(topic) {
+    fn count_vouches(&mut self, from: NodeId, mut ids: Vec<MessageId>) {
+        if !self.acceptance.counts_vouches() {
             return;
         }
         let Some(witness) = self.links.witness(&from) else {
@@ -260,6 +315,8 @@ impl Core {
         {
             self.twin(slot.generation);
         }
+        // Before the ledger knows it, so that who has it is known when it is passed on.
+        self.recognise(&message.id(), slot.topic);
         let mut entry = self.ledger.record(&message, Some(from));
         for other in also {
             // There is no room for more from this one; another brought it too.
@@ -300,8 +357,10 @@ impl Core {
         let Some(pending) = self.intake.finish(ticket) else {
             return;
         };
-        self.tell_gossip(gossip::Event::Refused { id: message.id(), from: pending.from });
-        self.tell_acceptance(acceptance::Event::Refused { id: message.id() });
+        let (id, topic) = (message.id(), message.header().slot.topic);
+        self.recognise(&id, topic);
+        self.tell_gossip(gossip::Event::Overruled { id, topic, from: pending.from });
+        self.tell_acceptance(acceptance::Event::Refused { id });
     }
 
     /// Asks the application, if it wants to be asked.
@@ -339,6 +398,7 @@ impl Core {
         }
         let Some(pending) = self.intake.finish(ticket) else { return };
         let (id, slot, from) = (message.id(), message.header().slot, pending.from);
+        self.recognise(&id, slot.topic);
         let (mut cx, _, gossip, _) = self.lend();
         let Spread { pushed, vouched, holders } = gossip.spread(&message, Some(from), &mut cx);
         self.tell_links(links::Event::Served { peer: from });
@@ -352,7 +412,7 @@ impl Core {
             self.tell_acceptance(acceptance::Event::Held { message, from });
         }
         // Whoever sends a message stands behind it.
-        self.count_vouches(from, slot.topic, vec![id]);
+        self.count_vouches(from, vec![id]);
         pending.also.into_iter().for_each(|also| self.repeated(id, slot, also));
     }
 }
@@ -361,8 +421,10 @@ impl Core {
 const fn class(frame: &Frame) -> Class {
     match frame {
         Frame::Hello(_) | Frame::Proof(_) => Class::Evidence,
-        Frame::Graft { .. } | Frame::Adopt { .. } | Frame::Prune { .. } => Class::Tree,
-        Frame::Vouch { .. } => Class::Vouch,
+        Frame::Inquire { .. } | Frame::Graft { .. } | Frame::Adopt { .. } | Frame::Prune { .. } => {
+            Class::Tree
+        }
+        Frame::Vouch { .. } | Frame::ShortVouch { .. } => Class::Vouch,
         Frame::Pull | Frame::Answer(_) | Frame::Push(_) => Class::Peers,
         Frame::Publication(_) => Class::Payload,
     }

@@ -35,10 +35,11 @@ use crate::{
     overlay::{self, Overlay},
     peers::{Consequence, Peers},
     quota::{CoreClock, Quotas},
+    short_id::VouchKeys,
     snapshot::{self, Bound, Snapshot},
     time::{Time, Timestamp},
     verify::Ticket,
-    wire::{AGENT_BYTES_MAX, Frame, Hello, Intent, VERSION},
+    wire::{AGENT_BYTES_MAX, Frame},
 };
 
 /// Proofs that a newcomer is sent at once.
@@ -107,13 +108,16 @@ impl Core {
             .filter(|c| c.is_ascii_graphic() || *c == ' ')
             .take(AGENT_BYTES_MAX)
             .collect();
+        let keys = VouchKeys::draw(&mut rng);
         let outbound_target = outbound_target.max(usize::from(network.witnesses_max()));
         let links = links::Config {
             outbound_target,
             inbound_max: inbound_max.max(2 * outbound_target),
             grouping: network.defence().grouping,
             defences,
-            hello: Hello { version: VERSION, generation, agent, intent: Intent::Gossip },
+            generation,
+            agent,
+            keys,
         };
         let overlay = overlay::Config { me, network: network.clone(), asns, defences };
         let links = Links::new(links, rng.next_u64());
@@ -131,7 +135,7 @@ impl Core {
             signals: VecDeque::new(),
             links,
             overlay,
-            gossip: Gossip::new(defences),
+            gossip: Gossip::new(defences, keys),
             acceptance: Acceptance::new(network.clone(), defences),
             ledger: Ledger::new(network.clone(), defences),
             peers: Peers::default(),
@@ -281,7 +285,7 @@ impl Core {
         while let Some(signal) = self.signals.pop_front() {
             match signal {
                 Signal::Fault { from, fault } => self.accuse(from, fault),
-                Signal::Joined { peer, role, vouches } => {
+                Signal::Joined { peer, role, key, vouches } => {
                     self.effects.push_back(Effect::Event(Event::LinkUp { peer, role }));
                     // From a random one on: the first by key would be those that liars ground for it.
                     let mut start = [0; 32];
@@ -292,7 +296,7 @@ impl Core {
                         proofs.map(|proof| Frame::Proof((**proof).clone()).encode()).collect();
                     let send = |frame| Effect::Send { to: peer, class: Class::Evidence, frame };
                     self.effects.extend(frames.into_iter().map(send));
-                    self.tell_gossip(gossip::Event::Joined { peer, vouches });
+                    self.tell_gossip(gossip::Event::Joined { peer, key, vouches });
                 }
                 Signal::Wants { peer, vouches } => {
                     self.tell_gossip(gossip::Event::Wanted { peer, vouches });

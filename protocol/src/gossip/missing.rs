@@ -14,7 +14,7 @@ use forsooth_crypto::NodeId;
 use rand_chacha::ChaCha8Rng;
 use rand_core::Rng as _;
 
-use super::patience::Patience;
+use super::{PROMISE, patience::Patience};
 use crate::{
     agenda::Agenda,
     bounded::FairMap,
@@ -26,8 +26,6 @@ use crate::{
     time::Time,
 };
 
-/// A voucher that has not served by then has broken its promise. Long enough for a slow honest one.
-const PROMISE: Duration = Duration::from_secs(8);
 /// Patience with a payload that is here and being checked, before others are asked for a better one.
 const CHECKING: Duration = Duration::from_secs(2);
 /// Patience when all who have it are asked for as much as they may be. With [`MISSING_MAX`] it bounds what a
@@ -117,15 +115,17 @@ impl Missing {
     }
 
     /// A peer says that it has a message that we lack.
-    pub(super) fn vouched(&mut self, id: MessageId, voucher: Voucher, now: Time) {
+    /// It has said so `since` then, though it may have been understood only now.
+    pub(super) fn vouched(&mut self, id: MessageId, voucher: Voucher, since: Time, now: Time) {
         let Some(wanted) = self.messages.get_mut(&id) else {
-            let timer = now + self.patience.wait();
+            let timer = since + self.patience.wait();
             let (vouchers, asked, seen) = (vec![voucher], Vec::new(), None);
-            let first = voucher.is_chosen().then_some((voucher.peer, now));
-            return self.insert(id, Wanted { since: now, first, seen, vouchers, asked, timer });
+            let first = voucher.is_chosen().then_some((voucher.peer, since));
+            return self.insert(id, Wanted { since, first, seen, vouchers, asked, timer });
         };
-        if wanted.first.is_none() && voucher.is_chosen() {
-            wanted.first = Some((voucher.peer, now));
+        wanted.since = wanted.since.min(since);
+        if voucher.is_chosen() && wanted.first.is_none_or(|(_, first)| since < first) {
+            wanted.first = Some((voucher.peer, since));
         }
         if wanted.concerns(&voucher.peer) || !wanted.has_room(voucher.role) {
             return;
@@ -138,6 +138,27 @@ impl Missing {
         };
         wanted.vouchers.push(voucher);
         self.set_timer(&id, timer);
+    }
+
+    /// A voucher was asked at that time, by what it called the message.
+    pub(super) fn asked(&mut self, id: &MessageId, peer: &NodeId, at: Time) {
+        let Some(wanted) = self.messages.get_mut(id) else { return };
+        let Some(place) = wanted.vouchers.iter().position(|voucher| voucher.peer == *peer) else {
+            return;
+        };
+        wanted.vouchers.remove(place);
+        wanted.asked.push((*peer, at + PROMISE));
+        let count = self.asked.entry(*peer).or_default();
+        *count = count.saturating_add(1);
+        let next = at + self.round_trip.wait();
+        let timer = if wanted.vouchers.is_empty() { at + PROMISE } else { next };
+        let timer = timer.max(wanted.timer);
+        self.set_timer(id, timer);
+    }
+
+    /// How often a peer was asked in vain since it last served.
+    pub(super) fn in_vain(&self, peer: &NodeId) -> u8 {
+        self.in_vain.get(peer).copied().unwrap_or(0)
     }
 
     /// Inserts at the expense of the first voucher. Whoever has too much missing loses its oldest, but what
@@ -194,6 +215,16 @@ impl Missing {
             release(&mut self.asked, from);
             self.in_vain.remove(from);
         }
+    }
+
+    /// How long the tree is waited for.
+    pub(super) fn patience(&self) -> Duration {
+        self.patience.wait()
+    }
+
+    /// How long somebody who was asked is waited for, before the next is.
+    pub(super) fn round_trip(&self) -> Duration {
+        self.round_trip.wait()
     }
 
     /// The tree took so long.

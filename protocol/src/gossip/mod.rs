@@ -2,7 +2,7 @@
 //!
 //! Leitão, Pereira, Rodrigues, "Epidemic Broadcast Trees" (SRDS 2007). A link carries an author's payloads when it
 //! brought a message first, and no longer when it brings one that was here. An id is a vouch: this machine sends
-//! ids only of messages that are verified and valid, to all who chose us as a witness and do not get the payload,
+//! ids, short ones ([`naming`]), only of messages that are verified and valid, to all who chose us as a witness and do not get the payload,
 //! the sender included, and now and then to others. There are no round numbers on the wire, so there are none to
 //! lie about: who has a message how early, one sees by its vouches. A peer of our choice that vouches well before
 //! the parent brings the payload is adopted as a parent, and the old one pruned when the new one is first.
@@ -11,6 +11,7 @@
 //! know what a vouch is worth, nor who is a witness.
 
 mod missing;
+mod naming;
 mod patience;
 mod store;
 mod tree;
@@ -18,7 +19,6 @@ mod tree;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use forsooth_crypto::{NodeId, Verified};
 
 use crate::{
@@ -28,16 +28,22 @@ use crate::{
     machine::{Cx, Machine},
     message::{MessageId, Publication, Slot},
     network::TopicId,
+    short_id::{ShortId, VouchKey, VouchKeys},
     snapshot::Bound,
     time::Time,
     wire::{Frame, IDS_MAX},
 };
 use missing::{Arrival, Missing, Step, Voucher};
+use naming::{Due, Known, Naming};
+
+pub(crate) use naming::Named;
 use store::{Serve, Store};
 use tree::{Adoption, Share, Trees};
 
 /// A voucher that is so much earlier than the parent makes a better one. Less would chase jitter.
 const EARLIER: Duration = Duration::from_millis(10);
+/// Whoever was asked and has not answered by then has broken its promise. Long enough for a slow honest one.
+const PROMISE: Duration = Duration::from_secs(8);
 
 /// Dissemination of messages: what to push, what to vouch for, what to ask for.
 #[derive(Debug)]
@@ -46,16 +52,17 @@ pub(crate) struct Gossip {
     trees: Trees,
     store: Store,
     missing: Missing,
+    naming: Naming,
     /// Vouches that leave when the input at hand is dealt with, so that a batch of messages costs each
     /// peer one frame.
-    outbox: BTreeMap<(NodeId, TopicId), Vec<MessageId>>,
+    outbox: BTreeMap<NodeId, Vec<ShortId>>,
 }
 
 /// What [`Gossip`] reacts to.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
-    /// A peer takes part from now on, and is to be vouched to if it chose us.
-    Joined { peer: NodeId, vouches: bool },
+    /// A peer takes part from now on, with messages named under its key, and is to be vouched to if it chose us.
+    Joined { peer: NodeId, key: VouchKey, vouches: bool },
     /// A peer that takes part has chosen us, or no longer does.
     Wanted { peer: NodeId, vouches: bool },
     /// A peer is gone.
@@ -72,8 +79,14 @@ pub(crate) enum Event {
     Duplicate { topic: TopicId, author: NodeId, from: NodeId },
     /// A verified message will not be passed on, whoever has it: do not ask for it again.
     Refused { id: MessageId, from: NodeId },
-    /// A peer says that it holds these; we lack them.
-    Vouched { from: NodeId, role: Role, topic: TopicId, ids: Vec<MessageId> },
+    /// As [`Self::Refused`], of one whose signature is good, so that there are not many: its names are understood.
+    Overruled { id: MessageId, topic: TopicId, from: NodeId },
+    /// A peer says, since then, that it holds these; we lack them.
+    Vouched { from: NodeId, role: Role, topic: TopicId, ids: Vec<MessageId>, since: Time },
+    /// As [`Self::Vouched`], of one that is asked for the payload already.
+    Promised { id: MessageId, topic: TopicId, role: Role, named: Named },
+    /// A peer asks what we meant by these names, or for the payloads.
+    Inquired { from: NodeId, names: Vec<ShortId>, payloads: bool },
     /// A peer asks for these, and to be sent what their authors say from now on.
     Grafted { from: NodeId, topic: TopicId, ids: Vec<MessageId> },
     /// A peer asks to be sent what an author says from now on.
@@ -94,12 +107,13 @@ pub(crate) struct Spread {
 }
 
 impl Gossip {
-    pub(crate) fn new(defences: Defences) -> Self {
+    pub(crate) fn new(defences: Defences, keys: VouchKeys) -> Self {
         Self {
             defences,
             trees: Trees::default(),
             store: Store::default(),
             missing: Missing::new(defences),
+            naming: Naming::new(keys),
             outbox: BTreeMap::new(),
         }
     }
@@ -115,6 +129,7 @@ impl Gossip {
         let Slot { author, topic, .. } = message.header().slot;
         let Arrival { holders, first, lag } = self.missing.arrived(&id, cx.now);
         let is_grown = self.trees.carry(author, topic, from, cx.now);
+        self.naming.note(Known { topic, id, is_held: true });
         // A tree that has yet to find its shape says nothing of the others.
         if is_grown
             && from.is_some()
@@ -124,7 +139,7 @@ impl Gossip {
         }
         let mut spread = Spread { pushed: 0, vouched: 0, holders: Vec::new() };
         let has = |peer: &NodeId| Some(*peer) == from || holders.contains(peer);
-        let Self { trees, outbox, .. } = self;
+        let Self { trees, outbox, naming, .. } = self;
         trees.shares(&author, topic, has, |to, share| match share {
             Share::Payload => {
                 spread.pushed += 1;
@@ -133,7 +148,7 @@ impl Gossip {
             }
             Share::Vouch => {
                 spread.vouched += 1;
-                outbox.entry((to, topic)).or_default().push(id);
+                outbox.entry(to).or_default().extend(naming.name(&to, &id));
             }
         });
         if let Some((first, lead)) = first
@@ -157,20 +172,34 @@ impl Gossip {
 
     /// Sends the vouches that the input at hand gave rise to.
     pub(crate) fn flush(&mut self, cx: &mut Cx<'_>) {
-        // Most peers are sent the same ids: one frame serves them all.
-        let mut last: Option<(Frame, Bytes)> = None;
-        while let Some(((peer, topic), ids)) = self.outbox.pop_first() {
-            for ids in ids.chunks(IDS_MAX) {
-                let vouch = Frame::Vouch { topic, ids: ids.to_vec() };
-                let same = last.take().filter(|(frame, _)| *frame == vouch);
-                let (vouch, frame) = same.unwrap_or_else(|| {
-                    let encoded = vouch.encode();
-                    (vouch, encoded)
-                });
-                last = Some((vouch, frame.clone()));
-                cx.order(Effect::Send { to: peer, class: Class::Vouch, frame });
+        while let Some((to, names)) = self.outbox.pop_first() {
+            for names in names.chunks(IDS_MAX) {
+                let frame = Frame::ShortVouch { names: names.to_vec() }.encode();
+                cx.order(Effect::Send { to, class: Class::Vouch, frame });
             }
         }
+    }
+
+    /// A peer vouches for what is called so. Returns the messages that are held here; of those that
+    /// were never seen it is found out what they are.
+    pub(crate) fn told(
+        &mut self,
+        from: &NodeId,
+        role: Role,
+        names: &[ShortId],
+        now: Time,
+    ) -> Vec<MessageId> {
+        self.naming.told(from, role, names, (now, self.missing.patience()))
+    }
+
+    /// A message is here. Who had named it without our knowing what was meant.
+    pub(crate) fn recognise(&mut self, id: &MessageId) -> Vec<Named> {
+        self.naming.recognise(id)
+    }
+
+    /// A peer vouches for a message by its full id. Whose names that explains, its own among them.
+    pub(crate) fn answered(&mut self, from: &NodeId, id: &MessageId) -> Vec<Named> {
+        self.naming.answered(from, id)
     }
 
     /// Whether a message was verified before and is not to be passed on.
@@ -189,12 +218,17 @@ impl Gossip {
 
     /// How full the collections are.
     pub(crate) fn bounds(&self) -> impl Iterator<Item = Bound> {
-        self.store.bounds().into_iter().chain([self.missing.bound(), self.trees.bound()])
+        self.store.bounds().into_iter().chain([
+            self.missing.bound(),
+            self.trees.bound(),
+            self.naming.bound(),
+        ])
     }
 
     /// Tells a newcomer what is here, and gives it what nobody was here to get.
-    fn welcome(&mut self, peer: NodeId, vouches: bool, cx: &mut Cx<'_>) {
+    fn welcome(&mut self, peer: NodeId, key: VouchKey, vouches: bool, cx: &mut Cx<'_>) {
         self.trees.join(peer);
+        self.naming.join(peer, key);
         for frame in self.store.take_unsent() {
             cx.order(Effect::Send { to: peer, class: Class::Payload, frame });
         }
@@ -204,9 +238,9 @@ impl Gossip {
     /// Who chose us is told of what is here, and from now on of what comes.
     fn want(&mut self, peer: NodeId, vouches: bool, cx: &Cx<'_>) {
         if self.trees.want(&peer, vouches) {
-            for (topic, ids) in self.store.recent(cx.now) {
-                self.outbox.entry((peer, topic)).or_default().extend(ids);
-            }
+            let recent = self.store.recent(cx.now).into_values().flatten();
+            let names = recent.filter_map(|id| self.naming.name(&peer, &id));
+            self.outbox.entry(peer).or_default().extend(names);
         }
     }
 
@@ -231,6 +265,43 @@ impl Gossip {
         }
     }
 
+    fn refuse(&mut self, id: MessageId, from: NodeId, now: Time) {
+        self.missing.arrived(&id, now);
+        self.store.refuse(id, from);
+    }
+
+    /// Says in full what was named.
+    fn describe(&mut self, to: NodeId, names: &[ShortId], cx: &mut Cx<'_>) {
+        let mut full: BTreeMap<TopicId, Vec<MessageId>> = BTreeMap::new();
+        for (topic, id) in self.naming.meant(&to, names) {
+            full.entry(topic).or_default().push(id);
+        }
+        for (topic, ids) in full {
+            let frame = Frame::Vouch { topic, ids }.encode();
+            cx.order(Effect::Send { to, class: Class::Vouch, frame });
+        }
+    }
+
+    /// Asks what was meant by names that wait for too long, and somebody for what it named.
+    fn inquire(&mut self, cx: &mut Cx<'_>) {
+        if !self.defences.has(Safeguard::Repair) {
+            return;
+        }
+        let Self { naming, missing, .. } = self;
+        let in_vain = |peer: &NodeId| missing.in_vain(peer);
+        let Due { unclear, late, broken } =
+            naming.due(cx.now, missing.round_trip(), in_vain, cx.rng);
+        let unclear = unclear.into_iter().map(|(to, names)| (to, names, false));
+        let late = late.into_iter().map(|(to, names)| (to, names, true));
+        for (to, names, payloads) in late.chain(unclear) {
+            let frame = Frame::Inquire { names, payloads }.encode();
+            cx.order(Effect::Send { to, class: Class::Tree, frame });
+        }
+        if self.defences.has(Safeguard::Promises) {
+            broken.into_iter().for_each(|peer| cx.fault(peer, Fault::BrokenPromise));
+        }
+    }
+
     /// Asks each peer in one frame for all that it is asked for.
     fn ask(&mut self, wanted: BTreeMap<(NodeId, TopicId), Vec<MessageId>>, cx: &mut Cx<'_>) {
         for ((peer, topic), ids) in wanted {
@@ -245,11 +316,12 @@ impl Machine for Gossip {
 
     fn handle(&mut self, event: Event, cx: &mut Cx<'_>) {
         match event {
-            Event::Joined { peer, vouches } => self.welcome(peer, vouches, cx),
+            Event::Joined { peer, key, vouches } => self.welcome(peer, key, vouches, cx),
             Event::Wanted { peer, vouches } => self.want(peer, vouches, cx),
             Event::Left { peer } => {
                 self.trees.leave(&peer);
                 self.missing.leave(&peer);
+                self.naming.leave(&peer);
             }
             Event::Seen { id, from } => self.missing.kept(&id, &from, cx.now),
             Event::Checking { id } => self.missing.checking(&id, cx.now),
@@ -263,15 +335,29 @@ impl Machine for Gossip {
                     cx.order(Effect::Send { to: from, class: Class::Tree, frame });
                 }
             }
-            Event::Refused { id, from } => {
-                self.missing.arrived(&id, cx.now);
-                self.store.refuse(id, from);
+            Event::Refused { id, from } => self.refuse(id, from, cx.now),
+            Event::Overruled { id, topic, from } => {
+                self.naming.note(Known { topic, id, is_held: false });
+                self.refuse(id, from, cx.now);
             }
-            Event::Vouched { from, role, topic, ids } => {
+            Event::Inquired { from, names, payloads: false } => self.describe(from, &names, cx),
+            Event::Inquired { from, names, payloads: true } => {
+                let meant: Vec<_> = self.naming.meant(&from, &names).collect();
+                meant.into_iter().for_each(|(topic, id)| self.serve(from, topic, &[id], cx));
+            }
+            Event::Promised { id, topic, role, named } => {
+                let Named { peer, since, grafted } = named;
+                if self.trees.knows(&peer) && !self.store.refused(&id) {
+                    let voucher = Voucher { peer, role, topic };
+                    self.missing.vouched(id, voucher, since, cx.now);
+                    grafted.into_iter().for_each(|at| self.missing.asked(&id, &peer, at));
+                }
+            }
+            Event::Vouched { from, role, topic, ids, since } => {
                 if self.trees.knows(&from) && self.defences.has(Safeguard::Repair) {
                     let lacking = ids.into_iter().filter(|id| !self.store.refused(id));
                     let voucher = Voucher { peer: from, role, topic };
-                    lacking.for_each(|id| self.missing.vouched(id, voucher, cx.now));
+                    lacking.for_each(|id| self.missing.vouched(id, voucher, since, cx.now));
                 }
             }
             Event::Grafted { from, topic, ids } => self.serve(from, topic, &ids, cx),
@@ -283,11 +369,13 @@ impl Machine for Gossip {
     }
 
     fn deadline(&self) -> Option<Time> {
-        [self.missing.deadline(), self.store.deadline()].into_iter().flatten().min()
+        let names = self.naming.deadline().filter(|_| self.defences.has(Safeguard::Repair));
+        [self.missing.deadline(), self.store.deadline(), names].into_iter().flatten().min()
     }
 
     fn tick(&mut self, cx: &mut Cx<'_>) {
         self.store.expire(cx.now);
+        self.inquire(cx);
         let mut wanted: BTreeMap<_, Vec<MessageId>> = BTreeMap::new();
         while let Some(step) = self.missing.step(cx.now, cx.rng) {
             match step {

@@ -6,8 +6,8 @@
 use forsooth_crypto::NodeId;
 
 use super::{
-    ANSWERS_MAX, Address, Class, Cx, Effect, Fault, Frame, Group, Hello, Intent, Links, Purpose,
-    Role, Signal, VERSION,
+    ANSWERS_MAX, Address, Class, Config, Cx, Effect, Fault, Frame, Group, Hello, Intent, Links,
+    Purpose, Role, Signal, VERSION,
 };
 
 impl Links {
@@ -63,7 +63,15 @@ impl Links {
     }
 
     fn tell(&self, to: NodeId, intent: Intent, cx: &mut Cx<'_>) {
-        let frame = Frame::Hello(Hello { intent, ..self.config.hello.clone() }).encode();
+        let Config { generation, agent, keys, .. } = &self.config;
+        let hello = Hello {
+            version: VERSION,
+            generation: *generation,
+            agent: agent.clone(),
+            intent,
+            vouch_key: keys.of(&to),
+        };
+        let frame = Frame::Hello(hello).encode();
         // Not behind the evidence, which is ignored until the hello is here.
         cx.order(Effect::Send { to, class: Class::Evidence, frame });
     }
@@ -71,14 +79,13 @@ impl Links {
     /// Begins gossip over a link on which both sides want it.
     fn join(&mut self, peer: NodeId, cx: &mut Cx<'_>) {
         let Some(link) = self.links.get_mut(&peer) else { return };
-        let theirs = link.hello.as_ref().map(|hello| hello.intent);
-        if let (Some(role), Some(intent), false) = (link.role, theirs, link.joined)
-            && intent.is_gossip()
+        if let (Some(role), Some(hello), false) = (link.role, &link.hello, link.joined)
+            && hello.intent.is_gossip()
         {
+            let (key, vouches) = (hello.vouch_key, hello.intent == Intent::Witness);
             link.joined = true;
             link.service = self.review.newcomer(cx.now);
-            let vouches = intent == Intent::Witness;
-            cx.signals.push_back(Signal::Joined { peer, role, vouches });
+            cx.signals.push_back(Signal::Joined { peer, role, key, vouches });
         }
     }
 

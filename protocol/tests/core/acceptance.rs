@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::rig::{Rig, candidate, delivered, key, network_with, pushed_to, vouched_to};
+use crate::rig::{KEY, Rig, candidate, delivered, key, network_with, pushed_to, vouched_to};
 use forsooth_protocol::{
     Direction, Effect, Event, Input, Role, Shortfall,
     network::{Defence, Grouping, Kind},
@@ -166,7 +166,11 @@ fn what_is_not_subscribed_is_relayed_and_not_delivered() {
     let effects = rig.relay(from, &message);
     assert!(delivered(&effects).is_empty());
     assert_eq!(pushed_to(&rig, &effects, other), [message.id()]);
-    assert_eq!(vouched_to(&rig, &effects, from), [message.id()], "who sent it may need our vouch");
+    assert_eq!(
+        vouched_to(&rig, &effects, from),
+        [KEY.name(&message.id())],
+        "who sent it may need our vouch"
+    );
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use forsooth_protocol::{
-    Address, Fault, MessageId, PeerRecord, Proof, Publication, SignedRecord, Slot, Timestamp,
+    Address, Fault, MessageId, PeerRecord, Proof, Publication, ShortId, SignedRecord, Slot,
+    Timestamp, VouchKey,
     wire::{Frame, Hello, Intent},
 };
 use proptest::prelude::*;
@@ -32,6 +33,7 @@ fn record() -> impl Strategy<Value = SignedRecord> {
 fn frames() -> impl Strategy<Value = Frame> {
     let topic = || network().topic_id("news").unwrap();
     let ids = prop::collection::vec(any::<[u8; 32]>().prop_map(MessageId::from_bytes), 1..50);
+    let names = prop::collection::vec(any::<[u8; 8]>().prop_map(ShortId::from_bytes), 1..50);
     let hello =
         (any::<u32>(), any::<u64>(), "[ -~]{0,64}").prop_map(|(version, generation, agent)| {
             let intent = match version % 3 {
@@ -39,7 +41,8 @@ fn frames() -> impl Strategy<Value = Frame> {
                 1 => Intent::Visit,
                 _ => Intent::Witness,
             };
-            Frame::Hello(Hello { version, generation, agent, intent })
+            let vouch_key = VouchKey::from_bytes([intent as u8; 16]);
+            Frame::Hello(Hello { version, generation, agent, intent, vouch_key })
         });
     let message = (any::<u8>(), any::<u64>(), prop::collection::vec(any::<u8>(), 0..2000))
         .prop_map(|(author, seq, payload)| Frame::Publication(publication(author, seq, &payload)));
@@ -53,6 +56,8 @@ fn frames() -> impl Strategy<Value = Frame> {
         message,
         proof,
         ids.clone().prop_map(move |ids| Frame::Vouch { topic: topic(), ids }),
+        names.clone().prop_map(|names| Frame::ShortVouch { names }),
+        (names, any::<bool>()).prop_map(|(names, payloads)| Frame::Inquire { names, payloads }),
         ids.prop_map(move |ids| Frame::Graft { topic: topic(), ids }),
         Just(Frame::Prune { topic: topic(), author: None }),
         any::<u8>().prop_map(|tag| Frame::Adopt { author: key(tag).id() }),

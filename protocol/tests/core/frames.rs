@@ -10,7 +10,7 @@ use forsooth_protocol::{
     wire::{Frame, Hello, Intent, VERSION},
 };
 
-use crate::rig::{Rig, delivered, key, network_with};
+use crate::rig::{KEY, Rig, delivered, key, network_with};
 
 #[test]
 fn bytes_that_are_no_frame_are_malformed() {
@@ -19,6 +19,7 @@ fn bytes_that_are_no_frame_are_malformed() {
         generation: 1,
         agent: "x".into(),
         intent: Intent::Gossip,
+        vouch_key: KEY,
     })
     .encode();
     let long = Frame::Hello(Hello {
@@ -26,6 +27,7 @@ fn bytes_that_are_no_frame_are_malformed() {
         generation: 1,
         agent: "x".repeat(65),
         intent: Intent::Gossip,
+        vouch_key: KEY,
     })
     .encode();
     let control = Frame::Hello(Hello {
@@ -33,6 +35,7 @@ fn bytes_that_are_no_frame_are_malformed() {
         generation: 1,
         agent: "\u{7}".into(),
         intent: Intent::Gossip,
+        vouch_key: KEY,
     })
     .encode();
     let cases: [(&str, Bytes); 8] = [
@@ -116,6 +119,7 @@ fn an_unknown_version_is_a_bad_hello_and_no_crime() {
             generation: 1,
             agent: String::new(),
             intent: Intent::Gossip,
+            vouch_key: KEY,
         }),
     );
     assert_eq!(rig.faults(), [Fault::BadHello]);

@@ -17,6 +17,7 @@ mod frames;
 mod gossip;
 mod harm;
 mod links;
+mod naming;
 mod overlay;
 mod policies;
 mod rig;

@@ -1,13 +1,13 @@
 //! One core among peers that the test plays: connects, speaks for them, and reads what the core ordered.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use forsooth_crypto::{Keypair, NodeId};
 use forsooth_protocol::{
     Accepted, Address, Candidate, Check, Class, Config, Connection, Core, Direction, Effect, Event,
-    Fault, Input, Lane, MessageId, Network, Participant, Publication, Shortfall, Slot, Snapshot,
-    Ticket, Time, Timestamp, TopicId, Validator, check_all,
+    Fault, Input, Lane, MessageId, Network, Participant, Publication, ShortId, Shortfall, Slot,
+    Snapshot, Ticket, Time, Timestamp, TopicId, Validator, VouchKey, check_all,
     network::{Defence, Kind, Policy, Topic},
     wire::{Frame, Hello, Intent, VERSION},
 };
@@ -16,6 +16,9 @@ use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 /// What the wall clock shows when a rig starts.
 pub(crate) const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 pub(crate) const GENERATION: u64 = START.as_secs();
+
+/// The key under which the core names messages to peers.
+pub(crate) const KEY: VouchKey = VouchKey::from_bytes([3; 16]);
 
 /// What a core wants to have checked.
 pub(crate) type Checks = Vec<(Ticket, Check)>;
@@ -26,6 +29,10 @@ pub(crate) struct Rig {
     pub(crate) network: Arc<Network>,
     pub(crate) now: Time,
     pub(crate) log: Vec<Effect>,
+    /// The keys under which peers name messages to the core.
+    keys: BTreeMap<NodeId, VouchKey>,
+    /// What peers meant by the names that they told it.
+    named: BTreeMap<(NodeId, ShortId), (TopicId, MessageId)>,
     rng: ChaCha8Rng,
 }
 
@@ -67,7 +74,8 @@ impl Rig {
         adjust(&mut config);
         let core = Core::new(config, key(200), [7; 32]);
         let rng = ChaCha8Rng::from_seed([9; 32]);
-        let mut rig = Self { core, network, now: Time::ZERO, log: Vec::new(), rng };
+        let (keys, named) = (BTreeMap::new(), BTreeMap::new());
+        let mut rig = Self { core, network, now: Time::ZERO, log: Vec::new(), keys, named, rng };
         rig.input(Input::WallClock(START));
         for topic in [rig.open(), rig.news()] {
             rig.input(Input::Subscribe { topic, policy: None });
@@ -87,15 +95,19 @@ impl Rig {
         START.saturating_add(self.now.as_duration())
     }
 
-    /// Feeds an input and carries out the checks that it leads to. Returns everything else ordered.
+    /// Feeds an input, carries out the checks that it leads to, and says for peers what they meant by names. Returns
+    /// everything else ordered.
     pub(crate) fn input(&mut self, input: Input) -> Vec<Effect> {
         let mut inputs = vec![input];
         let mut ordered = Vec::new();
         while let Some(input) = inputs.pop() {
             let mut checks = Vec::new();
-            for effect in self.core.handle(self.now, input) {
+            let effects: Vec<_> = self.core.handle(self.now, input).collect();
+            for effect in effects {
+                let answers = self.answer(&effect);
                 match effect {
                     Effect::Verify { ticket, check } => checks.push((ticket, check)),
+                    _ if !answers.is_empty() => inputs.extend(answers),
                     other => ordered.push(other),
                 }
             }
@@ -105,6 +117,27 @@ impl Rig {
         }
         self.log.extend(ordered.iter().cloned());
         ordered
+    }
+
+    /// What a peer says to a hello or to a question about the names it told: its key is noted, and the answer is ready.
+    fn answer(&mut self, effect: &Effect) -> Vec<Input> {
+        let Effect::Send { to, frame, .. } = effect else { return Vec::new() };
+        match Frame::decode(frame, &self.network) {
+            Ok(Frame::Hello(hello)) => drop(self.keys.insert(*to, hello.vouch_key)),
+            Ok(Frame::Inquire { names, payloads: false }) => {
+                let meant = names.iter().filter_map(|name| self.named.get(&(*to, *name)));
+                let frames =
+                    meant.map(|(topic, id)| Frame::Vouch { topic: *topic, ids: vec![*id] });
+                let received = |frame: Frame| Input::Received {
+                    from: *to,
+                    lane: Lane::Control,
+                    frame: frame.encode(),
+                };
+                return frames.map(received).collect();
+            }
+            _ => {}
+        }
+        Vec::new()
     }
 
     /// A peer passes a message on, and what is to be checked of it waits for [`Self::verdicts`].
@@ -167,6 +200,8 @@ impl Rig {
             Frame::Publication(_) => Lane::Data,
             Frame::Hello(_)
             | Frame::Vouch { .. }
+            | Frame::ShortVouch { .. }
+            | Frame::Inquire { .. }
             | Frame::Graft { .. }
             | Frame::Adopt { .. }
             | Frame::Prune { .. }
@@ -188,8 +223,10 @@ impl Rig {
     }
 
     pub(crate) fn vouch(&mut self, from: NodeId, message: &Publication) -> Vec<Effect> {
-        let (topic, ids) = (message.header().slot.topic, vec![message.id()]);
-        self.send(from, &Frame::Vouch { topic, ids })
+        let (topic, id) = (message.header().slot.topic, message.id());
+        let name = self.keys.get(&from).unwrap_or(&KEY).name(&id);
+        self.named.insert((from, name), (topic, id));
+        self.send(from, &Frame::ShortVouch { names: vec![name] })
     }
 
     /// A message of an author's, made now.
@@ -243,7 +280,8 @@ pub(crate) fn hello() -> Frame {
 }
 
 pub(crate) fn greeting(intent: Intent) -> Frame {
-    Frame::Hello(Hello { version: VERSION, generation: 1, agent: "test".into(), intent })
+    let agent = "test".into();
+    Frame::Hello(Hello { version: VERSION, generation: 1, agent, intent, vouch_key: KEY })
 }
 
 pub(crate) fn delivered(effects: &[Effect]) -> Vec<Accepted> {
@@ -290,6 +328,8 @@ fn lane_of(frame: &Frame) -> Lane {
         Frame::Publication(_) => Class::Payload.lane(),
         Frame::Hello(_)
         | Frame::Vouch { .. }
+        | Frame::ShortVouch { .. }
+        | Frame::Inquire { .. }
         | Frame::Graft { .. }
         | Frame::Adopt { .. }
         | Frame::Prune { .. }
@@ -300,13 +340,13 @@ fn lane_of(frame: &Frame) -> Lane {
     }
 }
 
-/// Ids that a peer is vouched to.
-pub(crate) fn vouched_to(rig: &Rig, effects: &[Effect], peer: NodeId) -> Vec<MessageId> {
-    let ids = |frame| match frame {
-        Frame::Vouch { ids, .. } => ids,
+/// What a peer is vouched to, by name.
+pub(crate) fn vouched_to(rig: &Rig, effects: &[Effect], peer: NodeId) -> Vec<ShortId> {
+    let names = |frame| match frame {
+        Frame::ShortVouch { names } => names,
         _ => Vec::new(),
     };
-    sent(rig, effects, peer).into_iter().flat_map(ids).collect()
+    sent(rig, effects, peer).into_iter().flat_map(names).collect()
 }
 
 /// Messages that a peer is sent whole.

@@ -91,6 +91,8 @@ fn look(frame: &Bytes, network: &Network) -> Facts {
         Ok(
             Frame::Hello(_)
             | Frame::Vouch { .. }
+            | Frame::ShortVouch { .. }
+            | Frame::Inquire { .. }
             | Frame::Graft { .. }
             | Frame::Adopt { .. }
             | Frame::Prune { .. }

@@ -1,13 +1,13 @@
 //! Keeps one author quiet.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
 };
 
 use bytes::Bytes;
 use forsooth_crypto::NodeId;
-use forsooth_protocol::{Effect, Input, Lane, MessageId, Publication, wire::Frame};
+use forsooth_protocol::{Effect, Input, MessageId, Publication, VouchKey, wire::Frame};
 use rand::RngExt as _;
 
 use super::{Brain, Cx, Intensity, Kind, Onset, Strategy, Wire, craft};
@@ -24,7 +24,8 @@ pub const CENSOR: Kind = Kind {
     onset: Onset::Attack,
     wire: Wire::Sound,
     build: |brief| {
-        Box::new(Censor { intensity: brief.intensity, mind: brief.mind(), ids: BTreeSet::new() })
+        let (ids, keys) = (BTreeSet::new(), BTreeMap::new());
+        Box::new(Censor { intensity: brief.intensity, mind: brief.mind(), ids, keys })
     },
 };
 
@@ -33,6 +34,8 @@ struct Censor {
     mind: Arc<Mutex<Brain>>,
     /// Messages that nobody is to hear of.
     ids: BTreeSet<MessageId>,
+    /// Under which it names messages to each peer.
+    keys: BTreeMap<NodeId, VouchKey>,
 }
 
 impl Censor {
@@ -56,7 +59,7 @@ impl Censor {
     }
 
     /// What is left to send of a frame that the core would send.
-    fn redact(&self, frame: Bytes, cx: &Cx<'_>) -> Option<Bytes> {
+    fn redact(&self, to: &NodeId, frame: Bytes, cx: &Cx<'_>) -> Option<Bytes> {
         match Frame::decode(&frame, cx.network) {
             Ok(Frame::Publication(message)) => {
                 (!self.is_censored(&message.header().slot.author, cx)).then_some(frame)
@@ -65,8 +68,22 @@ impl Censor {
                 let rest: Vec<_> = ids.into_iter().filter(|id| !self.ids.contains(id)).collect();
                 (!rest.is_empty()).then(|| craft::vouch(topic, rest))
             }
+            Ok(Frame::ShortVouch { names }) => {
+                let key = self.keys.get(to);
+                let censored: BTreeSet<_> = key
+                    .into_iter()
+                    .flat_map(|key| self.ids.iter().map(|id| key.name(id)))
+                    .collect();
+                let rest: Vec<_> =
+                    names.iter().filter(|name| !censored.contains(name)).copied().collect();
+                if rest.len() == names.len() {
+                    return Some(frame);
+                }
+                (!rest.is_empty()).then(|| Frame::ShortVouch { names: rest }.encode())
+            }
             Ok(
                 Frame::Vouch { .. }
+                | Frame::Inquire { .. }
                 | Frame::Hello(_)
                 | Frame::Graft { .. }
                 | Frame::Adopt { .. }
@@ -83,11 +100,14 @@ impl Censor {
 
 impl Strategy for Censor {
     fn on_input(&mut self, input: Input, cx: &mut Cx<'_>) -> Option<Input> {
-        if let Input::Received { lane: Lane::Data, frame, .. } = &input
-            && self.intensity.is_some()
-            && let Ok(Frame::Publication(message)) = Frame::decode(frame, cx.network)
-        {
-            self.note(&message, cx);
+        if let Input::Received { from, frame, .. } = &input {
+            match Frame::decode(frame, cx.network) {
+                Ok(Frame::Publication(message)) if self.intensity.is_some() => {
+                    self.note(&message, cx);
+                }
+                Ok(Frame::Hello(hello)) => drop(self.keys.insert(*from, hello.vouch_key)),
+                Ok(_) | Err(_) => {}
+            }
         }
         Some(input)
     }
@@ -98,7 +118,7 @@ impl Strategy for Censor {
         {
             return Some(Effect::Send { to, class, frame });
         }
-        let left = self.redact(frame.clone(), cx);
+        let left = self.redact(&to, frame.clone(), cx);
         if left.as_ref() != Some(&frame) {
             cx.withheld(to);
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use forsooth_crypto::{Keypair, NodeId};
 use forsooth_protocol::{
-    MessageId, Publication, Slot, Timestamp, TopicId,
+    Class, MessageId, Publication, Slot, Timestamp, TopicId,
     wire::{Frame, IDS_MAX},
 };
 use rand::RngExt as _;
@@ -50,6 +50,14 @@ pub(super) fn phantoms(count: usize, cx: &mut Cx<'_>) -> Vec<MessageId> {
 /// A frame that vouches for these.
 pub(super) fn vouch(topic: TopicId, ids: impl IntoIterator<Item = MessageId>) -> Bytes {
     Frame::Vouch { topic, ids: ids.into_iter().take(IDS_MAX).collect() }.encode()
+}
+
+/// Asks a peer what it means by the names in a frame of its, if it is a vouch.
+pub(super) fn inquire(from: NodeId, frame: &Frame, cx: &mut Cx<'_>) {
+    if let Frame::ShortVouch { names } = frame {
+        let names = names.iter().take(IDS_MAX).copied().collect();
+        cx.attack(from, Class::Tree, Frame::Inquire { names, payloads: false }.encode());
+    }
 }
 
 /// A frame that asks for these.

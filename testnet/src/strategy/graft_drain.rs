@@ -87,14 +87,16 @@ impl GraftDrain {
 
 impl Strategy for GraftDrain {
     fn on_input(&mut self, input: Input, cx: &mut Cx<'_>) -> Option<Input> {
-        if let Input::Received { frame, .. } = &input
+        if let Input::Received { from, frame, .. } = &input
             && self.intensity.is_some()
         {
             match Frame::decode(frame, cx.network) {
                 Ok(Frame::Publication(message)) => self.learn(message.id()),
                 Ok(Frame::Vouch { ids, .. }) => ids.into_iter().for_each(|id| self.learn(id)),
+                Ok(named @ Frame::ShortVouch { .. }) => craft::inquire(*from, &named, cx),
                 Ok(
                     Frame::Hello(_)
+                    | Frame::Inquire { .. }
                     | Frame::Graft { .. }
                     | Frame::Adopt { .. }
                     | Frame::Prune { .. }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use bytes::Bytes;
 use forsooth_crypto::NodeId;
 use forsooth_protocol::{
-    Class, Effect, Input, Lane, Time,
+    Class, Effect, Input, Lane, Time, VouchKey,
     wire::{AGENT_BYTES_MAX, CONTROL_FRAME_BYTES_MAX, Frame, Hello, IDS_MAX, Intent, VERSION},
 };
 use rand::RngExt as _;
@@ -141,9 +141,16 @@ fn bytes_of(len: usize, cx: &mut Cx<'_>) -> Vec<u8> {
 }
 
 fn hello(agent: String) -> Vec<u8> {
-    Frame::Hello(Hello { version: VERSION, generation: 1, agent, intent: Intent::Gossip })
-        .encode()
-        .to_vec()
+    let vouch_key = VouchKey::from_bytes([0; 16]);
+    Frame::Hello(Hello {
+        version: VERSION,
+        generation: 1,
+        agent,
+        intent: Intent::Gossip,
+        vouch_key,
+    })
+    .encode()
+    .to_vec()
 }
 
 fn vouch_of(ids: Vec<u8>) -> Vec<u8> {

@@ -72,6 +72,8 @@ impl Pack {
                 Frame::Hello(_)
                 | Frame::Publication(_)
                 | Frame::Vouch { .. }
+                | Frame::ShortVouch { .. }
+                | Frame::Inquire { .. }
                 | Frame::Graft { .. }
                 | Frame::Adopt { .. }
                 | Frame::Prune { .. }

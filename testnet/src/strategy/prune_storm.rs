@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, time::Duration};
 use bytes::Bytes;
 use forsooth_crypto::NodeId;
 use forsooth_protocol::{
-    Class, Time, Timestamp,
+    Class, Time, Timestamp, VouchKey,
     wire::{AGENT_BYTES_MAX, Frame, Hello, IDS_MAX, Intent, VERSION},
 };
+use rand::RngExt as _;
 
 use super::{Cx, Intensity, Kind, Onset, Strategy, Wire, craft, craft::Draft};
 
@@ -41,11 +42,19 @@ impl PruneStorm {
         let met = self.met.len();
         let is_reckless = self.met.entry(to).or_insert(met).is_multiple_of(2);
         let turn = self.shakes / ABSURD_EVERY;
+        let vouch_key = VouchKey::from_bytes(cx.rng.random());
         let hello = |generation, version| {
             let agent = "~".repeat(AGENT_BYTES_MAX);
             (
                 Class::Evidence,
-                Frame::Hello(Hello { version, generation, agent, intent: Intent::Gossip }).encode(),
+                Frame::Hello(Hello {
+                    version,
+                    generation,
+                    agent,
+                    intent: Intent::Gossip,
+                    vouch_key,
+                })
+                .encode(),
             )
         };
         match turn % 8 {

@@ -72,8 +72,12 @@ impl Strategy for VouchLie {
         if let Input::Received { from, lane: Lane::Control, frame } = &input
             && self.manner == Manner::Everything
             && self.intensity.is_some()
-            && let Ok(Frame::Vouch { .. }) = Frame::decode(frame, cx.network)
+            && let Ok(decoded) = Frame::decode(frame, cx.network)
         {
+            craft::inquire(*from, &decoded, cx);
+            if !matches!(decoded, Frame::Vouch { .. }) {
+                return Some(input);
+            }
             for to in cx.victims().into_iter().filter(|to| to != from) {
                 cx.attack(to, Class::Vouch, frame.clone());
             }

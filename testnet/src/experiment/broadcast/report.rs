@@ -153,9 +153,9 @@ impl Measured {
             flood_latency_ms: flood,
             latency_over_flood: over(p99(latency), p99(flood)),
             accept_over_delivery: over(p99(accept), p99(latency)),
-            vouch_bytes_per_message_per_node: ratio(vouches.bytes, per_message),
+            vouch_bytes_per_message_per_node: ratio(vouches.bytes as f64, per_message),
             vouches_per_message_per_node: ratio(vouches.count as f64, per_message),
-            bytes_per_vouch: ratio(vouches.bytes, vouches.count as f64),
+            bytes_per_vouch: ratio(vouches.bytes as f64, vouches.count as f64),
             bytes_per_delivered_byte: ratio(all_bytes, arrived * f64::from(setting.payload_bytes)),
             bytes_sent,
             verifications_per_delivery: ratio(

@@ -29,8 +29,6 @@ pub(super) struct Sheet {
     links: Vec<BTreeSet<usize>>,
     /// By address and length, which message is in a frame. The frame is held, so that nothing takes its place.
     places: HashMap<(usize, usize), (Bytes, Option<usize>)>,
-    /// The vouch that was looked at last: the same bytes go to many.
-    vouch: (Bytes, Ids),
     /// Bytes that honest nodes sent while they are counted, by class.
     sent: BTreeMap<Class, u64>,
     is_counting: bool,
@@ -40,17 +38,10 @@ pub(super) struct Sheet {
 /// Vouches of honest nodes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Vouches {
-    /// Bytes of frames, as far as they are due to measured messages.
-    pub(super) bytes: f64,
-    /// For measured messages: one for each receiver.
+    /// Bytes of vouches, of questions what they mean, and of the answers.
+    pub(super) bytes: u64,
+    /// Names in vouches: one for each receiver.
     pub(super) count: u64,
-}
-
-/// Ids in a vouch.
-#[derive(Clone, Copy, Debug, Default)]
-struct Ids {
-    all: u64,
-    measured: u64,
 }
 
 /// What became of a message.
@@ -98,7 +89,6 @@ impl Sheet {
             numbers: HashMap::new(),
             links: vec![BTreeSet::new(); ids.len()],
             places: HashMap::new(),
-            vouch: (Bytes::new(), Ids::default()),
             sent: BTreeMap::new(),
             is_counting: false,
             vouches: Vouches::default(),
@@ -240,28 +230,33 @@ impl Sheet {
 
     /// An honest node sends a frame.
     pub(super) fn sends(&mut self, class: Class, frame: &Bytes) {
-        let bytes = frame.len() as u64;
-        if self.is_counting {
-            *self.sent.entry(class).or_default() += bytes;
-        }
-        if class != Class::Vouch {
+        if !self.is_counting {
             return;
         }
-        if self.vouch.0 != *frame {
-            self.vouch = (frame.clone(), self.ids(frame));
+        let bytes = frame.len() as u64;
+        *self.sent.entry(class).or_default() += bytes;
+        if !matches!(class, Class::Vouch | Class::Tree) {
+            return;
         }
-        let Ids { all, measured } = self.vouch.1;
-        self.vouches.bytes += bytes as f64 * measured as f64 / all.max(1) as f64;
-        self.vouches.count += measured;
-    }
-
-    fn ids(&self, frame: &Bytes) -> Ids {
-        let Ok(Frame::Vouch { ids, .. }) = Frame::decode(frame, &self.network) else {
-            return Ids::default();
-        };
-        let number = |id| self.numbers.get(id).copied();
-        let measured = ids.iter().filter_map(number).filter(|number| *number >= self.warm_up);
-        Ids { all: ids.len() as u64, measured: measured.count() as u64 }
+        match Frame::decode(frame, &self.network) {
+            Ok(Frame::ShortVouch { names }) => {
+                self.vouches.bytes += bytes;
+                self.vouches.count += names.len() as u64;
+            }
+            Ok(Frame::Inquire { .. } | Frame::Vouch { .. }) => self.vouches.bytes += bytes,
+            Ok(
+                Frame::Hello(_)
+                | Frame::Publication(_)
+                | Frame::Graft { .. }
+                | Frame::Adopt { .. }
+                | Frame::Prune { .. }
+                | Frame::Proof(_)
+                | Frame::Pull
+                | Frame::Answer(_)
+                | Frame::Push(_),
+            )
+            | Err(_) => {}
+        }
     }
 
     fn message(&mut self, id: &MessageId) -> Option<&mut Message> {

@@ -1,8 +1,8 @@
 //! Whatever comes, a core does not panic and keeps its bounds.
 
 use forsooth_protocol::{
-    Config, Connection, Core, Defences, Direction, Effect, MessageId, Proof, Safeguard, Slot,
-    check_all,
+    Config, Connection, Core, Defences, Direction, Effect, MessageId, Proof, Safeguard, ShortId,
+    Slot, VouchKey, check_all,
     wire::{Hello, Intent},
 };
 use rand::RngExt as _;
@@ -41,9 +41,7 @@ impl Fuzzed {
     fn connect(&mut self, peer: NodeId) {
         let direction = if self.rng.random() { Direction::Outbound } else { Direction::Inbound };
         self.tell(Input::Connected { peer, connection: Connection { direction, remote: None } });
-        let hello =
-            Hello { version: 1, generation: 1, agent: "fuzzer".to_owned(), intent: Intent::Gossip };
-        let frame = Frame::Hello(hello).encode();
+        let frame = Frame::Hello(hello()).encode();
         self.tell(Input::Received { from: peer, lane: Lane::Control, frame });
     }
 
@@ -111,8 +109,8 @@ fn seeds(field: &Field, network: &Network, topic: TopicId) -> Vec<Bytes> {
     let ids: Vec<_> =
         (0..5).map(|id| MessageId::from_bytes([id; 32])).chain([say(0, "a").id()]).collect();
     let proof = Proof::new(say(9, "a").signed().clone(), say(9, "b").signed().clone()).unwrap();
-    let hello =
-        Hello { version: 1, generation: 1, agent: "fuzzer".to_owned(), intent: Intent::Gossip };
+    let hello = hello();
+    let names: Vec<_> = (0..5).map(|name| ShortId::from_bytes([name; 8])).collect();
     let mut frames: Vec<_> =
         (0..20).map(|seq| say(seq, "a good message").frame().clone()).collect();
     frames.extend(
@@ -120,6 +118,9 @@ fn seeds(field: &Field, network: &Network, topic: TopicId) -> Vec<Bytes> {
             Frame::Hello(hello),
             Frame::Vouch { topic, ids: ids.clone() },
             Frame::Graft { topic, ids },
+            Frame::ShortVouch { names: names.clone() },
+            Frame::Inquire { names: names.clone(), payloads: false },
+            Frame::Inquire { names, payloads: true },
             Frame::Prune { topic, author: None },
             Frame::Proof(proof),
         ]
@@ -153,4 +154,10 @@ fn not_even_when_nobody_is_ever_banned() {
     (10..14).for_each(|seed| {
         fuzz(seed, Defences::ALL.without(Safeguard::Bans).without(Safeguard::Quota), 6000);
     });
+}
+
+fn hello() -> Hello {
+    let agent = "fuzzer".to_owned();
+    let vouch_key = VouchKey::from_bytes([1; 16]);
+    Hello { version: 1, generation: 1, agent, intent: Intent::Gossip, vouch_key }
 }
