@@ -6,13 +6,14 @@ use std::{
     time::Duration,
 };
 
-use forsooth_protocol::{Class, Effect, Input, Lane, MessageId, Time, wire::Frame};
+use forsooth_protocol::{Class, Effect, Input, Lane, MessageId, ShortId, Time, wire::Frame};
+use rand::RngExt as _;
 
 use super::{Brain, Cx, Intensity, Kind, Onset, Strategy, Wire, craft};
 
 /// Usual time between two lots of invented ids.
 const PACE: Duration = Duration::from_millis(100);
-/// Ids in a lot.
+/// Ids in a lot, and names.
 const LOT: usize = 16;
 /// Invented ids that colluders remember; the lower go first.
 const PHANTOMS_MAX: usize = 1 << 16;
@@ -21,8 +22,8 @@ const PHANTOMS_MAX: usize = 1 << 16;
 pub const VOUCH_LIE: Kind = Kind {
     name: "vouch-lie",
     row: 10,
-    sentence: "Vouches for messages that do not exist, colluders for the same ones, or for everything that \
-               it hears others vouch for; serves nothing when asked.",
+    sentence: "Vouches for messages that do not exist, colluders for the same ones and by names that mean \
+               nothing, or for everything that it hears others vouch for; serves nothing when asked.",
     onset: Onset::Attack,
     wire: Wire::Sound,
     build: |brief| {
@@ -101,9 +102,12 @@ impl Strategy for VouchLie {
         match self.manner {
             Manner::Everything => return None,
             Manner::Phantoms => {
-                let frame = craft::vouch(cx.topic, self.lot(cx));
+                let ids = craft::vouch(cx.topic, self.lot(cx));
+                let names = (0..LOT).map(|_| ShortId::from_bytes(cx.rng.random())).collect();
+                let names = Frame::ShortVouch { names }.encode();
                 for to in cx.victims() {
-                    cx.attack(to, Class::Vouch, frame.clone());
+                    cx.attack(to, Class::Vouch, ids.clone());
+                    cx.attack(to, Class::Vouch, names.clone());
                 }
             }
         }
