@@ -5,6 +5,7 @@
 //! else to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage.
 
 mod args;
+mod bans;
 mod client;
 mod commands;
 mod init;
@@ -48,6 +49,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Run(args) => run::run(&place, args.settings),
         Command::Status(args) => status::status(&place.data, args.output),
         Command::Peers(args) => status::peers(&place.data, args.output),
+        Command::Bans(args) => bans::bans(&place.data, args),
         Command::Publish(args) => publish::publish(&place.data, args),
         Command::Subscribe(args) => subscribe::subscribe(&place.data, &args),
         Command::Key(KeyCommand::Show(args)) => commands::show_key(&place, args),

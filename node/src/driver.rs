@@ -18,10 +18,9 @@ mod view;
 use std::time::Duration;
 
 use bytes::Bytes;
-use forsooth_crypto::NodeId;
 use forsooth_protocol::{
     Candidate, Effect, Input, Judgement, Participant, Receipt, Record, Refusal, Ticket, Time,
-    TopicId, network::Policy,
+    TopicId, Whom, network::Policy,
 };
 use futures::{FutureExt as _, StreamExt as _};
 use libp2p::swarm::SwarmEvent;
@@ -66,8 +65,10 @@ pub(crate) enum Command {
     Snapshot(oneshot::Sender<NodeSnapshot>),
     /// Remember where peers may be reached.
     Know(Vec<Candidate>),
+    /// Ban a peer or a network, for a time or for good.
+    Ban(Whom, Option<Duration>),
     /// Lift a ban.
-    Pardon(NodeId),
+    Pardon(Whom),
     /// End.
     Shutdown,
 }
@@ -231,7 +232,8 @@ impl Driver {
                 let _ = reply.send(self.shell.snapshot(self.participant.snapshot()));
             }
             Command::Know(candidates) => self.shell.facts.push_back(Input::Known(candidates)),
-            Command::Pardon(peer) => self.shell.facts.push_back(Input::Pardon { peer }),
+            Command::Ban(whom, length) => self.shell.facts.push_back(Input::Ban { whom, length }),
+            Command::Pardon(whom) => self.shell.facts.push_back(Input::Pardon { whom }),
             Command::Shutdown => return Flow::End,
         }
         Flow::Continue

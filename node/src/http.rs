@@ -1,12 +1,13 @@
-//! The node's local HTTP interface: health, metrics, status, publishing and subscribing.
+//! The node's local HTTP interface: health, metrics, status, bans, publishing and subscribing.
 //!
 //! It is for the operator and for applications on the same machine. What it promises: only requests that
 //! call this host by a name of its own are answered, so a web page that points its name at 127.0.0.1
-//! learns nothing; only who can read the token file publishes; sizes, times and numbers of everything
+//! learns nothing; only who can read the token file publishes or bans; sizes, times and numbers of everything
 //! that a client may send or hold open are bounded. There is no CORS: no page may read an answer.
 //!
 //! It knows the node only through its public handle.
 
+mod bans;
 mod failure;
 mod guard;
 mod health;
@@ -22,7 +23,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router, middleware,
-    routing::{get, post},
+    routing::{get, post, put},
 };
 use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -159,6 +160,8 @@ fn router(state: Arc<state::State>) -> Router {
         .route("/metrics", get(health::metrics))
         .route("/v1/node", get(pages::node))
         .route("/v1/peers", get(pages::peers))
+        .route("/v1/bans", get(bans::list))
+        .route("/v1/bans/{whom}", put(bans::add).delete(bans::lift))
         .route("/v1/topics", get(pages::topics))
         .route("/v1/topics/{topic}/messages", post(publish::publish).get(stream::subscribe))
         .fallback(failure::no_such_page)

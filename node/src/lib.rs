@@ -57,12 +57,13 @@ mod store;
 mod subscription;
 mod validator;
 mod verifier;
+mod whom;
 mod work;
 
 pub use forsooth_crypto::{Keypair, NodeId, key_file};
 pub use forsooth_protocol::{
-    Event, Judgement, MessageId, Network, Receipt, Refusal, Shortfall, Slot, Timestamp, network,
-    params,
+    Ban, BanCause, Event, Judgement, MessageId, Net, Network, Receipt, Refusal, Shortfall, Slot,
+    Timestamp, Whom, network, params,
 };
 pub use libp2p::Multiaddr;
 
@@ -77,4 +78,5 @@ pub use crate::{
     subscription::{Message, News, Notice, Subscription},
     validator::{Submission, Validator},
     verifier::Verifier,
+    whom::{BadWhom, parse_whom},
 };

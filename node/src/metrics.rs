@@ -343,9 +343,9 @@ mod tests {
         let before = render(&snapshot()).lines().count();
         let mut crowded = snapshot();
         crowded.core.bans = (0..9)
-            .map(|byte| forsooth_protocol::snapshot::Ban {
-                peer: NodeId::from_bytes([byte; 32]),
-                fault: Fault::Forged,
+            .map(|byte| forsooth_protocol::Ban {
+                whom: NodeId::from_bytes([byte; 32]).into(),
+                cause: forsooth_protocol::BanCause::Fault(Fault::Forged),
                 until: None,
             })
             .collect();

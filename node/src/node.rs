@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use forsooth_crypto::NodeId;
 use forsooth_protocol::{
-    Network, Receipt, Refusal,
+    Network, Receipt, Refusal, Whom,
     network::{Policy, TooWeak},
 };
 use libp2p::Multiaddr;
@@ -264,12 +264,21 @@ impl Node {
         Ok(self.tell(Command::Know(candidates)).await?)
     }
 
+    /// Bans a peer or a network, for a time or for good; takes the place of an earlier ban. Links with those concerned
+    /// are closed, and the ban is kept over a restart. [`NodeSnapshot`] lists the bans there are.
+    ///
+    /// # Errors
+    /// When the node has shut down.
+    pub async fn ban(&self, whom: impl Into<Whom>, length: Option<Duration>) -> Result<(), Closed> {
+        self.tell(Command::Ban(whom.into(), length)).await
+    }
+
     /// Lifts a ban.
     ///
     /// # Errors
     /// When the node has shut down.
-    pub async fn pardon(&self, peer: NodeId) -> Result<(), Closed> {
-        self.tell(Command::Pardon(peer)).await
+    pub async fn pardon(&self, whom: impl Into<Whom>) -> Result<(), Closed> {
+        self.tell(Command::Pardon(whom.into())).await
     }
 
     /// Shuts the node down, for all clones: sends what waits (for at most two seconds), closes links and

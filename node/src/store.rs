@@ -9,7 +9,8 @@
 //! |---|---|---|
 //! | `meta` | `schema`, `generation`, `book_key` | number |
 //! | `identity` | `network` | digest of the network |
-//! | `bans` | id of the banned | name of the fault; until when in Unix ms, for good if none |
+//! | `bans` | id of the banned | name of the cause; until when in Unix ms, for good if none |
+//! | `net_bans` | network that is banned, such as `192.0.2.0/24` | as above |
 //! | `proofs` | id of the exposed author | the frame |
 //! | `peers` | id of a peer in the address book | what the book knows of it |
 //! | `anchors` | 0, 1, ... | id of a peer to dial first |
@@ -26,7 +27,7 @@ use std::{
 
 use forsooth_crypto::NodeId;
 use forsooth_protocol::{
-    Fault, Network, Record, Timestamp,
+    Ban, BanCause, Net, Network, Record, Timestamp, Whom,
     overlay::{
         book::{ANCHORS_MAX, PEERS_MAX},
         work::Work,
@@ -43,8 +44,8 @@ use self::{error::Cause, tables::Tables};
 
 /// Name of the file in the data folder.
 const FILE: &str = "state.redb";
-/// Of the tables above. A change of a table, or of a fault's name, is a new schema.
-const SCHEMA: u64 = 2;
+/// Of the tables above. A change of a table, or of a cause's name, is a new schema.
+const SCHEMA: u64 = 3;
 /// The tables are small; redb's default would allow them a gigabyte.
 const CACHE_BYTES: usize = 4 << 20;
 
@@ -56,6 +57,7 @@ const PROOFS_MAX: u64 = 4 * 1024;
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 const IDENTITY: TableDefinition<'_, &str, [u8; 32]> = TableDefinition::new("identity");
 const BANS: TableDefinition<'_, [u8; 32], (&str, Option<u64>)> = TableDefinition::new("bans");
+const NET_BANS: TableDefinition<'_, &str, (&str, Option<u64>)> = TableDefinition::new("net_bans");
 const PROOFS: TableDefinition<'_, [u8; 32], &[u8]> = TableDefinition::new("proofs");
 const PEERS: TableDefinition<'_, [u8; 32], &[u8]> = TableDefinition::new("peers");
 const ANCHORS: TableDefinition<'_, u64, [u8; 32]> = TableDefinition::new("anchors");
@@ -105,6 +107,7 @@ impl Store {
     pub(crate) fn records(&self, now: Timestamp) -> Result<Vec<Record>, StoreError> {
         self.change(|transaction| {
             let over = |until: Option<u64>| until.is_some_and(|until| until <= now.as_millis());
+            transaction.open_table(NET_BANS)?.retain(|_, (_, until)| !over(until))?;
             Ok(transaction.open_table(BANS)?.retain(|_, (_, until)| !over(until))?)
         })?;
         tables::read(&self.database).map_err(|cause| cause.at(&self.path))

@@ -194,3 +194,34 @@ fn a_reader_who_has_seen_enough_is_no_error() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_eq!(ended.stderr, "subscribed to chat\n");
 }
+
+#[test]
+fn the_operator_bans_a_peer_which_stays_banned_after_a_restart() {
+    let home = Home::new();
+    let (a, _b, _) = two_nodes(&home);
+    let nobody = home.run("a", &["bans"]).succeeded();
+    assert_eq!((nobody.stdout.as_str(), nobody.stderr.trim_end()), ("", "nobody is banned"));
+    let b = home.run("b", &["key", "show", "--json"]).succeeded().json()["id"].clone();
+    let b = b.as_str().unwrap();
+
+    let banned = home.run("a", &["bans", "add", b, "--for", "48h"]).succeeded();
+    assert!(banned.stdout.contains("is banned for "), "{banned:?}");
+    home.run("a", &["bans", "add", "192.0.2.0/24"]).succeeded();
+    home.wait_for_links("a", 0);
+    a.signal("-TERM");
+    assert_eq!(a.end().code, Some(0));
+
+    let _a = home.node("a");
+    let bans = home.run("a", &["bans", "--json"]).succeeded().json();
+    let shown: Vec<_> =
+        bans.as_array().unwrap().iter().map(|ban| (&ban["whom"], &ban["cause"])).collect();
+    let operator = Value::from("operator");
+    assert_eq!(shown, [(&Value::from(b), &operator), (&Value::from("192.0.2.0/24"), &operator)]);
+    assert!(
+        home.run("a", &["bans"]).succeeded().stdout.contains("  operator  the operator says so")
+    );
+    home.run("a", &["bans", "remove", b]).succeeded();
+    home.wait_for_links("a", 1);
+    home.run("a", &["bans", "remove", b]).failed_with(&["is not banned", "forsooth bans"]);
+    home.run("a", &["bans", "add", "bob"]).failed_with(&["\"bob\" names nobody", "192.0.2.0/24"]);
+}

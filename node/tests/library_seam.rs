@@ -66,7 +66,8 @@ async fn a_forger_is_banned_also_after_a_restart_until_it_is_pardoned() {
         liar.publish("t", format!("lie {n}")).await.unwrap();
     }
     let snapshot = until("the forger is banned and gone", &bob, |snapshot| {
-        snapshot.core.bans.iter().any(|ban| ban.peer == liar.id()) && snapshot.links.is_empty()
+        snapshot.core.bans.iter().any(|ban| ban.whom == liar.id().into())
+            && snapshot.links.is_empty()
     })
     .await;
     assert!(snapshot.verification.rejected > 0);

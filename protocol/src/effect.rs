@@ -8,12 +8,12 @@ use forsooth_crypto::{NodeId, Verified};
 
 use crate::{
     Class, Fault,
+    ban::{Ban, Whom},
     fault::Blame,
     input::Address,
     links::Role,
     message::{Accepted, MessageId, Proof, Publication, Slot},
     network::{Policy, TopicId},
-    time::Timestamp,
     verify::{Check, Ticket},
 };
 
@@ -129,19 +129,12 @@ pub enum Refusal {
 /// [`Input::Loaded`](crate::Input::Loaded).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
-    /// A peer or author is banned.
-    Ban {
-        /// Who.
-        peer: NodeId,
-        /// For which fault.
-        fault: Fault,
-        /// Until when; for good if `None`.
-        until: Option<Timestamp>,
-    },
+    /// Somebody is banned; takes the place of an earlier ban.
+    Ban(Ban),
     /// A ban is over or lifted: forget it.
     Pardon {
         /// Whose.
-        peer: NodeId,
+        whom: Whom,
     },
     /// An author is exposed by this proof, a frame as it travels. It is verified again when loaded.
     Proof {
@@ -201,14 +194,7 @@ pub enum Event {
         fault: Fault,
     },
     /// Somebody is banned.
-    Banned {
-        /// Who.
-        peer: NodeId,
-        /// For the fault that was one too many.
-        fault: Fault,
-        /// Until when; for good if `None`.
-        until: Option<Timestamp>,
-    },
+    Banned(Ban),
     /// An author said two things.
     Exposed {
         /// The verified evidence.

@@ -7,7 +7,7 @@ use core::net::IpAddr;
 
 use forsooth_crypto::NodeId;
 
-use crate::network::Grouping;
+use crate::{ban::Net, network::Grouping};
 
 /// Peers that count as one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,5 +35,17 @@ impl Group {
                 Self::Net(IpAddr::V6((ip.to_bits() & (!0 << 80)).into()))
             }
         }
+    }
+
+    /// The addresses that count as this group; none if keys alone tell its peers apart.
+    pub(crate) fn net(self, grouping: Grouping) -> Option<Net> {
+        let Self::Net(ip) = self else { return None };
+        let bits = match (grouping, ip) {
+            (Grouping::Peer, _) => return None,
+            (Grouping::Host, _) => u8::MAX,
+            (Grouping::Subnet, IpAddr::V4(_)) => 24,
+            (Grouping::Subnet, IpAddr::V6(_)) => 48,
+        };
+        Some(Net::of(ip, bits))
     }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use forsooth_crypto::NodeId;
 
 use crate::{
-    Fault, Lane, Record,
+    Fault, Lane, Record, Whom,
     network::{Policy, TopicId},
     time::Timestamp,
     verify::{Ticket, Verdict},
@@ -91,10 +91,17 @@ pub enum Input {
         /// As it was subscribed.
         policy: Option<Policy>,
     },
-    /// The operator bans a peer for good, or lifts a ban.
+    /// The operator bans a peer or a network; takes the place of an earlier ban.
+    Ban {
+        /// Whom.
+        whom: Whom,
+        /// For how long; for good if not said.
+        length: Option<Duration>,
+    },
+    /// The operator lifts a ban.
     Pardon {
-        /// Whose ban is lifted.
-        peer: NodeId,
+        /// Whose.
+        whom: Whom,
     },
     /// What [`Effect::Store`](crate::Effect::Store) ordered in an earlier life.
     Loaded(Vec<Record>),

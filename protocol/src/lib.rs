@@ -11,6 +11,7 @@
 
 mod acceptance;
 mod agenda;
+mod ban;
 mod bounded;
 mod budget;
 mod core;
@@ -39,6 +40,7 @@ mod verify;
 pub mod wire;
 
 pub use crate::{
+    ban::{BadNet, Ban, BanCause, Net, Whom},
     core::{Config, Core, LinksMax, Validator},
     defences::{Defences, Safeguard},
     effect::{Drain, Effect, Event, Receipt, Record, Refusal, Shortfall},

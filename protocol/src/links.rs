@@ -231,6 +231,11 @@ impl Links {
         self.links.get(peer)
     }
 
+    /// All that is open, whatever it is for.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (NodeId, &Link)> {
+        self.links.iter().map(|(peer, link)| (*peer, link))
+    }
+
     /// All peers with which gossip goes on.
     pub(crate) fn joined(&self) -> impl Iterator<Item = (NodeId, &Link)> {
         self.links.iter().filter(|(_, link)| link.joined).map(|(peer, link)| (*peer, link))

@@ -3,14 +3,19 @@
 //! A fault takes points; points come back with time. A peer without points left is banned for an hour, then
 //! for a day, then for good; an equivocator is banned for good at once. Only keys that have proven
 //! themselves get a record: a linked peer has shown its key to the transport, a blamed author has signed.
+//!
+//! Keys cost little, addresses more. Where several peers of one network are banned, so are newcomers from there: for a time,
+//! since others live there too, and only those who come to us, since otherwise a liar could have its neighbours
+//! banned from everybody's samples.
 
+use core::net::IpAddr;
 use std::{collections::BTreeMap, time::Duration};
 
 use forsooth_crypto::NodeId;
 
 use crate::{
     Fault,
-    snapshot::Ban,
+    ban::{Ban, BanCause, Net, Whom},
     time::{Time, Timestamp},
 };
 
@@ -28,12 +33,15 @@ const SCORES_MAX: usize = 4096;
 const BANS_MAX: usize = 65_536;
 /// Length of the first and the second ban; the third is for good.
 const BAN_LENGTHS: [Duration; 2] = [Duration::from_secs(3600), Duration::from_secs(86_400)];
+/// Banned peers of one network with which newcomers from there are refused. One is as many as a household with one
+/// bad machine has; this many are somebody who comes again under another key.
+const COMPANY: usize = 4;
 
 /// Scores and bans.
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
     scores: BTreeMap<NodeId, Score>,
-    bans: BTreeMap<NodeId, Sentence>,
+    bans: BTreeMap<Whom, Sentence>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -44,10 +52,12 @@ struct Score {
 
 #[derive(Clone, Copy, Debug)]
 struct Sentence {
-    fault: Fault,
+    cause: BanCause,
     until: Option<Timestamp>,
     /// How many bans before this one.
     earlier: usize,
+    /// Where the peer came from when it was banned, in this life.
+    net: Option<Net>,
 }
 
 /// What follows from a fault.
@@ -132,51 +142,92 @@ impl Peers {
     /// Bans a peer; longer each time, and for good for an equivocation.
     fn ban(&mut self, peer: NodeId, fault: Fault, wall: Timestamp) -> Option<Timestamp> {
         self.scores.remove(&peer);
-        let earlier = self.bans.get(&peer).map_or(0, |sentence| sentence.earlier + 1);
+        let whom = Whom::Peer(peer);
+        let earlier = self.bans.get(&whom).map_or(0, Sentence::next);
         let length = if fault == Fault::Equivocation { None } else { BAN_LENGTHS.get(earlier) };
         let until = length.map(|length| wall.saturating_add(*length));
-        self.sentence(peer, Sentence { fault, until, earlier });
+        let cause = BanCause::Fault(fault);
+        self.sentence(whom, Sentence { cause, until, earlier, net: None });
         until
     }
 
+    /// A banned peer came from this network. The ban of that network, if it is one peer too many.
+    pub(crate) fn locate(&mut self, peer: NodeId, net: Net, wall: Timestamp) -> Option<Ban> {
+        self.bans.get_mut(&Whom::Peer(peer))?.net = Some(net);
+        let company = self.bans.values().filter(|one| one.net == Some(net) && one.holds(wall));
+        if company.count() < COMPANY {
+            return None;
+        }
+        let whom = Whom::Net(net);
+        let before = self.bans.get(&whom);
+        if before.is_some_and(|before| before.holds(wall)) {
+            return None;
+        }
+        let earlier = before.map_or(0, Sentence::next);
+        // Never for good: addresses get other owners.
+        let [first, longest] = BAN_LENGTHS;
+        let until = Some(wall.saturating_add(if earlier == 0 { first } else { longest }));
+        let cause = BanCause::Company;
+        self.sentence(whom, Sentence { cause, until, earlier, net: None });
+        Some(Ban { whom, cause, until })
+    }
+
+    /// Bans whom the operator wants banned.
+    pub(crate) fn order(&mut self, whom: Whom, length: Option<Duration>, wall: Timestamp) -> Ban {
+        let (cause, until) = (BanCause::Operator, length.map(|length| wall.saturating_add(length)));
+        let earlier = self.bans.get(&whom).map_or(0, |before| before.earlier);
+        self.sentence(whom, Sentence { cause, until, earlier, net: None });
+        Ban { whom, cause, until }
+    }
+
     /// Takes a ban from an earlier life.
-    pub(crate) fn restore(&mut self, peer: NodeId, fault: Fault, until: Option<Timestamp>) {
+    pub(crate) fn restore(&mut self, Ban { whom, cause, until }: Ban) {
         // How many there were is not stored: one if it ends, all if it does not.
         let earlier = if until.is_some() { 0 } else { BAN_LENGTHS.len() };
-        self.sentence(peer, Sentence { fault, until, earlier });
+        self.sentence(whom, Sentence { cause, until, earlier, net: None });
     }
 
     /// Forgets a ban and the points that led to it.
-    pub(crate) fn pardon(&mut self, peer: &NodeId) -> bool {
-        self.scores.remove(peer);
-        self.bans.remove(peer).is_some()
+    pub(crate) fn pardon(&mut self, whom: &Whom) -> bool {
+        if let Whom::Peer(peer) = whom {
+            self.scores.remove(peer);
+        }
+        self.bans.remove(whom).is_some()
     }
 
     /// Whether a peer is banned now.
     pub(crate) fn banned(&self, peer: &NodeId, wall: Timestamp) -> bool {
-        self.bans.get(peer).is_some_and(|sentence| sentence.until.is_none_or(|until| until > wall))
+        self.bans.get(&Whom::Peer(*peer)).is_some_and(|sentence| sentence.holds(wall))
+    }
+
+    /// Why nobody, or no newcomer, is wanted from an address; the operator's reason before others.
+    pub(crate) fn shunned(&self, ip: IpAddr, wall: Timestamp) -> Option<BanCause> {
+        let is_any = self.bans.keys().next_back().is_some_and(|last| matches!(last, Whom::Net(_)));
+        let nets = is_any.then(|| Net::all_of(ip)).into_iter().flatten();
+        let bans = nets.filter_map(|net| self.bans.get(&Whom::Net(net)));
+        let causes = bans.filter(|ban| ban.holds(wall)).map(|ban| ban.cause);
+        causes.max_by_key(|cause| *cause == BanCause::Operator)
     }
 
     /// When a ban is over: `None` if there is none, `Some(None)` if never.
     pub(crate) fn banned_until(&self, peer: &NodeId, wall: Timestamp) -> Option<Option<Timestamp>> {
-        self.bans.get(peer).filter(|_| self.banned(peer, wall)).map(|sentence| sentence.until)
+        let sentence = self.bans.get(&Whom::Peer(*peer));
+        sentence.filter(|sentence| sentence.holds(wall)).map(|sentence| sentence.until)
     }
 
     /// Whether a peer is banned for having said two things.
     pub(crate) fn disgraced(&self, peer: &NodeId) -> bool {
-        self.bans.get(peer).is_some_and(|sentence| sentence.fault == Fault::Equivocation)
+        let sentence = self.bans.get(&Whom::Peer(*peer));
+        sentence.is_some_and(|sentence| sentence.cause == BanCause::Fault(Fault::Equivocation))
     }
 
     /// All bans that are not over.
     pub(crate) fn bans(&self, wall: Timestamp) -> Vec<Ban> {
-        let serving = self
-            .bans
-            .iter()
-            .filter(|(_, sentence)| sentence.until.is_none_or(|until| until > wall));
+        let serving = self.bans.iter().filter(|(_, sentence)| sentence.holds(wall));
         serving
-            .map(|(peer, Sentence { fault, until, .. })| Ban {
-                peer: *peer,
-                fault: *fault,
+            .map(|(whom, Sentence { cause, until, .. })| Ban {
+                whom: *whom,
+                cause: *cause,
                 until: *until,
             })
             .collect()
@@ -203,20 +254,33 @@ impl Peers {
         }
     }
 
-    fn sentence(&mut self, peer: NodeId, sentence: Sentence) {
-        self.bans.insert(peer, sentence);
+    fn sentence(&mut self, whom: Whom, sentence: Sentence) {
+        self.bans.insert(whom, sentence);
         if self.bans.len() > BANS_MAX {
             let end =
                 |sentence: &Sentence| sentence.until.unwrap_or(Timestamp::from_millis(u64::MAX));
+            // Keys cost nothing: what the operator said is not for them to drive out.
+            let rank = |sentence: &Sentence| (sentence.cause == BanCause::Operator, end(sentence));
             let soonest =
-                self.bans.iter().min_by_key(|(_, sentence)| end(sentence)).map(|(peer, _)| *peer);
-            soonest.and_then(|peer| self.bans.remove(&peer));
+                self.bans.iter().min_by_key(|(_, sentence)| rank(sentence)).map(|(whom, _)| *whom);
+            soonest.and_then(|whom| self.bans.remove(&whom));
         }
     }
 
     /// Records held, and the most there may be.
     pub(crate) fn usage(&self) -> (usize, usize) {
         (self.scores.len() + self.bans.len(), SCORES_MAX + BANS_MAX)
+    }
+}
+
+impl Sentence {
+    fn holds(&self, wall: Timestamp) -> bool {
+        self.until.is_none_or(|until| until > wall)
+    }
+
+    /// How many there were when the next comes.
+    const fn next(&self) -> usize {
+        self.earlier.saturating_add(1)
     }
 }
 
@@ -266,12 +330,17 @@ mod tests {
     #[test]
     fn a_ban_for_ever_is_one_after_a_restart_too() {
         let mut peers = Peers::default();
-        peers.restore(peer(1), Fault::Forged, None);
+        let forged = |tag, until| Ban {
+            whom: peer(tag).into(),
+            cause: BanCause::Fault(Fault::Forged),
+            until,
+        };
+        peers.restore(forged(1, None));
         assert_eq!(
             peers.blame(peer(1), Fault::Forged, at(0), WALL),
             Consequence::Ban { until: None }
         );
-        peers.restore(peer(2), Fault::Forged, Some(WALL));
+        peers.restore(forged(2, Some(WALL)));
         let again = peers.blame(peer(2), Fault::Forged, at(0), WALL);
         assert!(matches!(again, Consequence::Ban { until: Some(_) }), "{again:?}");
     }
@@ -306,7 +375,7 @@ mod tests {
             peers.blame(peer(1), Fault::Forged, at(0), wall),
             Consequence::Ban { until: None }
         );
-        assert!(peers.pardon(&peer(1)));
+        assert!(peers.pardon(&peer(1).into()));
         assert!(!peers.banned(&peer(1), wall));
     }
 
@@ -326,5 +395,70 @@ mod tests {
         }
         assert_eq!(peers.scores.len(), SCORES_MAX);
         assert!(peers.score(&peer(0), at(0)) < -19.0);
+    }
+
+    fn net(text: &str) -> Net {
+        text.parse().unwrap()
+    }
+
+    fn convict(peers: &mut Peers, tag: u64, net: Net, wall: Timestamp) -> Option<Ban> {
+        peers.blame(peer(tag), Fault::Forged, at(0), wall);
+        peers.locate(peer(tag), net, wall)
+    }
+
+    #[test]
+    fn where_many_are_banned_newcomers_are_refused_for_a_time_and_never_for_good() {
+        let mut peers = Peers::default();
+        let (bad, good) = (net("192.0.2.0/24"), net("198.51.100.0/24"));
+        let ip = "192.0.2.77".parse().unwrap();
+        assert_eq!(peers.shunned(ip, WALL), None);
+        for tag in 1..COMPANY as u64 {
+            assert_eq!(convict(&mut peers, tag, bad, WALL), None);
+            assert_eq!(convict(&mut peers, 100 + tag, good, WALL), None);
+        }
+        let mut wall = WALL;
+        for (round, length) in [(1, BAN_LENGTHS[0]), (2, BAN_LENGTHS[1]), (3, BAN_LENGTHS[1])] {
+            // The earlier ones may be free again: it takes as many anew.
+            let bans = (0..COMPANY as u64)
+                .filter_map(|n| convict(&mut peers, round * 1000 + n, bad, wall));
+            let bans: Vec<_> = bans.collect();
+            let until = wall.saturating_add(length);
+            let ban = Ban { whom: bad.into(), cause: BanCause::Company, until: Some(until) };
+            assert_eq!(bans, [ban], "once, while it holds");
+            assert_eq!(peers.shunned(ip, wall), Some(BanCause::Company));
+            assert_eq!(peers.shunned("198.51.100.1".parse().unwrap(), wall), None);
+            assert_eq!(peers.shunned(ip, until), None);
+            wall = until;
+        }
+    }
+
+    #[test]
+    fn the_operator_has_the_last_word() {
+        let mut peers = Peers::default();
+        let hour = Duration::from_secs(3600);
+        let ip = "2001:db8::7".parse().unwrap();
+        for tag in 0..COMPANY as u64 {
+            convict(&mut peers, tag, Net::host(ip), WALL);
+        }
+        assert_eq!(peers.shunned(ip, WALL), Some(BanCause::Company));
+        peers.order(net("2001:db8::/32").into(), Some(hour), WALL);
+        assert_eq!(peers.shunned(ip, WALL), Some(BanCause::Operator));
+        peers.order(peer(9).into(), None, WALL);
+        assert!(peers.banned(&peer(9), WALL));
+        peers.order(peer(9).into(), Some(hour), WALL);
+        assert_eq!(peers.banned_until(&peer(9), WALL), Some(Some(WALL.saturating_add(hour))));
+        assert!(peers.pardon(&peer(9).into()) && !peers.banned(&peer(9), WALL));
+        assert!(!peers.pardon(&peer(9).into()));
+    }
+
+    #[test]
+    fn no_flood_of_banned_keys_drives_out_what_the_operator_said() {
+        let mut peers = Peers::default();
+        peers.order(peer(0).into(), Some(Duration::from_secs(1)), WALL);
+        for tag in 1..=BANS_MAX as u64 {
+            peers.blame(peer(tag), Fault::Equivocation, at(0), WALL);
+        }
+        assert_eq!(peers.bans.len(), BANS_MAX);
+        assert!(peers.banned(&peer(0), WALL));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use forsooth_crypto::NodeId;
 
-use crate::{Fault, Shortfall, links::Role, network::TopicId, time::Timestamp};
+use crate::{Ban, Fault, Shortfall, links::Role, network::TopicId};
 
 /// The state of a core at one moment.
 #[derive(Clone, Debug, Default)]
@@ -142,17 +142,6 @@ impl Shortfalls {
         };
         *count = count.saturating_add(1);
     }
-}
-
-/// A ban.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ban {
-    /// Who.
-    pub peer: NodeId,
-    /// For which fault.
-    pub fault: Fault,
-    /// Until when; for good if `None`.
-    pub until: Option<Timestamp>,
 }
 
 /// How full a bounded collection is.

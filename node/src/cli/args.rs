@@ -48,6 +48,8 @@ pub(super) enum Command {
     Status(ShowArgs),
     /// Show the peers that the running node is linked with
     Peers(ShowArgs),
+    /// Show, add and lift bans
+    Bans(BansArgs),
     /// Publish a message through the running node
     Publish(PublishArgs),
     /// Print the messages that the running node accepts on a topic
@@ -103,6 +105,54 @@ pub(super) struct ShowArgs {
 pub(super) struct ShowSettingsArgs {
     #[command(flatten)]
     pub(super) settings: SettingsArgs,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+}
+
+const BANS_HELP: &str = "\
+WHOM is a node id as `peers --json` shows it, a peer id (12D3KooW...), an IP address, or a network such as
+192.0.2.0/24. With a ban, links are closed; it holds over a restart. What others are banned for is under CAUSE: the
+name of a fault, `company` for a network whose newcomers are refused because several peers from there are
+banned, or `operator`.
+
+Examples:
+  forsooth bans
+  forsooth bans add 192.0.2.0/24 --for 48h
+  forsooth bans remove 192.0.2.0/24";
+
+#[derive(Args, Debug)]
+#[command(after_help = BANS_HELP, args_conflicts_with_subcommands = true)]
+pub(super) struct BansArgs {
+    #[command(subcommand)]
+    pub(super) command: Option<BansCommand>,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum BansCommand {
+    /// Ban a peer, an address or a network
+    #[command(after_help = BANS_HELP)]
+    Add(BanArgs),
+    /// Lift a ban
+    Remove(UnbanArgs),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct BanArgs {
+    /// Whom
+    pub(super) whom: String,
+    /// For how long: 30m, 48h [default: for good]
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
+    pub(super) length: Option<Duration>,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct UnbanArgs {
+    /// Whose ban
+    pub(super) whom: String,
     #[command(flatten)]
     pub(super) output: OutputArgs,
 }

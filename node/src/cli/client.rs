@@ -63,10 +63,25 @@ impl<'a> Client<'a> {
         page: &str,
         payload: &[u8],
     ) -> anyhow::Result<T> {
-        let token = Token::load(&self.data.http_token())?;
+        let token = self.token()?;
         let request =
             self.agent.post(self.url(page)).header("authorization", token.authorization());
         read(self.send(|| request.content_type("application/octet-stream").send(payload))?)
+    }
+
+    /// What putting something to a page comes to.
+    pub(super) fn put<T: DeserializeOwned>(&self, page: &str) -> anyhow::Result<T> {
+        let token = self.token()?;
+        let request = self.agent.put(self.url(page)).header("authorization", token.authorization());
+        read(self.send(|| request.send_empty())?)
+    }
+
+    /// What deleting a page comes to.
+    pub(super) fn delete<T: DeserializeOwned>(&self, page: &str) -> anyhow::Result<T> {
+        let token = self.token()?;
+        let request =
+            self.agent.delete(self.url(page)).header("authorization", token.authorization());
+        read(self.send(|| request.call())?)
     }
 
     /// A page that does not end.
@@ -76,6 +91,10 @@ impl<'a> Client<'a> {
             return Err(refusal(&mut response));
         }
         Ok(BufReader::new(response.into_body().into_reader()))
+    }
+
+    fn token(&self) -> anyhow::Result<Token> {
+        Ok(Token::load(&self.data.http_token())?)
     }
 
     fn url(&self, page: &str) -> String {

@@ -64,6 +64,16 @@ pub(super) fn printable(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
+/// A time in its two largest units: `1d 2h`, `3m 4s`.
+pub(super) fn span(s: u64) -> String {
+    match s {
+        0..60 => format!("{s}s"),
+        60..3600 => format!("{}m {}s", s / 60, s % 60),
+        3600..86_400 => format!("{}h {}m", s / 3600, s / 60 % 60),
+        86_400.. => format!("{}d {}h", s / 86_400, s / 3600 % 24),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,5 +88,13 @@ mod tests {
     #[test]
     fn a_strangers_words_cannot_steer_the_terminal() {
         assert_eq!(printable("a\u{1b}[2J\nb\u{9b}ü"), "a\\u{1b}[2J\\nb\\u{9b}ü");
+    }
+
+    #[test]
+    fn a_time_is_shown_in_its_two_largest_units() {
+        let cases = [(59, "59s"), (60, "1m 0s"), (3_661, "1h 1m"), (90_000, "1d 1h")];
+        for (s, shown) in cases {
+            assert_eq!(span(s), shown);
+        }
     }
 }

@@ -32,7 +32,7 @@ fn node_text(node: &NodeView, readiness: &ReadinessView) -> String {
             "running",
             format!(
                 "{}, generation {}, version {}",
-                span(node.uptime_s),
+                output::span(node.uptime_s),
                 node.generation,
                 node.version
             ),
@@ -117,34 +117,11 @@ fn peer_row(peer: &PeerView) -> [String; 8] {
         peer.id.short().to_string(),
         peer.role.clone(),
         peer.address.clone().unwrap_or_else(|| "-".to_owned()),
-        span(peer.age_s),
+        output::span(peer.age_s),
         format!("{:.1}", peer.score),
         bytes(peer.received),
         bytes(peer.sent),
         // The peer chose these words.
         output::printable(&peer.agent),
     ]
-}
-
-/// A time in its two largest units: `1d 2h`, `3m 4s`.
-fn span(s: u64) -> String {
-    match s {
-        0..60 => format!("{s}s"),
-        60..3600 => format!("{}m {}s", s / 60, s % 60),
-        3600..86_400 => format!("{}h {}m", s / 3600, s / 60 % 60),
-        86_400.. => format!("{}d {}h", s / 86_400, s / 3600 % 24),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_is_shown_in_its_two_largest_units() {
-        let cases = [(59, "59s"), (60, "1m 0s"), (3_661, "1h 1m"), (90_000, "1d 1h")];
-        for (s, shown) in cases {
-            assert_eq!(span(s), shown);
-        }
-    }
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use forsooth_crypto::NodeId;
-use forsooth_protocol::{Record, Timestamp};
+use forsooth_protocol::{Ban, Record, Timestamp, Whom};
 
 use crate::{
     net::{identity::peer_id, swarm::Composed},
@@ -21,15 +21,18 @@ impl Bans {
     /// Follows a record. Beyond [`BANS_MAX`], a new ban holds in the core alone.
     pub(super) fn follow(&mut self, record: &Record, behaviour: &mut Composed) {
         match record {
-            Record::Ban { peer, until, .. } => {
+            Record::Ban(Ban { whom: Whom::Peer(peer), until, .. }) => {
                 if self.0.len() < BANS_MAX || self.0.contains_key(peer) {
                     self.0.insert(*peer, *until);
                     behaviour.bans.block_peer(peer_id(peer));
                 }
             }
-            Record::Pardon { peer } => {
+            Record::Pardon { whom: Whom::Peer(peer) } => {
                 self.0.remove(peer);
                 behaviour.bans.unblock_peer(peer_id(peer));
+            }
+            // Who may come from a network all the same, the core knows.
+            Record::Ban(Ban { whom: Whom::Net(_), .. }) | Record::Pardon { whom: Whom::Net(_) } => {
             }
             Record::Proof { .. }
             | Record::Peer { .. }
@@ -51,7 +54,7 @@ impl Bans {
 #[cfg(test)]
 mod tests {
     use forsooth_crypto::Keypair;
-    use forsooth_protocol::Fault;
+    use forsooth_protocol::{BanCause, Fault};
 
     use super::*;
     use crate::net::swarm::{Config, build};
@@ -65,7 +68,8 @@ mod tests {
         let [brief, lifted, good] = [2, 3, 4].map(|seed| Keypair::from_seed([seed; 32]).id());
         let end = Timestamp::from_millis(100);
         for (peer, until) in [(brief, Some(end)), (lifted, None), (good, None)] {
-            bans.follow(&Record::Ban { peer, fault: Fault::Forged, until }, behaviour);
+            let cause = BanCause::Fault(Fault::Forged);
+            bans.follow(&Record::Ban(Ban { whom: peer.into(), cause, until }), behaviour);
         }
         let refused = |behaviour: &Composed| {
             [brief, lifted, good]
@@ -75,7 +79,7 @@ mod tests {
         assert_eq!(refused(behaviour), [true, true, true]);
         bans.expire(end, behaviour);
         assert_eq!(refused(behaviour), [false, true, true]);
-        bans.follow(&Record::Pardon { peer: lifted }, behaviour);
+        bans.follow(&Record::Pardon { whom: lifted.into() }, behaviour);
         assert_eq!(refused(behaviour), [false, false, true]);
     }
 }

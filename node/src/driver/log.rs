@@ -1,7 +1,7 @@
 //! The core's events, in the log: links and bans for the operator, faults for whoever looks closer.
 //! Never payloads.
 
-use forsooth_protocol::{Event, Timestamp};
+use forsooth_protocol::{Ban, Event, Timestamp};
 
 pub(super) fn log(event: &Event) {
     match event {
@@ -10,9 +10,9 @@ pub(super) fn log(event: &Event) {
         Event::Fault { from, blamed, blame, fault } => {
             tracing::debug!(from = ?from, blamed = ?blamed, ?blame, %fault, "fault");
         }
-        Event::Banned { peer, fault, until } => {
+        Event::Banned(Ban { whom, cause, until }) => {
             let until_ms = until.map(Timestamp::as_millis);
-            tracing::info!(%peer, %fault, until_ms, "banned");
+            tracing::info!(%whom, %cause, until_ms, "banned");
         }
         Event::Exposed { proof } => {
             let slot = proof.slot();

@@ -215,7 +215,7 @@ impl Shell {
             Event::LinkUp { peer, .. } => drop(self.joined.insert(*peer)),
             Event::LinkDown { peer } => drop(self.joined.remove(peer)),
             Event::Fault { .. }
-            | Event::Banned { .. }
+            | Event::Banned(_)
             | Event::Exposed { .. }
             | Event::Relayed { .. }
             | Event::Duplicate { .. }

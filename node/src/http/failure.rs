@@ -62,7 +62,7 @@ impl Failure {
     }
 
     pub(super) fn token_missing() -> Self {
-        let message = "publishing needs the header `Authorization: Bearer TOKEN`, \
+        let message = "this needs the header `Authorization: Bearer TOKEN`, \
                        with the token from http.token in the data folder";
         Self::unauthorized("token_missing", message)
     }

@@ -128,6 +128,19 @@ impl From<&Network> for NetworkView {
     }
 }
 
+/// One of `/v1/bans`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BanView {
+    /// A node id, an IP address, or a network such as `192.0.2.0/24`.
+    pub whom: String,
+    /// Short and stable: the name of the fault, `operator`, or `company` if several peers from there are banned.
+    pub cause: String,
+    /// The same for people.
+    pub reason: String,
+    /// Until when; for good if there is none.
+    pub until: Option<u64>,
+}
+
 /// How full a bounded collection is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BoundView {

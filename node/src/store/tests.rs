@@ -6,6 +6,8 @@ use forsooth_crypto::NodeId;
 use super::*;
 use crate::fixtures::network;
 
+const FORGED: BanCause = BanCause::Fault(forsooth_protocol::Fault::Forged);
+
 fn at(secs: u64) -> Timestamp {
     Timestamp::from_millis(secs * 1000)
 }
@@ -36,7 +38,11 @@ fn ephemeral_generations_of_one_process_differ_within_a_second() {
 #[tokio::test]
 async fn bans_and_proofs_survive_a_restart_and_pardons_too() {
     let folder = tempfile::tempdir().unwrap();
-    let ban = |byte, until| Record::Ban { peer: peer(byte), fault: Fault::Forged, until };
+    let ban = |byte, until| Record::Ban(Ban { whom: peer(byte).into(), cause: FORGED, until });
+    let net = |text: &str, until| {
+        let whom = text.parse::<Net>().unwrap().into();
+        Record::Ban(Ban { whom, cause: BanCause::Operator, until })
+    };
     let proof = Record::Proof { author: peer(4), frame: Bytes::from_static(b"frame") };
     let mut writer = Writer::start(Store::open(folder.path(), &network("n")).unwrap()).unwrap();
     for record in [
@@ -44,15 +50,24 @@ async fn bans_and_proofs_survive_a_restart_and_pardons_too() {
         ban(2, Some(at(77))),
         ban(3, None),
         proof.clone(),
-        Record::Pardon { peer: peer(3) },
+        Record::Pardon { whom: peer(3).into() },
+        net("192.0.2.0/24", None),
+        net("2001:db8::/32", Some(at(77))),
+        net("198.51.100.7", None),
+        Record::Pardon { whom: "198.51.100.7".parse::<Net>().unwrap().into() },
     ] {
         writer.store(record);
     }
     writer.close().await.unwrap();
 
     let store = Store::open(folder.path(), &network("n")).unwrap();
-    assert_eq!(store.records(at(76)).unwrap(), [ban(1, None), ban(2, Some(at(77))), proof.clone()]);
-    assert_eq!(store.records(at(77)).unwrap(), [ban(1, None), proof]);
+    let nets = [net("192.0.2.0/24", None), net("2001:db8::/32", Some(at(77)))];
+    let [lasting, brief] = nets;
+    assert_eq!(
+        store.records(at(76)).unwrap(),
+        [ban(1, None), ban(2, Some(at(77))), lasting.clone(), brief, proof.clone()]
+    );
+    assert_eq!(store.records(at(77)).unwrap(), [ban(1, None), lasting, proof]);
 }
 
 #[test]
@@ -113,11 +128,8 @@ async fn a_storm_of_records_is_written_whole() {
     for n in 0..5000_u32 {
         let mut id = [0; 32];
         id[..4].copy_from_slice(&n.to_le_bytes());
-        writer.store(Record::Ban {
-            peer: NodeId::from_bytes(id),
-            fault: Fault::OverQuota,
-            until: None,
-        });
+        let whom = NodeId::from_bytes(id).into();
+        writer.store(Record::Ban(Ban { whom, cause: FORGED, until: None }));
     }
     writer.close().await.unwrap();
     let store = Store::open(folder.path(), &network("n")).unwrap();
@@ -158,11 +170,12 @@ fn a_folder_belongs_to_one_network() {
 fn a_file_of_the_first_schema_is_taken_over() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path(), &network("n")).unwrap();
-    let ban = Record::Ban { peer: peer(1), fault: Fault::Forged, until: None };
+    let ban = Record::Ban(Ban { whom: peer(1).into(), cause: FORGED, until: None });
     store.write(std::slice::from_ref(&ban)).unwrap();
     store
         .change(|transaction| {
             transaction.open_table(META)?.insert("schema", 1)?;
+            transaction.delete_table(NET_BANS)?;
             transaction.delete_table(PEERS)?;
             transaction.delete_table(ANCHORS)?;
             transaction.delete_table(WORK)?;
@@ -189,7 +202,7 @@ fn a_newer_schema_is_refused_and_left_as_it_is() {
     write_schema(SCHEMA);
     write_schema(SCHEMA + 1);
     let error = Store::open(folder.path(), &network("other")).unwrap_err();
-    assert!(matches!(error, StoreError::NewerSchema { found: 3, known: 2, .. }), "{error}");
+    assert!(matches!(error, StoreError::NewerSchema { found: 4, known: SCHEMA, .. }), "{error}");
     assert!(error.to_string().contains("run that version"), "{error}");
 }
 

@@ -109,7 +109,7 @@ fn write_all(store: &Store, mut inbox: mpsc::Receiver<Record>) -> Result<(), Sto
 const fn is_of_book(record: &Record) -> bool {
     match record {
         Record::Peer { .. } | Record::PeerGone { .. } => true,
-        Record::Ban { .. }
+        Record::Ban(_)
         | Record::Pardon { .. }
         | Record::Proof { .. }
         | Record::BookKey { .. }
@@ -131,7 +131,7 @@ fn forget(unsaved: &mut Vec<Record>, max: usize) {
 #[cfg(test)]
 mod tests {
     use forsooth_crypto::NodeId;
-    use forsooth_protocol::Fault;
+    use forsooth_protocol::{Ban, BanCause, Fault};
 
     use super::*;
 
@@ -142,7 +142,8 @@ mod tests {
     }
 
     fn ban(number: usize) -> Record {
-        Record::Ban { peer: id(number), fault: Fault::Forged, until: None }
+        let cause = BanCause::Fault(Fault::Forged);
+        Record::Ban(Ban { whom: id(number).into(), cause, until: None })
     }
 
     fn gone(number: usize) -> Record {

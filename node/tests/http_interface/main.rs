@@ -6,6 +6,7 @@
     reason = "what cannot be as expected ends the test, in its helpers too"
 )]
 
+mod bans;
 mod client;
 mod guards;
 mod notices;

@@ -1,12 +1,14 @@
 //! The core: the machines wired together, one input at a time.
 //!
 //! It alone knows all the machines. `ingress` carries a frame through the checks, cheapest first; `egress`
-//! publishes; this file holds the state, the clocks, and what follows from faults.
+//! publishes; `neighbours` brings links and overlay together; `justice` says what follows from faults; this file holds the
+//! state and the clocks.
 
 mod config;
 mod egress;
 mod ingress;
 mod intake;
+mod justice;
 mod neighbours;
 
 use std::{
@@ -14,26 +16,25 @@ use std::{
     sync::Arc,
 };
 
-use forsooth_crypto::{Keypair, NodeId, Untrusted, Verified, verify};
+use forsooth_crypto::{Keypair, NodeId, Verified};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 
 pub use self::config::{Config, LinksMax, Validator};
 use self::{egress::Outlet, intake::Intake};
 use crate::{
-    Class, Effect, Event, Fault, Input, Record,
+    Class, Effect, Event, Fault, Input,
     acceptance::{self, Acceptance},
-    defences::{Defences, Safeguard},
+    defences::Defences,
     effect::Drain,
-    fault::Blame,
     gossip::{self, Gossip},
     ledger::Ledger,
     links::{self, Links},
     machine::{Cx, Machine as _, Participant, Signal},
-    message::{Proof, Publication},
+    message::Publication,
     network::Network,
     overlay::{self, Overlay},
-    peers::{Consequence, Peers},
+    peers::Peers,
     quota::{CoreClock, Quotas},
     short_id::VouchKeys,
     snapshot::{self, Bound, Snapshot},
@@ -242,41 +243,11 @@ impl Core {
             Input::Unsubscribe { topic, policy } => {
                 self.tell_acceptance(acceptance::Event::Unsubscribed { topic, policy })
             }
-            Input::Pardon { peer } => {
-                if self.peers.pardon(&peer) {
-                    self.effects.push_back(Effect::Store(Record::Pardon { peer }));
-                    self.tell_links(links::Event::Pardoned { peer });
-                    self.tell_overlay(overlay::Event::Pardoned);
-                }
-            }
+            Input::Ban { whom, length } => self.ban(whom, length),
+            Input::Pardon { whom } => self.pardon(whom),
             Input::Loaded(records) => self.load(records),
             Input::Stopping => self.stop(),
             Input::Tick => {}
-        }
-    }
-
-    /// A moment of the wall clock on our own; none for the end of time.
-    fn on_our_clock(&self, at: Option<Timestamp>) -> Option<Time> {
-        at.map(|at| self.now + at.since(self.wall()))
-    }
-
-    fn loaded(&mut self, record: Record) {
-        match record {
-            Record::Ban { peer, fault, until } => self.peers.restore(peer, fault, until),
-            Record::Pardon { peer } => drop(self.peers.pardon(&peer)),
-            // Believed no more than if a peer had sent it; a disk is not a witness.
-            Record::Proof { frame, .. } => {
-                if let Ok(Frame::Proof(proof)) = Frame::decode(&frame, &self.network)
-                    && let Ok(proof) = verify(Untrusted::new(proof))
-                {
-                    self.expose(&proof, None);
-                }
-            }
-            // These are restored together.
-            Record::Peer { .. }
-            | Record::PeerGone { .. }
-            | Record::BookKey { .. }
-            | Record::Anchors { .. } => {}
         }
     }
 
@@ -317,73 +288,6 @@ impl Core {
                 Signal::Starved { needs } => self.tell_links(links::Event::Starved { needs }),
             }
         }
-    }
-
-    /// A peer did wrong itself.
-    fn accuse(&mut self, from: NodeId, fault: Fault) {
-        let blamed = match fault.blame() {
-            Blame::Forwarder | Blame::Author => Some(from),
-            Blame::Nobody => None,
-        };
-        self.blame(Some(from), blamed, fault);
-    }
-
-    /// Records a fault and draws the consequences for whoever is to blame.
-    fn blame(&mut self, from: Option<NodeId>, blamed: Option<NodeId>, fault: Fault) {
-        let seen = self.faults.entry(fault).or_default();
-        *seen = seen.saturating_add(1);
-        let event = Event::Fault { from, blamed, blame: fault.blame(), fault };
-        self.effects.push_back(Effect::Event(event));
-        let Some(blamed) = blamed.filter(|blamed| *blamed != self.me) else {
-            return;
-        };
-        if !self.defences.has(Safeguard::Bans)
-            || (self.peers.banned(&blamed, self.wall()) && fault != Fault::Equivocation)
-        {
-            return;
-        }
-        match self.peers.blame(blamed, fault, self.now, self.wall()) {
-            Consequence::Tolerate => {}
-            Consequence::Disconnect => self.close(blamed, fault, false),
-            Consequence::Ban { until } => {
-                self.effects.push_back(Effect::Store(Record::Ban { peer: blamed, fault, until }));
-                self.effects.push_back(Effect::Event(Event::Banned { peer: blamed, fault, until }));
-                let until = self.on_our_clock(until);
-                self.tell_links(links::Event::Banned { peer: blamed, until });
-                let for_good = until.is_none();
-                self.tell_overlay(overlay::Event::Banned { peer: blamed, for_good });
-                self.close(blamed, fault, true);
-            }
-        }
-    }
-
-    fn close(&mut self, peer: NodeId, fault: Fault, banned: bool) {
-        self.effects.push_back(Effect::Disconnect { peer, fault: Some(fault), banned });
-        self.disconnected(peer);
-    }
-
-    /// An author is exposed: it is banned for good, and everybody is told, ahead of all else.
-    fn expose(&mut self, proof: &Verified<Proof>, from: Option<NodeId>) {
-        if !self.defences.has(Safeguard::Proofs) {
-            return;
-        }
-        // Kept all the same if its author is banned for it already: newcomers have to be told.
-        if !self.ledger.expose(proof.clone(), from) || self.peers.disgraced(&proof.author()) {
-            return;
-        }
-        let author = proof.author();
-        let frame = Frame::Proof((**proof).clone()).encode();
-        let others = self
-            .links
-            .joined()
-            .map(|(peer, _)| peer)
-            .filter(|peer| Some(*peer) != from && *peer != author);
-        let send = |to| Effect::Send { to, class: Class::Evidence, frame: frame.clone() };
-        self.effects.extend(others.map(send));
-        self.effects.push_back(Effect::Store(Record::Proof { author, frame: frame.clone() }));
-        self.effects.push_back(Effect::Event(Event::Exposed { proof: proof.clone() }));
-        self.tell_acceptance(acceptance::Event::Exposed { slot: proof.slot() });
-        self.blame(from, Some(author), Fault::Equivocation);
     }
 
     /// When the ledger is next worth a sweep, on the core's clock.

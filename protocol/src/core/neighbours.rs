@@ -31,7 +31,8 @@ impl Core {
 
     pub(super) fn connected(&mut self, peer: NodeId, connection: Connection) {
         let is_admitted = self.network.identity().admits(&peer);
-        if peer == self.me || !is_admitted || self.peers.banned(&peer, self.wall()) {
+        let is_banned = self.peers.banned(&peer, self.wall()) || self.refuses(&peer, connection);
+        if peer == self.me || !is_admitted || is_banned {
             self.effects.push_back(Effect::Disconnect {
                 peer,
                 fault: None,
@@ -148,7 +149,7 @@ impl Core {
                     self.tell_overlay(overlay::Event::Stored { peer, entry });
                 }
                 Record::Peer { .. } | Record::PeerGone { .. } => {}
-                Record::Ban { .. } | Record::Pardon { .. } | Record::Proof { .. } => {
+                Record::Ban(_) | Record::Pardon { .. } | Record::Proof { .. } => {
                     self.loaded(record);
                 }
             }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::rig::{Rig, delivered, key, pushed_to, sent, vouched_to};
 use forsooth_protocol::{
-    Effect, Event, Fault, Input, Proof, Record, Refusal, Slot,
+    Ban, BanCause, Effect, Event, Fault, Input, Proof, Record, Refusal, Slot,
     wire::{Frame, VERSION},
 };
 
@@ -160,7 +160,8 @@ fn a_loaded_proof_is_verified_again_and_then_holds() {
         let message = rig.message(9, rig.open(), 0, text);
         rig.send(peer, &publication(&message));
     }
-    let ban = Record::Ban { peer: key(9).id(), fault: Fault::Equivocation, until: None };
+    let cause = BanCause::Fault(Fault::Equivocation);
+    let ban = Record::Ban(Ban { whom: key(9).id().into(), cause, until: None });
     let records = [vec![ban], stored_proofs(&rig.log)].concat();
     let mut reborn = Rig::new();
     let effects = reborn.input(Input::Loaded(records));

@@ -85,7 +85,7 @@ fn it_does_not_dial_itself_nor_the_banned() {
     let effects = rig.input(Input::Known(vec![candidate(1), candidate(200)]));
     assert!(dialled(&effects).is_empty());
     assert_eq!(rig.snapshot().candidates, 1, "the ban will be over, the candidate is kept");
-    assert_eq!(dialled(&rig.input(Input::Pardon { peer })), [peer]);
+    assert_eq!(dialled(&rig.input(Input::Pardon { whom: peer.into() })), [peer]);
 }
 
 #[test]

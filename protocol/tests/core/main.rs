@@ -8,6 +8,7 @@
 
 mod acceptance;
 mod attested;
+mod bans;
 mod checking;
 mod codec;
 mod defences;

@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 use bytes::Bytes;
 use forsooth_crypto::{Keypair, NodeId};
 use forsooth_protocol::{
-    Accepted, Address, Candidate, Check, Class, Config, Connection, Core, Direction, Effect, Event,
-    Fault, Input, Lane, MessageId, Network, Participant, Publication, ShortId, Shortfall, Slot,
-    Snapshot, Ticket, Time, Timestamp, TopicId, Validator, VouchKey, check_all,
+    Accepted, Address, Ban, Candidate, Check, Class, Config, Connection, Core, Direction, Effect,
+    Event, Fault, Input, Lane, MessageId, Network, Participant, Publication, ShortId, Shortfall,
+    Slot, Snapshot, Ticket, Time, Timestamp, TopicId, Validator, VouchKey, Whom, check_all,
     network::{Defence, Kind, Policy, Topic},
     wire::{Frame, Hello, Intent, VERSION},
 };
@@ -266,7 +266,11 @@ impl Rig {
     }
 
     pub(crate) fn banned(&self) -> Vec<NodeId> {
-        self.snapshot().bans.iter().map(|ban| ban.peer).collect()
+        let peer = |ban: &Ban| match ban.whom {
+            Whom::Peer(peer) => Some(peer),
+            Whom::Net(_) => None,
+        };
+        self.snapshot().bans.iter().filter_map(peer).collect()
     }
 
     pub(crate) fn linked(&self, peer: &NodeId) -> bool {

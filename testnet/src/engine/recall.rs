@@ -28,7 +28,7 @@ impl Participant for Recall {
             for record in records {
                 match record {
                     Record::Proof { author, .. } => self.recorder.recalled(self.seat, *author),
-                    Record::Ban { .. }
+                    Record::Ban(_)
                     | Record::Pardon { .. }
                     | Record::Peer { .. }
                     | Record::PeerGone { .. }

@@ -30,8 +30,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use forsooth_crypto::NodeId;
 use forsooth_protocol::{
-    Accepted, Class, Event, Header, Lane, MessageId, Network, Publication, Snapshot, Time,
-    Timestamp, wire::Frame,
+    Accepted, Ban, BanCause, Class, Event, Header, Lane, MessageId, Network, Publication, Snapshot,
+    Time, Timestamp, Whom, wire::Frame,
 };
 
 use self::{
@@ -272,7 +272,10 @@ impl Recorder {
         let State { spread, traffic, evidence, broken, log, trees, .. } = &mut *state;
         let mut note = |what, peer, message| log.note(at, seat, what, peer, message);
         match event {
-            Event::Banned { peer, fault, .. } => {
+            // Networks and what operators say are not this run's business.
+            Event::Banned(Ban {
+                whom: Whom::Peer(peer), cause: BanCause::Fault(fault), ..
+            }) => {
                 note(Happening::Banned(*fault), index(peer), None);
                 evidence.bans += 1;
                 let moment = traffic.now(at, &self.sent);
@@ -318,7 +321,7 @@ impl Recorder {
             Event::Contested { id, slot } => {
                 note(Happening::Contested, index(&slot.author), spread.find(id));
             }
-            Event::Duplicate { .. } | Event::Twin { .. } => {}
+            Event::Banned(_) | Event::Duplicate { .. } | Event::Twin { .. } => {}
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use forsooth_crypto::Keypair;
-use forsooth_protocol::Slot;
+use forsooth_protocol::{Ban, BanCause, Slot};
 
 use super::*;
 use crate::plan::{Load, Plan};
@@ -132,10 +132,12 @@ fn the_first_violation_keeps_its_time_its_node_and_its_message() {
 fn a_ban_of_an_honest_node_and_a_forged_frame_that_is_sent_are_noticed() {
     let plan = plan();
     let recorder = recorder(&plan);
-    let ban = |node: usize| Event::Banned {
-        peer: plan.keypair(node).id(),
-        fault: forsooth_protocol::Fault::Forged,
-        until: None,
+    let ban = |node: usize| {
+        Event::Banned(Ban {
+            whom: plan.keypair(node).id().into(),
+            cause: BanCause::Fault(forsooth_protocol::Fault::Forged),
+            until: None,
+        })
     };
     recorder.event(Seat(0), &ban(3), seconds(1));
     assert_eq!(broken(&recorder), []);

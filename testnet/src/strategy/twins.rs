@@ -116,6 +116,7 @@ impl Other {
             | Input::Publish { .. }
             | Input::Subscribe { .. }
             | Input::Unsubscribe { .. }
+            | Input::Ban { .. }
             | Input::Pardon { .. }
             | Input::Loaded(_)
             | Input::Stopping

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use forsooth_crypto::NodeId;
-use forsooth_protocol::{Record, Timestamp};
+use forsooth_protocol::{Ban, Record, Timestamp, Whom};
 
 /// A disk.
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
-    bans: BTreeMap<NodeId, Record>,
+    bans: BTreeMap<Whom, Record>,
     proofs: BTreeMap<NodeId, Record>,
     peers: BTreeMap<NodeId, Record>,
     key: Option<Record>,
@@ -23,8 +23,8 @@ impl Disk {
             return;
         }
         match &record {
-            Record::Ban { peer, .. } => drop(self.bans.insert(*peer, record)),
-            Record::Pardon { peer } => drop(self.bans.remove(peer)),
+            Record::Ban(ban) => drop(self.bans.insert(ban.whom, record)),
+            Record::Pardon { whom } => drop(self.bans.remove(whom)),
             Record::Proof { author, .. } => drop(self.proofs.insert(*author, record)),
             Record::Peer { peer, .. } => drop(self.peers.insert(*peer, record)),
             Record::PeerGone { peer } => drop(self.peers.remove(peer)),
@@ -36,14 +36,18 @@ impl Disk {
     /// All that is stored. The book's key comes before its peers.
     pub(crate) fn records(&self) -> Vec<Record> {
         let few = self.key.iter().chain(&self.anchors);
-        let many = [&self.bans, &self.proofs, &self.peers].into_iter().flat_map(BTreeMap::values);
-        few.chain(many).cloned().collect()
+        let many = [&self.proofs, &self.peers].into_iter().flat_map(BTreeMap::values);
+        few.chain(self.bans.values()).chain(many).cloned().collect()
     }
 
-    /// Who is banned, and until when.
+    /// Which peers are banned, and until when.
     pub(crate) fn bans(&self) -> impl Iterator<Item = (NodeId, Option<Timestamp>)> {
-        self.bans.iter().filter_map(|(peer, record)| {
-            if let Record::Ban { until, .. } = record { Some((*peer, *until)) } else { None }
+        self.bans.values().filter_map(|record| {
+            if let Record::Ban(Ban { whom: Whom::Peer(peer), until, .. }) = record {
+                Some((*peer, *until))
+            } else {
+                None
+            }
         })
     }
 }

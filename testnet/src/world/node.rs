@@ -9,7 +9,8 @@ use std::{
 use bytes::Bytes;
 use forsooth_crypto::NodeId;
 use forsooth_protocol::{
-    Address, Class, Effect, Input, Judgement, Participant, Record, Time, Timestamp, Verdict,
+    Address, Ban, Class, Effect, Input, Judgement, Participant, Record, Time, Timestamp, Verdict,
+    Whom,
 };
 
 use super::{
@@ -168,9 +169,9 @@ impl Node {
                     inputs.push_back(Input::Validated { ticket, judgement: Judgement::Accept });
                 }
                 Effect::Store(record) => {
-                    if let Record::Ban { peer, until, .. } = &record {
+                    if let Record::Ban(Ban { whom: Whom::Peer(peer), until, .. }) = &record {
                         refused.insert(*peer, *until);
-                    } else if let Record::Pardon { peer } = &record {
+                    } else if let Record::Pardon { whom: Whom::Peer(peer) } = &record {
                         refused.remove(peer);
                     }
                     disk.store(record);

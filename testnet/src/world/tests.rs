@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use forsooth_crypto::Keypair;
-use forsooth_protocol::{Class, Drain, Effect, Fault, Record};
+use forsooth_protocol::{Ban, BanCause, Class, Drain, Effect, Fault, Record};
 
 use super::*;
 
@@ -65,6 +65,7 @@ impl Participant for Puppet {
             | Input::Publish { .. }
             | Input::Subscribe { .. }
             | Input::Unsubscribe { .. }
+            | Input::Ban { .. }
             | Input::Pardon { .. } => None,
         };
         let entries = entry.map(|entry| (now, format!("{} {entry}", self.name)));
@@ -209,7 +210,8 @@ fn a_dial_to_a_wrong_address_fails() {
 #[test]
 fn a_closed_link_loses_what_is_on_its_way_and_a_banned_peer_is_refused() {
     let until = EPOCH.saturating_add(Duration::from_secs(5));
-    let ban = |until| Effect::Store(Record::Ban { peer: id(2), fault: Fault::Forged, until });
+    let cause = BanCause::Fault(Fault::Forged);
+    let ban = |until| Effect::Store(Record::Ban(Ban { whom: id(2).into(), cause, until }));
     let close = Effect::Disconnect { peer: id(2), fault: Some(Fault::Forged), banned: true };
     let redial = vec![dial(1, 0)];
     let mut stage = stage(

@@ -1,7 +1,7 @@
 //! A digest of all that happened, to compare two runs.
 
 use forsooth_crypto::{Digest, Domain, Hasher};
-use forsooth_protocol::{Direction, Input, Judgement, Outcome, Time};
+use forsooth_protocol::{Direction, Input, Judgement, Outcome, Time, Whom};
 
 use super::{Index, moment::nanos, place};
 
@@ -57,6 +57,14 @@ struct Entry<'a> {
 const NOBODY: &[u8; 32] = &[0; 32];
 
 impl<'a> Entry<'a> {
+    /// As one about a peer; networks are all alike.
+    const fn of_whom(self, whom: &'a Whom) -> Self {
+        match whom {
+            Whom::Peer(peer) => Self { peer: peer.as_bytes(), ..self },
+            Whom::Net(_) => self,
+        }
+    }
+
     fn of(input: &'a Input) -> Self {
         let new = |kind, number| Self { kind, number, bytes: &[], peer: NOBODY };
         match input {
@@ -101,7 +109,8 @@ impl<'a> Entry<'a> {
             Input::Publish { request, payload, .. } => Self { bytes: payload, ..new(10, *request) },
             Input::Subscribe { topic, .. } => new(11, u64::from(topic.index())),
             Input::Unsubscribe { topic, .. } => new(12, u64::from(topic.index())),
-            Input::Pardon { peer } => Self { peer: peer.as_bytes(), ..new(13, 0) },
+            Input::Pardon { whom } => new(13, 0).of_whom(whom),
+            Input::Ban { whom, .. } => new(18, 0).of_whom(whom),
             Input::Loaded(records) => new(14, records.len() as u64),
             Input::Tick => new(15, 0),
             Input::Stopping => new(16, 0),

@@ -144,6 +144,7 @@ impl Lag {
             | Input::Publish { .. }
             | Input::Subscribe { .. }
             | Input::Unsubscribe { .. }
+            | Input::Ban { .. }
             | Input::Pardon { .. }
             | Input::Loaded(_)
             | Input::Stopping

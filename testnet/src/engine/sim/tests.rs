@@ -7,7 +7,8 @@ use std::{cell::Cell, collections::VecDeque};
 use bytes::Bytes;
 use forsooth_crypto::{Untrusted, verify};
 use forsooth_protocol::{
-    Class, Drain, Effect, Event, Fault, Proof, Publication, Slot, Snapshot, wire::Frame,
+    Ban, BanCause, Class, Drain, Effect, Event, Fault, Proof, Publication, Slot, Snapshot,
+    wire::Frame,
 };
 
 use super::*;
@@ -205,8 +206,9 @@ fn a_ban_of_an_honest_node_is_noticed() {
     let peer = plan.keypair(5).id();
     let broken = broken_by(&scenario, move |effect| {
         let ban = matches!(effect, Effect::Deliver(_));
-        let ban =
-            ban.then_some(Effect::Event(Event::Banned { peer, fault: Fault::Greedy, until: None }));
+        let cause = BanCause::Fault(Fault::Greedy);
+        let banned = Event::Banned(Ban { whom: peer.into(), cause, until: None });
+        let ban = ban.then_some(Effect::Event(banned));
         ban.into_iter().chain([effect]).collect()
     });
     assert_eq!(broken, ["bans"]);

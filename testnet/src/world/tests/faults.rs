@@ -7,7 +7,8 @@ fn say(word: &'static str) -> Vec<Effect> {
 }
 
 fn ban(peer: u8) -> Effect {
-    Effect::Store(Record::Ban { peer: id(peer), fault: Fault::Forged, until: None })
+    let cause = BanCause::Fault(Fault::Forged);
+    Effect::Store(Record::Ban(Ban { whom: id(peer).into(), cause, until: None }))
 }
 
 #[test]
@@ -149,7 +150,7 @@ fn a_clock_may_be_ahead_or_behind_and_is_set_right_again() {
 #[test]
 fn a_crash_is_noticed_by_peers_and_loses_what_was_not_stored() {
     let orders = vec![say("lost"), vec![dial(2, 1)]];
-    let life = vec![vec![ban(7), ban(8), Effect::Store(Record::Pardon { peer: id(8) })]];
+    let life = vec![vec![ban(7), ban(8), Effect::Store(Record::Pardon { whom: id(8).into() })]];
     let mut stage = linked(CONDITIONS, orders, life);
     let (a, b) = (stage.a, stage.b);
     stage.pull(1000, b);

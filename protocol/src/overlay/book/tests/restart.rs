@@ -28,7 +28,7 @@ impl Disk {
                     }
                     Record::BookKey { key } => self.key = key,
                     Record::Anchors { peers } => self.anchors = peers,
-                    Record::Ban { .. } | Record::Pardon { .. } | Record::Proof { .. } => {
+                    Record::Ban(_) | Record::Pardon { .. } | Record::Proof { .. } => {
                         panic!("not the book's: {record:?}")
                     }
                 }
