@@ -1,4 +1,4 @@
-//! What one peer may cost: frames and bytes a second on each lane, charged before decoding.
+//! What one peer, and all of one group, may cost: frames and bytes a second on each lane, charged before decoding.
 //!
 //! GCRA by `governor`, on the core's clock. A peer that reconnects finds its quota as it left it. Nothing
 //! here knows what is in a frame.
@@ -22,14 +22,16 @@ use governor::{
     state::{InMemoryState, NotKeyed},
 };
 
-use crate::{lane::Lane, network::Defence, peer_map::PeerMap, time::Time};
+use crate::{group::Group, lane::Lane, network::Defence, peer_map::PeerMap, time::Time};
 
 /// Proofs a second that one peer may bring against authors of whom this node has never heard, and at once.
 /// Throwaway keys cost nothing; authors whom we hear are always worth a proof.
 const STRANGE_PROOFS_PER_SECOND: u32 = 10;
 const STRANGE_PROOFS_BURST: u32 = 256;
-/// Quotas of peers that are gone are kept until they are full again, for at most this many peers.
+/// Quotas of peers that are gone are kept until they are full again, for at most this many peers; those of groups as well.
 const ABSENT_MAX: usize = 1024;
+/// A group may spend as much as so many peers: a household, but not a machine with as many keys as it finds places.
+const GROUP_SHARES: u32 = 4;
 
 type Limiter = RateLimiter<NotKeyed, InMemoryState, CoreClock, NoOpMiddleware<Nanos>>;
 
@@ -90,9 +92,19 @@ impl Rate {
 pub(crate) struct Quotas {
     clock: CoreClock,
     defence: Defence,
-    linked: PeerMap<Allowance>,
+    linked: PeerMap<(Allowance, Option<Group>)>,
     /// Peers that left, with when their quotas are full again.
     absent: BTreeMap<NodeId, (Time, Allowance)>,
+    groups: BTreeMap<Group, Company>,
+}
+
+/// What a group may spend, with its peers that are linked, and when it is full again once they have left.
+#[derive(Debug)]
+struct Company {
+    control: LaneAllowance,
+    data: LaneAllowance,
+    linked: usize,
+    full: Time,
 }
 
 #[derive(Debug)]
@@ -111,21 +123,35 @@ struct LaneAllowance {
 impl Quotas {
     /// Quotas as the network's manifest says.
     pub(crate) const fn new(defence: Defence, clock: CoreClock) -> Self {
-        Self { clock, defence, linked: PeerMap::new(), absent: BTreeMap::new() }
+        Self {
+            clock,
+            defence,
+            linked: PeerMap::new(),
+            absent: BTreeMap::new(),
+            groups: BTreeMap::new(),
+        }
     }
 
-    /// A peer is linked.
-    pub(crate) fn join(&mut self, peer: NodeId) {
+    /// A peer is linked. A group of addresses shares a quota; one of a single key has that key's.
+    pub(crate) fn join(&mut self, peer: NodeId, group: Group) {
         let allowance = match self.absent.remove(&peer) {
             Some((_, allowance)) => allowance,
             None => Allowance::new(&self.defence, &self.clock),
         };
-        self.linked.insert(peer, allowance);
+        let group = matches!(group, Group::Net(_)).then_some(group);
+        if let Some(group) = group {
+            let Self { groups, defence, clock, .. } = self;
+            let company = groups.entry(group).or_insert_with(|| Company::new(defence, clock));
+            company.linked = company.linked.saturating_add(1);
+        }
+        if let Some((_, before)) = self.linked.insert(peer, (allowance, group)) {
+            self.release(before, Time::ZERO);
+        }
     }
 
     /// A peer is gone. What it spent is remembered until its burst would be back.
     pub(crate) fn leave(&mut self, peer: NodeId, now: Time) {
-        let Some(allowance) = self.linked.remove(&peer) else {
+        let Some((allowance, group)) = self.linked.remove(&peer) else {
             return;
         };
         self.absent.retain(|_, (full, _)| *full > now);
@@ -136,44 +162,82 @@ impl Quotas {
         }
         let full = now + Duration::from_secs(self.defence.burst_seconds.into());
         self.absent.insert(peer, (full, allowance));
+        self.groups.retain(|_, company| company.linked > 0 || company.full > now);
+        if self.groups.len() >= ABSENT_MAX {
+            let empty = self.groups.iter().filter(|(_, company)| company.linked == 0);
+            let soonest = empty.min_by_key(|(_, company)| company.full).map(|(group, _)| *group);
+            soonest.and_then(|group| self.groups.remove(&group));
+        }
+        self.release(group, full);
     }
 
-    /// Charges a frame of `bytes` to a linked peer; `false` if it is over its quota.
+    fn release(&mut self, group: Option<Group>, full: Time) {
+        if let Some(company) = group.and_then(|group| self.groups.get_mut(&group)) {
+            company.linked = company.linked.saturating_sub(1);
+            company.full = company.full.max(full);
+        }
+    }
+
+    /// Charges a frame of `bytes` to a linked peer and its group; `false` if one of them is over its quota.
     pub(crate) fn admit(&self, peer: &NodeId, lane: Lane, bytes: usize) -> bool {
-        let Some(allowance) = self.linked.get(peer) else {
+        let Some((allowance, group)) = self.linked.get(peer) else {
             return false;
         };
-        let allowance = match lane {
-            Lane::Control => &allowance.control,
-            Lane::Data => &allowance.data,
-        };
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        allowance.frames.take(1).is_ok() && allowance.bytes.take(bytes).is_ok()
+        let company = group.and_then(|group| self.groups.get(&group));
+        let (own, shared) = match lane {
+            Lane::Control => (&allowance.control, company.map(|company| &company.control)),
+            Lane::Data => (&allowance.data, company.map(|company| &company.data)),
+        };
+        own.take(bytes) && shared.is_none_or(|shared| shared.take(bytes))
     }
 
     /// Whether a linked peer may bring another proof against an author that nobody here has heard.
     pub(crate) fn admit_strange_proof(&self, peer: &NodeId) -> bool {
-        self.linked.get(peer).is_some_and(|allowance| allowance.strange_proofs.take(1).is_ok())
+        self.linked.get(peer).is_some_and(|(allowance, _)| allowance.strange_proofs.take(1).is_ok())
     }
 
-    /// Peers whose quotas are kept, and the most there may be beside those linked.
+    /// Peers and groups whose quotas are kept, and the most there may be: those linked, and as many absent.
     pub(crate) fn usage(&self) -> (usize, usize) {
-        (self.linked.len() + self.absent.len(), self.linked.len() + ABSENT_MAX)
+        let used = self.linked.len() + self.absent.len() + self.groups.len();
+        (used, 2 * (self.linked.len() + ABSENT_MAX))
+    }
+}
+
+impl LaneAllowance {
+    /// Of as many peers as there are `shares`.
+    fn new(lane: Lane, shares: u32, defence: &Defence, clock: &CoreClock) -> Self {
+        let (frames, bytes) = match lane {
+            Lane::Control => (defence.control_frames_per_second, defence.control_bytes_per_second),
+            Lane::Data => (defence.data_frames_per_second, defence.data_bytes_per_second),
+        };
+        let rate = |per_second: u32| {
+            let per_second = per_second.saturating_mul(shares);
+            let burst = per_second.saturating_mul(defence.burst_seconds);
+            Rate::new(per_second, Duration::from_secs(1), burst, clock)
+        };
+        Self { frames: rate(frames), bytes: rate(bytes) }
+    }
+
+    fn take(&self, bytes: u32) -> bool {
+        self.frames.take(1).is_ok() && self.bytes.take(bytes).is_ok()
+    }
+}
+
+impl Company {
+    fn new(defence: &Defence, clock: &CoreClock) -> Self {
+        let lane = |lane| LaneAllowance::new(lane, GROUP_SHARES, defence, clock);
+        let (control, data) = (lane(Lane::Control), lane(Lane::Data));
+        Self { control, data, linked: 0, full: Time::ZERO }
     }
 }
 
 impl Allowance {
     fn new(defence: &Defence, clock: &CoreClock) -> Self {
-        let lane = |frames: u32, bytes: u32| {
-            let rate = |per_second: u32| {
-                let burst = per_second.saturating_mul(defence.burst_seconds);
-                Rate::new(per_second, Duration::from_secs(1), burst, clock)
-            };
-            LaneAllowance { frames: rate(frames), bytes: rate(bytes) }
-        };
+        let lane = |lane| LaneAllowance::new(lane, 1, defence, clock);
         Self {
-            control: lane(defence.control_frames_per_second, defence.control_bytes_per_second),
-            data: lane(defence.data_frames_per_second, defence.data_bytes_per_second),
+            control: lane(Lane::Control),
+            data: lane(Lane::Data),
             strange_proofs: Rate::new(
                 STRANGE_PROOFS_PER_SECOND,
                 Duration::from_secs(1),
@@ -193,6 +257,14 @@ mod tests {
         NodeId::from_bytes([tag; 32])
     }
 
+    fn alone(tag: u8) -> Group {
+        Group::Peer(peer(tag))
+    }
+
+    fn subnet(n: u8) -> Group {
+        Group::Net([192, 0, n, 0].into())
+    }
+
     fn at(seconds: u64) -> Time {
         Time::from_duration(Duration::from_secs(seconds))
     }
@@ -210,7 +282,7 @@ mod tests {
     #[test]
     fn a_peer_spends_its_burst_and_then_its_rate() {
         let (mut quotas, clock) = quotas(10);
-        quotas.join(peer(1));
+        quotas.join(peer(1), alone(1));
         let spend = |n: u32| (0..n).filter(|_| quotas.admit(&peer(1), Lane::Control, 10)).count();
         assert_eq!(spend(100), 20);
         clock.set(at(1));
@@ -220,8 +292,8 @@ mod tests {
     #[test]
     fn one_peers_flood_costs_no_other_peer_anything() {
         let (mut quotas, _) = quotas(10);
-        quotas.join(peer(1));
-        quotas.join(peer(2));
+        quotas.join(peer(1), alone(1));
+        quotas.join(peer(2), alone(2));
         let flood = (0..1000).filter(|_| quotas.admit(&peer(1), Lane::Control, 10)).count();
         assert_eq!(flood, 20);
         assert!(quotas.admit(&peer(2), Lane::Control, 10));
@@ -231,7 +303,7 @@ mod tests {
     #[test]
     fn bytes_are_charged_as_well_as_frames() {
         let (mut quotas, _) = quotas(10);
-        quotas.join(peer(1));
+        quotas.join(peer(1), alone(1));
         let megabyte = 1 << 20;
         let admitted = (0..100).filter(|_| quotas.admit(&peer(1), Lane::Data, megabyte)).count();
         assert_eq!(admitted, 16, "two seconds of 8 MiB");
@@ -244,14 +316,14 @@ mod tests {
     #[test]
     fn reconnecting_does_not_refill_the_quota() {
         let (mut quotas, clock) = quotas(10);
-        quotas.join(peer(1));
+        quotas.join(peer(1), alone(1));
         assert!((0..20).all(|_| quotas.admit(&peer(1), Lane::Control, 1)));
         quotas.leave(peer(1), at(0));
-        quotas.join(peer(1));
+        quotas.join(peer(1), alone(1));
         assert!(!quotas.admit(&peer(1), Lane::Control, 1));
         quotas.leave(peer(1), at(0));
         clock.set(at(2));
-        quotas.join(peer(1));
+        quotas.join(peer(1), alone(1));
         assert!(quotas.admit(&peer(1), Lane::Control, 1));
     }
 
@@ -263,13 +335,44 @@ mod tests {
             for other in 0..10 {
                 let mut id = [tag; 32];
                 id[0] = other;
-                quotas.join(NodeId::from_bytes(id));
+                quotas.join(NodeId::from_bytes(id), Group::Peer(NodeId::from_bytes(id)));
                 quotas.leave(NodeId::from_bytes(id), at(0));
             }
         }
         assert_eq!(quotas.usage().0, ABSENT_MAX);
-        quotas.join(peer(1));
+        quotas.join(peer(1), alone(1));
         quotas.leave(peer(1), at(10));
         assert_eq!(quotas.usage().0, 1, "the others' quotas are full again");
+    }
+
+    #[test]
+    fn many_keys_of_one_group_may_spend_no_more_than_four() {
+        let (mut quotas, clock) = quotas(10);
+        let spend = |quotas: &Quotas, tag: u8| {
+            (0..100).filter(|_| quotas.admit(&peer(tag), Lane::Control, 10)).count()
+        };
+        (1..=8).for_each(|tag| quotas.join(peer(tag), subnet(1)));
+        quotas.join(peer(20), subnet(2));
+        let spent: usize = (1..=8).map(|tag| spend(&quotas, tag)).sum();
+        assert_eq!((spent, spend(&quotas, 20)), (80, 20));
+        // Nor do new keys help.
+        (1..=8).for_each(|tag| quotas.leave(peer(tag), at(0)));
+        (11..=18).for_each(|tag| quotas.join(peer(tag), subnet(1)));
+        assert_eq!((11..=18).map(|tag| spend(&quotas, tag)).sum::<usize>(), 0);
+        clock.set(at(2));
+        assert_eq!((11..=18).map(|tag| spend(&quotas, tag)).sum::<usize>(), 80);
+    }
+
+    #[test]
+    fn groups_are_forgotten_when_their_quotas_are_full_again() {
+        let (mut quotas, _) = quotas(10);
+        for n in 0..=255 {
+            quotas.join(peer(n), subnet(n));
+            quotas.leave(peer(n), at(0));
+        }
+        assert_eq!(quotas.groups.len(), 256);
+        quotas.join(peer(1), subnet(1));
+        quotas.leave(peer(1), at(10));
+        assert_eq!(quotas.groups.len(), 1);
     }
 }

@@ -42,7 +42,8 @@ impl Core {
             self.tell_links(links::Event::DialFailed { peer });
             return;
         }
-        self.quotas.join(peer);
+        let grouping = self.network.defence().grouping;
+        self.quotas.join(peer, Group::of(peer, connection.remote, grouping));
         self.tell_links(links::Event::Connected { peer, connection });
     }
 
