@@ -199,6 +199,8 @@ fn misconduct(snapshot: &NodeSnapshot, registry: &mut Registry) {
     });
     counters(registry, "faults", "Faults seen", faults);
     gauge(registry, "banned", "Peers and authors that are banned", count(core.bans.len()));
+    let twin = u64::from(core.twin.is_some());
+    gauge(registry, "twin", "Another machine signs with this node's key", twin);
     gauge(registry, "exposed", "Authors whose equivocation is proven", count(core.exposed));
 }
 

@@ -138,7 +138,8 @@ impl Node {
         self.inner.window.addresses.borrow().clone()
     }
 
-    /// Signs a payload and sends it to the network, for the topic's longest lifetime. Without a link it is
+    /// Signs a payload and sends it to the network, for the topic's longest lifetime. With a data folder it waits in the first
+    /// three seconds, while the node listens whether another machine uses its key. Without a link the message is
     /// queued for the first peers that come within that time; the receipt says so.
     ///
     /// # Errors
@@ -176,8 +177,14 @@ impl Node {
                 known: self.topics(),
             });
         };
-        let outcome = self.ask(|reply| Command::Publish { topic, payload, lifetime, reply }).await;
-        Ok(outcome.map_err(|Closed| PublishError::Closed)??)
+        loop {
+            let payload = payload.clone();
+            let outcome = self.ask(|reply| Command::Publish { topic, payload, lifetime, reply });
+            match outcome.await.map_err(|Closed| PublishError::Closed)? {
+                Err(Refusal::Listening { retry_after }) => tokio::time::sleep(retry_after).await,
+                outcome => return Ok(outcome?),
+            }
+        }
     }
 
     /// Subscribes to the messages of a topic that are accepted from now on.

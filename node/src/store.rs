@@ -91,14 +91,16 @@ impl Store {
         Ok(store)
     }
 
-    /// A generation higher than any before it, at least the Unix time in seconds; synced to disk on return.
-    pub(crate) fn next_generation(&self, now: Timestamp) -> Result<u64, StoreError> {
+    /// A generation higher than any before it, at least the Unix time in seconds, and the one before it if there was one;
+    /// synced to disk on return.
+    pub(crate) fn next_generation(&self, now: Timestamp) -> Result<(u64, Option<u64>), StoreError> {
         self.change(|transaction| {
             let mut meta = transaction.open_table(META)?;
-            let stored = meta.get("generation")?.map_or(0, |stored| stored.value());
-            let generation = stored.saturating_add(1).max(now.as_secs());
+            let former = meta.get("generation")?.map(|stored| stored.value());
+            let next = former.map_or(0, |former| former.saturating_add(1));
+            let generation = next.max(now.as_secs());
             meta.insert("generation", generation)?;
-            Ok(generation)
+            Ok((generation, former))
         })
     }
 

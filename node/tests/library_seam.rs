@@ -7,7 +7,10 @@ mod support;
 
 use std::collections::VecDeque;
 
-use forsooth::{Judgement, Keypair, Multiaddr, Network, Node, NodeId, Submission, network::Policy};
+use forsooth::{
+    Judgement, Keypair, Multiaddr, Network, Node, NodeId, PublishError, Refusal, Submission,
+    network::Policy,
+};
 use forsooth_protocol::{
     Address, Class, Core, Direction, Drain, Effect, Input, Participant, Snapshot, Time,
 };
@@ -222,4 +225,33 @@ async fn a_dial_that_succeeds_does_not_fail_and_one_to_a_linked_peer_does_at_onc
     assert_eq!(next().await, Some(Fact::DialFailed(alice.id())));
     let snapshot = until("the link is shown", &node, |snapshot| snapshot.links.len() == 1).await;
     assert_eq!((snapshot.links[0].peer, snapshot.dials_failed), (alice.id(), 0));
+}
+
+#[tokio::test]
+async fn a_key_that_runs_on_two_machines_is_noticed_and_the_older_publishes_no_more() {
+    let network = network("twins", Policy::Verified);
+    let [a, b] = <[Node; 2]>::try_from(
+        mesh(vec![local(&network).start().await.unwrap(), local(&network).start().await.unwrap()])
+            .await,
+    )
+    .unwrap();
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let [first, second] = [0, 1].map(|n| {
+        let key = Keypair::from_seed([7; 32]);
+        local(&network).keypair(key).data_dir(folders[n].path())
+    });
+    let first = first.peers(a.addresses()).start().await.unwrap();
+    soon("the first is linked", first.ready(1)).await.unwrap();
+    // It waits until the node has listened.
+    soon("the first publishes", first.publish("t", "one")).await.unwrap();
+    let second = second.peers(b.addresses()).start().await.unwrap();
+    soon("the second is linked", second.ready(1)).await.unwrap();
+    soon("the second publishes", second.publish("t", "two")).await.unwrap();
+
+    let snapshot =
+        until("the first notices", &first, |snapshot| snapshot.core.twin.is_some()).await;
+    let twin = snapshot.core.twin.unwrap();
+    assert!(twin.is_newer && twin.generation > snapshot.core.generation, "{twin:?}");
+    let refused = first.publish("t", "three").await.unwrap_err();
+    assert_eq!(refused, PublishError::Refused(Refusal::Twin));
 }

@@ -14,6 +14,7 @@ use crate::{
     links::Role,
     message::{Accepted, MessageId, Proof, Publication, Slot},
     network::{Policy, TopicId},
+    snapshot::Twin,
     verify::{Check, Ticket},
 };
 
@@ -112,11 +113,19 @@ pub enum Refusal {
         /// When there is room again.
         retry_after: Duration,
     },
-    /// Another machine has published with this node's key, in the slot that is next here.
+    /// Another machine signs with this node's key, in this generation or a later one.
     #[error(
-        "another machine publishes with this node's key: stop one of the two, and restart the other"
+        "another machine signs with this node's key: if both publish, the key is banned for good; stop one of the two, and restart the other"
     )]
     Twin,
+    /// This node has just started, and listens whether another machine uses its key.
+    #[error(
+        "listening for another machine with this node's key before publishing; try again in {retry_after:?}"
+    )]
+    Listening {
+        /// When it will have listened for long enough.
+        retry_after: Duration,
+    },
     /// This node's own key has been caught signing two messages for one slot: some other machine uses it.
     #[error(
         "this key is exposed as an equivocator: another machine signs with it. \
@@ -241,10 +250,7 @@ pub enum Event {
         slot: Slot,
     },
     /// A message signed with our own key that we did not publish in this life: another machine has the key.
-    Twin {
-        /// The generation that it signs with.
-        generation: u64,
-    },
+    Twin(Twin),
 }
 
 /// Why a message was dropped before it was accepted.

@@ -12,6 +12,8 @@ use crate::{Ban, Fault, Shortfall, links::Role, network::TopicId};
 pub struct Snapshot {
     /// The generation that it publishes with.
     pub generation: u64,
+    /// Another machine that signs with this node's key, if one was noticed.
+    pub twin: Option<Twin>,
     /// Peers that have said hello.
     pub links: Vec<Link>,
     /// Witnesses among them.
@@ -32,6 +34,15 @@ pub struct Snapshot {
     pub faults: BTreeMap<Fault, u64>,
     /// Every collection that a peer can feed, with what it holds and what it may hold.
     pub bounds: Vec<Bound>,
+}
+
+/// Another machine that signs with our key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Twin {
+    /// The generation that it signs in.
+    pub generation: u64,
+    /// It started after us, or in the same second: nothing is published here any more.
+    pub is_newer: bool,
 }
 
 /// A peer that has said hello.

@@ -1,6 +1,6 @@
 //! From settings to a running node.
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use forsooth_crypto::{Keypair, NodeId};
@@ -30,6 +30,10 @@ const COMMANDS_MAX: usize = 1024;
 /// Subscriptions that wait for the driver.
 const REGISTRATIONS_MAX: usize = 1024;
 
+/// How long a node with a data folder listens before it publishes. Its neighbours answer its first question within this
+/// time, and tell it what they hold of its own.
+const LISTEN: Duration = Duration::from_secs(3);
+
 impl Builder {
     /// Starts the node. It listens when this returns, and is linking up with peers; see [`Node::ready`].
     ///
@@ -49,7 +53,7 @@ impl Builder {
         let memory = Memory::open(self.data_dir.take(), &network, wall).await?;
         let work = memory.work(me, &network).await?;
         let external = std::mem::take(&mut self.external);
-        let config = self.core_config(&network, memory.generation, work);
+        let config = self.core_config(&network, &memory, work);
         let net = self.net_config(config.links_max());
         let (outside, listeners) = self.outside(&keypair, &net, &network, memory.store).await?;
         let messages_max = self.subscription_messages_max;
@@ -107,8 +111,11 @@ impl Builder {
         Verifier::start(workers).map_err(StartError::Threads)
     }
 
-    fn core_config(&self, network: &Arc<Network>, generation: u64, work: Option<Work>) -> Config {
-        let mut config = Config::new(Arc::clone(network), generation);
+    fn core_config(&self, network: &Arc<Network>, memory: &Memory, work: Option<Work>) -> Config {
+        let mut config = Config::new(Arc::clone(network), memory.generation);
+        config.former_generation = memory.former;
+        // A key that is on no disk is on no other machine's either.
+        config.listen = if memory.store.is_some() { LISTEN } else { Duration::ZERO };
         config.work = work.map(|work| Bytes::copy_from_slice(&work.to_bytes())).unwrap_or_default();
         config.outbound_target = self.outbound_target.unwrap_or(config.outbound_target);
         config.asns = Arc::clone(&self.asns);
@@ -137,6 +144,8 @@ impl Builder {
 struct Memory {
     store: Option<Store>,
     generation: u64,
+    /// Of the life before.
+    former: Option<u64>,
     records: Vec<Record>,
 }
 
@@ -150,14 +159,16 @@ impl Memory {
             return Ok(Self {
                 store: None,
                 generation: store::ephemeral_generation(now),
+                former: None,
                 records: Vec::new(),
             });
         };
         let network = Arc::clone(network);
         let open = move || {
             let store = Store::open(&folder, &network)?;
-            let (generation, records) = (store.next_generation(now)?, store.records(now)?);
-            Ok(Self { store: Some(store), generation, records })
+            let (generation, former) = store.next_generation(now)?;
+            let records = store.records(now)?;
+            Ok(Self { store: Some(store), generation, former, records })
         };
         let opened = tokio::task::spawn_blocking(open)
             .await
@@ -216,7 +227,8 @@ mod tests {
         for target in [1, 8, 256] {
             let network = Arc::new(network("n"));
             let mut builder = Node::builder((*network).clone()).outbound_target(target);
-            let links = builder.core_config(&network, 1, None).links_max();
+            let memory = Memory { store: None, generation: 1, former: None, records: Vec::new() };
+            let links = builder.core_config(&network, &memory, None).links_max();
             let net = builder.net_config(links);
             let fits = |connections: usize, max: u32| connections <= usize::try_from(max).unwrap();
             assert!(fits(links.inbound + net.links.strangers.places, net.limits.inbound));

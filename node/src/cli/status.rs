@@ -80,7 +80,9 @@ fn announced_text(record: Option<u64>) -> String {
 
 fn reason_text(reason: &Reason) -> String {
     match reason {
-        Reason::NoPeers { message } | Reason::TooFewWitnesses { message, .. } => message.clone(),
+        Reason::NoPeers { message }
+        | Reason::Twin { message, .. }
+        | Reason::TooFewWitnesses { message, .. } => message.clone(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The core's events, in the log: links and bans for the operator, faults for whoever looks closer.
 //! Never payloads.
 
-use forsooth_protocol::{Ban, Event, Timestamp};
+use forsooth_protocol::{Ban, Event, Timestamp, snapshot::Twin};
 
 pub(super) fn log(event: &Event) {
     match event {
@@ -28,10 +28,11 @@ pub(super) fn log(event: &Event) {
         Event::Contested { id, slot } => {
             tracing::warn!(%id, author = %slot.author, generation = slot.generation, seq = slot.seq, "contested: it was accepted, and its author said another thing too");
         }
-        Event::Twin { generation } => {
+        Event::Twin(Twin { generation, is_newer }) => {
             tracing::error!(
                 generation,
-                "another machine signs with this node's key: stop one of the two"
+                is_newer,
+                "another machine signs with this node's key: if both publish, the key is banned for good; stop one of the two"
             );
         }
     }

@@ -219,7 +219,7 @@ impl Shell {
             | Event::Exposed { .. }
             | Event::Relayed { .. }
             | Event::Duplicate { .. }
-            | Event::Twin { .. } => {}
+            | Event::Twin(_) => {}
             &Event::Unaccepted { id, topic, policy, vouched, threshold, why } => {
                 let notice = Notice::Unaccepted { id, vouched, threshold, why };
                 self.outside.subscribers.notify(topic, Some(policy), &notice);

@@ -35,7 +35,7 @@ pub struct ErrorView {
     /// With `unknown_topic`: the topics that there are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub topics: Vec<String>,
-    /// With `over_rate`: when there is room again.
+    /// With `over_rate` and `listening`: when to try again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
 }
@@ -98,14 +98,17 @@ impl Failure {
 
     pub(super) fn over_rate(retry_after: Duration) -> Self {
         let message = format!("over the topic's rate for one author; try again in {retry_after:?}");
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "over_rate", message).retry_after(retry_after)
+    }
+
+    fn retry_after(mut self, retry_after: Duration) -> Self {
         // Whole seconds, rounded up: a client that waits as long is not early.
         let seconds = retry_after.as_millis().div_ceil(1000).max(1);
         let value =
             HeaderValue::from_str(&seconds.to_string()).unwrap_or(HeaderValue::from_static("60"));
-        let mut failure = Self::new(StatusCode::TOO_MANY_REQUESTS, "over_rate", message);
-        failure.error.retry_after_ms =
+        self.error.retry_after_ms =
             Some(u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX));
-        Self { header: Some((header::RETRY_AFTER, value)), ..failure }
+        Self { header: Some((header::RETRY_AFTER, value)), ..self }
     }
 
     pub(super) fn closed() -> Self {
@@ -130,6 +133,10 @@ impl From<Refusal> for Failure {
             Refusal::Lifetime { .. } => Self::new(StatusCode::BAD_REQUEST, "bad_lifetime", message),
             Refusal::Exposed => Self::new(StatusCode::CONFLICT, "exposed", message),
             Refusal::Twin => Self::new(StatusCode::CONFLICT, "twin", message),
+            Refusal::Listening { retry_after } => {
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                Self::new(status, "listening", message).retry_after(retry_after)
+            }
         }
     }
 }

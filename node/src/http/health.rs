@@ -32,6 +32,13 @@ pub enum Reason {
         /// For people.
         message: String,
     },
+    /// Another machine signs with this node's key.
+    Twin {
+        /// For people.
+        message: String,
+        /// The generation that it signs in.
+        generation: u64,
+    },
     /// Nothing on the topic can be accepted.
     TooFewWitnesses {
         /// For people.
@@ -82,5 +89,12 @@ fn reasons(snapshot: &Snapshot, network: &Network) -> Vec<Reason> {
             need,
         })
     });
-    no_peers.into_iter().chain(too_few).collect()
+    let twin = snapshot.twin.map(|twin| Reason::Twin {
+        message: format!(
+            "another machine signs with this node's key, in generation {}: stop one of the two, or the key will be banned for good",
+            twin.generation
+        ),
+        generation: twin.generation,
+    });
+    twin.into_iter().chain(no_peers).chain(too_few).collect()
 }

@@ -22,7 +22,7 @@ fn a_generation_grows_over_restarts_even_when_the_clock_goes_back() {
     let mut generations = Vec::new();
     for now in [at(1000), at(1000), at(5000), at(10)] {
         let store = Store::open(folder.path(), &network("n")).unwrap();
-        generations.push(store.next_generation(now).unwrap());
+        generations.push(store.next_generation(now).unwrap().0);
     }
     assert_eq!(generations, [1000, 1001, 5000, 5001]);
 }

@@ -1,5 +1,6 @@
 //! What a core is told when it is made.
 
+use core::time::Duration;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,6 +14,11 @@ pub struct Config {
     pub network: Arc<Network>,
     /// The generation that it publishes with; must be higher than in any earlier life, and on disk by now.
     pub generation: u64,
+    /// The generation of the life before, as far as is known: what was signed in between, another machine signed.
+    pub former_generation: Option<u64>,
+    /// For how long nothing is published at the start, so that another machine with the same key is noticed before.
+    /// Recommended: 3 s for a key that outlives its process, else 0.
+    pub listen: Duration,
     /// Links to choose and keep, at least as many as the network's policies ask witnesses for.
     /// Recommended: 8 to 24.
     pub outbound_target: usize,
@@ -89,6 +95,8 @@ impl Config {
         Self {
             network,
             generation,
+            former_generation: None,
+            listen: Duration::ZERO,
             outbound_target,
             inbound_max: 48,
             validator: Validator::None,

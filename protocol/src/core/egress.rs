@@ -13,6 +13,7 @@ use crate::{
     message::{Publication, Slot},
     network::{Network, RATE_WINDOW, TopicId},
     quota::{CoreClock, Rate},
+    snapshot::Twin,
 };
 
 /// What this node has published, and how much more it may.
@@ -64,7 +65,7 @@ impl Core {
             }
             // The slot is taken, and not by us: to publish now would be to say two things.
             Entry::Known | Entry::Conflict(_) => {
-                self.twin(self.generation);
+                self.twin(Twin { generation: self.generation, is_newer: true });
                 return Err(Refusal::Twin);
             }
         }
@@ -92,6 +93,7 @@ impl Core {
         if self.ledger.exposed(&self.me) {
             return Err(Refusal::Exposed);
         }
+        self.twins.may_publish(self.now)?;
         let max = rules.payload_bytes_max;
         if u32::try_from(payload.len()).map_or(true, |bytes| bytes > max) {
             return Err(Refusal::Oversize { bytes: payload.len(), max });

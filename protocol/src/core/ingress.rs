@@ -170,14 +170,6 @@ impl Core {
         self.count_vouches(from, vec![id]);
     }
 
-    /// Somebody signs with our key.
-    pub(super) fn twin(&mut self, generation: u64) {
-        if !self.twin_reported {
-            self.twin_reported = true;
-            self.effects.push_back(Effect::Event(Event::Twin { generation }));
-        }
-    }
-
     /// A peer vouches by names that only the two of us know.
     fn vouched_in_short(&mut self, from: NodeId, names: &[ShortId]) {
         let Some(role) = self.links.get(&from).map(|link| link.role()) else { return };
@@ -309,11 +301,8 @@ impl Core {
         if self.unheard(&slot.author) || self.is_over(message.header()) {
             return self.refuse(ticket, &message);
         }
-        if slot.author == self.me
-            && slot.generation >= self.generation
-            && !self.ledger.contains(&message.id())
-        {
-            self.twin(slot.generation);
+        if slot.author == self.me && !self.ledger.contains(&message.id()) {
+            self.recognise_own(slot.generation, message.header().timestamp);
         }
         // Before the ledger knows it, so that who has it is known when it is passed on.
         self.recognise(&message.id(), slot.topic);

@@ -10,6 +10,7 @@ mod ingress;
 mod intake;
 mod justice;
 mod neighbours;
+mod twin;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -21,7 +22,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 
 pub use self::config::{Config, LinksMax, Validator};
-use self::{egress::Outlet, intake::Intake};
+use self::{egress::Outlet, intake::Intake, twin::Twins};
 use crate::{
     Class, Effect, Event, Fault, Input,
     acceptance::{self, Acceptance},
@@ -78,7 +79,7 @@ pub struct Core {
     /// Verified messages that the application is asked about.
     judging: BTreeMap<Ticket, Verified<Publication>>,
     faults: BTreeMap<Fault, u64>,
-    twin_reported: bool,
+    twins: Twins,
     /// Records of our own that were signed in this life.
     announced: u64,
     /// The proof of work over our own key; empty if none is asked for.
@@ -93,6 +94,8 @@ impl Core {
         let Config {
             network,
             generation,
+            former_generation,
+            listen,
             outbound_target,
             inbound_max,
             validator,
@@ -145,7 +148,7 @@ impl Core {
             outlet: Outlet::new(&network, &clock),
             judging: BTreeMap::new(),
             faults: BTreeMap::new(),
-            twin_reported: false,
+            twins: Twins::new(former_generation, listen),
             announced: 0,
             work,
             network,
@@ -215,6 +218,7 @@ impl Core {
             Input::WallClock(wall) => {
                 let first = self.wall.0 == Timestamp::default();
                 self.wall = (wall, self.now);
+                self.twins.starts(wall);
                 if first {
                     self.announce();
                 }
@@ -378,6 +382,7 @@ impl Participant for Core {
         let witnesses = self.links.independent_witnesses();
         Snapshot {
             generation: self.generation,
+            twin: self.twins.seen(),
             witnesses,
             witnesses_wanted: self.links.outbound_target(),
             candidates: self.overlay.candidates(),

@@ -21,6 +21,9 @@ use crate::{
     wire::Hello,
 };
 
+/// Numbers of records of one generation: more than an hour's, and there are few in a month.
+const RECORDS_PER_LIFE: u64 = 1 << 20;
+
 impl Core {
     pub(super) fn known(&mut self, candidates: Vec<Candidate>) {
         let wall = self.wall();
@@ -107,6 +110,10 @@ impl Core {
     pub(super) fn record_verified(&mut self, ticket: Ticket, record: Verified<SignedRecord>) {
         let Some(pending) = self.intake.finish(ticket) else { return };
         let from = pending.from;
+        let &PeerRecord { id, number, time, .. } = record.record();
+        if id == self.me {
+            return self.recognise_own(number / RECORDS_PER_LIFE, time);
+        }
         // Who is gone meanwhile has nobody to answer for it: that is a group of its own.
         let link = self.links.get(&from);
         let (group, remote) = link.map_or((Group::Unknown, None), |link| (link.group, link.remote));
@@ -125,7 +132,7 @@ impl Core {
             id: self.me,
             addresses,
             // Grows over restarts, as generations do.
-            number: self.generation.saturating_mul(1 << 20).saturating_add(self.announced),
+            number: self.generation.saturating_mul(RECORDS_PER_LIFE).saturating_add(self.announced),
             time: self.wall(),
             work: self.work.clone(),
         };

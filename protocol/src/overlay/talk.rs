@@ -76,7 +76,14 @@ impl Overlay {
         if admitted.units == 0 {
             return;
         }
-        let records = self.list(cx.rng);
+        let mut records = self.list(cx.rng);
+        // So that it sees what else is signed with its key.
+        let own = self.directory.member(&from).and_then(|member| member.record.as_ref());
+        if let Some(own) = own.filter(|_| records.len() < RECORDS_MAX)
+            && !records.iter().any(|record| record.record().id == from)
+        {
+            records.push((**own).clone());
+        }
         tell(from, &Frame::Answer(records), cx);
     }
 
@@ -106,6 +113,13 @@ impl Overlay {
         self.consider(from, records, WINS_PER_PUSH, cx);
     }
 
+    /// Whether a record that is said to be ours may be another machine's: it is above ours, or signed later. One of an
+    /// earlier life is neither.
+    fn is_strange(&self, record: &SignedRecord) -> bool {
+        let (number, time) = (record.record().number, record.record().time);
+        self.own.as_ref().is_none_or(|own| number > own.record().number || time > own.record().time)
+    }
+
     /// Has those records checked that could change something.
     fn consider(
         &mut self,
@@ -117,7 +131,11 @@ impl Overlay {
         let mut absurd = false;
         let (mut wins, mut heard) = (0, 0);
         let me = self.config.me;
-        for record in records.into_iter().filter(|record| record.record().id != me) {
+        let (mine, records): (Vec<_>, Vec<_>) =
+            records.into_iter().partition(|record| record.record().id == me);
+        let strange = mine.into_iter().find(|record| self.is_strange(record));
+        cx.signals.extend(strange.map(|record| Signal::Check { record, from }));
+        for record in records {
             match record.sense(&self.config.network, cx.wall) {
                 Err(fault) => absurd |= fault == Fault::AbsurdRecord,
                 Ok(()) => match self.news(&record) {

@@ -239,7 +239,7 @@ fn a_forged_twin_alarms_nobody() {
         Slot { author: key(200).id(), topic: rig.open(), generation: GENERATION + 1, seq: 0 };
     let forged = rig.sign(8, slot, rig.wall(), Duration::from_secs(60), "not ours");
     rig.relay(key(1).id(), &forged);
-    assert!(!rig.log.iter().any(|effect| matches!(effect, Effect::Event(Event::Twin { .. }))));
+    assert!(!rig.log.iter().any(|effect| matches!(effect, Effect::Event(Event::Twin(_)))));
     assert_eq!(rig.banned(), [liar]);
 }
 

@@ -24,3 +24,4 @@ mod policies;
 mod rig;
 mod service;
 mod siege;
+mod twins;

@@ -321,7 +321,7 @@ impl Recorder {
             Event::Contested { id, slot } => {
                 note(Happening::Contested, index(&slot.author), spread.find(id));
             }
-            Event::Banned(_) | Event::Duplicate { .. } | Event::Twin { .. } => {}
+            Event::Banned(_) | Event::Duplicate { .. } | Event::Twin(_) => {}
         }
     }
 

@@ -1,15 +1,15 @@
 //! One key on two machines, each of them honest.
 //!
 //! Both machines are here behind one participant: each has half of the links, its own core, and says what
-//! it likes in the slots that it believes to be its own.
+//! it likes in the slots that it believes to be its own, before it hears of the other.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use forsooth_crypto::{NodeId, verify};
 use forsooth_protocol::{
-    Address, Candidate, Check, Config, Connection, Core, Direction, Effect, Input, Outcome,
-    Participant as _, Subject, Time, Verdict, record_outcome, wire::Frame,
+    Address, Candidate, Check, Config, Connection, Core, Direction, Effect, Input, Lane, Outcome,
+    Participant as _, SignedRecord, Subject, Time, Verdict, record_outcome, wire::Frame,
 };
 use rand::RngExt as _;
 
@@ -143,10 +143,10 @@ impl Strategy for Twins {
         if let Input::WallClock(_) = &input {
             other.feed(input.clone(), cx);
         } else if other.hears(&input) {
-            other.feed(input, cx);
+            other.feed(without_own_record(input, cx), cx);
             return None;
         }
-        Some(input)
+        Some(without_own_record(input, cx))
     }
 
     fn on_effect(&mut self, effect: Effect, cx: &mut Cx<'_>) -> Option<Effect> {
@@ -182,6 +182,23 @@ impl Strategy for Twins {
         self.other = Some(other);
         Some(cx.now + GLANCE)
     }
+}
+
+/// What a machine hears of peers, without itself: one that learned of the other by its record would publish no more, and
+/// nothing would be left to expose.
+fn without_own_record(input: Input, cx: &Cx<'_>) -> Input {
+    let Input::Received { from, lane: Lane::Control, frame } = &input else { return input };
+    let me = cx.keypair.id();
+    let others = |mut records: Vec<SignedRecord>| {
+        records.retain(|record| record.record().id != me);
+        records
+    };
+    let frame = match Frame::decode(frame, cx.network) {
+        Ok(Frame::Answer(records)) => Frame::Answer(others(records)),
+        Ok(Frame::Push(records)) => Frame::Push(others(records)),
+        _ => return input,
+    };
+    Input::Received { from: *from, lane: Lane::Control, frame: frame.encode() }
 }
 
 /// Notes a message of the common key: honest of each machine, but not of both.
