@@ -1,7 +1,10 @@
 //! Messages by what they are called on one link.
 
-use std::collections::{BTreeMap, VecDeque};
+mod table;
 
+use std::collections::VecDeque;
+
+use self::table::Table;
 use super::Known;
 use crate::short_id::{ShortId, VouchKey};
 
@@ -22,8 +25,8 @@ pub(super) struct Index {
     key: VouchKey,
     /// The next number to be looked at.
     next: u64,
-    young: BTreeMap<ShortId, u64>,
-    old: BTreeMap<ShortId, u64>,
+    young: Table,
+    old: Table,
 }
 
 impl Log {
@@ -39,11 +42,17 @@ impl Log {
         let place = usize::try_from(number.checked_sub(self.first)?).ok()?;
         self.messages.get(place).copied()
     }
+
+    /// The message with this lower half of its number.
+    fn near(&self, number: u32) -> Option<Known> {
+        let place = usize::try_from(number.wrapping_sub(short(self.first))).ok()?;
+        self.messages.get(place).copied()
+    }
 }
 
 impl Index {
     pub(super) const fn new(key: VouchKey) -> Self {
-        Self { key, next: 0, young: BTreeMap::new(), old: BTreeMap::new() }
+        Self { key, next: 0, young: Table::new(), old: Table::new() }
     }
 
     /// The key under which messages have these names.
@@ -54,27 +63,46 @@ impl Index {
     /// What is called so.
     pub(super) fn find(&mut self, name: ShortId, log: &Log) -> Option<Known> {
         self.update(log);
-        let number = self.young.get(&name).or_else(|| self.old.get(&name));
-        number.and_then(|number| log.get(*number))
+        let means = |number| self.means(number, name, log);
+        self.young.find(name, means).or_else(|| self.old.find(name, means))
     }
 
     /// As [`Self::find`], and forgets it: nobody names one message twice.
     pub(super) fn take(&mut self, name: ShortId, log: &Log) -> Option<Known> {
-        self.update(log);
-        let number = self.young.remove(&name).or_else(|| self.old.remove(&name));
-        number.and_then(|number| log.get(number))
+        let known = self.find(name, log)?;
+        let key = self.key;
+        let is_it = |number| log.near(number).is_some_and(|known| key.name(&known.id) == name);
+        if !self.young.remove(name, is_it) {
+            self.old.remove(name, is_it);
+        }
+        Some(known)
+    }
+
+    /// The message of this number, if it is called so.
+    fn means(&self, number: u32, name: ShortId, log: &Log) -> Option<Known> {
+        log.near(number).filter(|known| self.key.name(&known.id) == name)
     }
 
     fn update(&mut self, log: &Log) {
         self.next = self.next.max(log.first);
         while let Some(Known { id, .. }) = log.get(self.next) {
-            self.young.insert(self.key.name(&id), self.next);
+            if self.young.is_full() {
+                let key = self.key;
+                self.young.grow(|number| log.near(number).map(|known| key.name(&known.id)));
+            }
+            self.young.insert(self.key.name(&id), short(self.next));
             self.next = self.next.saturating_add(1);
             if self.young.len() >= LOG_MAX / 2 {
-                self.old = std::mem::take(&mut self.young);
+                self.old = std::mem::replace(&mut self.young, Table::new());
             }
         }
     }
+}
+
+/// The lower half of a message's number, which tells all that are remembered apart.
+fn short(number: u64) -> u32 {
+    let [a, b, c, d, ..] = number.to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
 }
 
 #[cfg(test)]
