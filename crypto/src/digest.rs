@@ -74,8 +74,12 @@ pub enum Domain {
     Received,
     /// What several authors attest independently.
     Claim,
-    /// A signed record of a member or an address.
+    /// A signed record of an address.
     Record,
+    /// A signed record of a member.
+    Member,
+    /// A probe that came through somebody else, as its subject answers it.
+    Probe,
     /// An observer's accusation.
     Accusation,
     /// A node of a Merkle tree over stored messages.
@@ -92,7 +96,7 @@ pub enum Domain {
 
 impl Domain {
     /// Every domain, in the order of declaration.
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 15] = [
         Self::Network,
         Self::Purpose,
         Self::Header,
@@ -100,6 +104,8 @@ impl Domain {
         Self::Received,
         Self::Claim,
         Self::Record,
+        Self::Member,
+        Self::Probe,
         Self::Accusation,
         Self::Range,
         Self::Rank,
@@ -117,6 +123,8 @@ impl Domain {
             Self::Received => "forsooth/1 received",
             Self::Claim => "forsooth/1 claim",
             Self::Record => "forsooth/1 record",
+            Self::Member => "forsooth/1 member",
+            Self::Probe => "forsooth/1 probe",
             Self::Accusation => "forsooth/1 accusation",
             Self::Range => "forsooth/1 range",
             Self::Rank => "forsooth/1 rank",

@@ -46,6 +46,12 @@ pub enum Purpose {
     Message,
     /// A peer's record of where it may be reached; the object is the digest of the record.
     Record,
+    /// A member's record of itself; the object is the digest of the record.
+    Member,
+    /// An observer's accusation; the object is the digest of the accusation.
+    Accusation,
+    /// A member's answer to a probe that came through somebody else; the object is the digest of the question.
+    Answer,
 }
 
 impl Purpose {
@@ -54,9 +60,16 @@ impl Purpose {
         static MESSAGE: LazyLock<Digest> =
             LazyLock::new(|| Digest::of(Domain::Purpose, b"message"));
         static RECORD: LazyLock<Digest> = LazyLock::new(|| Digest::of(Domain::Purpose, b"record"));
+        static MEMBER: LazyLock<Digest> = LazyLock::new(|| Digest::of(Domain::Purpose, b"member"));
+        static ACCUSATION: LazyLock<Digest> =
+            LazyLock::new(|| Digest::of(Domain::Purpose, b"accusation"));
+        static ANSWER: LazyLock<Digest> = LazyLock::new(|| Digest::of(Domain::Purpose, b"answer"));
         match self {
             Self::Message => &MESSAGE,
             Self::Record => &RECORD,
+            Self::Member => &MEMBER,
+            Self::Accusation => &ACCUSATION,
+            Self::Answer => &ANSWER,
         }
     }
 }

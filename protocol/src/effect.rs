@@ -12,6 +12,7 @@ use crate::{
     fault::Blame,
     input::Address,
     links::Role,
+    membership,
     message::{Accepted, MessageId, Proof, Publication, Slot},
     network::{Policy, TopicId},
     snapshot::Twin,
@@ -249,6 +250,8 @@ pub enum Event {
         /// Its slot, with its author, which is exposed.
         slot: Slot,
     },
+    /// Something became of a member.
+    Membership(membership::News),
     /// A message signed with our own key that we did not publish in this life: another machine has the key.
     Twin(Twin),
 }

@@ -57,6 +57,10 @@ pub enum Fault {
     Unsolicited,
     /// More peer records pushed, or asked for, than one peer or one address group may.
     Pushy,
+    /// A member's record, an accusation or an answer whose signature does not verify.
+    BadStatement,
+    /// A member's record that no honest node passes on, such as one without an address.
+    AbsurdMember,
 }
 
 /// Who answers for a fault.
@@ -72,7 +76,7 @@ pub enum Blame {
 
 impl Fault {
     /// Every fault, for tables, metrics and tests.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::Malformed,
         Self::Oversized,
         Self::Stalled,
@@ -97,6 +101,8 @@ impl Fault {
         Self::AbsurdRecord,
         Self::Unsolicited,
         Self::Pushy,
+        Self::BadStatement,
+        Self::AbsurdMember,
     ];
 
     /// Who answers for it.
@@ -120,7 +126,9 @@ impl Fault {
             | Self::BadRecord
             | Self::AbsurdRecord
             | Self::Unsolicited
-            | Self::Pushy => Blame::Forwarder,
+            | Self::Pushy
+            | Self::BadStatement
+            | Self::AbsurdMember => Blame::Forwarder,
             Self::OverRate | Self::Equivocation | Self::Invalid => Blame::Author,
             // A relay's clock may be ahead of ours by all that the protocol allows.
             Self::Expired | Self::FromFuture | Self::AbsurdGeneration => Blame::Nobody,
@@ -155,6 +163,8 @@ impl Fault {
             Self::AbsurdRecord => "absurd_record",
             Self::Unsolicited => "unsolicited",
             Self::Pushy => "pushy",
+            Self::BadStatement => "bad_statement",
+            Self::AbsurdMember => "absurd_member",
         }
     }
 }

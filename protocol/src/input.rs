@@ -8,6 +8,7 @@ use forsooth_crypto::NodeId;
 
 use crate::{
     Fault, Lane, Record, Whom,
+    membership::Tags,
     network::{Policy, TopicId},
     time::Timestamp,
     verify::{Ticket, Verdict},
@@ -103,6 +104,8 @@ pub enum Input {
         /// Whose.
         whom: Whom,
     },
+    /// The application says something of this node that all members are to know; instead of what it said before.
+    Tagged(Tags),
     /// What [`Effect::Store`](crate::Effect::Store) ordered in an earlier life.
     Loaded(Vec<Record>),
     /// The shell is about to end. Orders to store what is not stored yet, some of it at a time: to be told again

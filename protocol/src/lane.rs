@@ -31,6 +31,8 @@ impl Lane {
 pub enum Class {
     /// Equivocation proofs, ahead of all other traffic; and the hello, because what overtakes it is ignored.
     Evidence,
+    /// Probes, answers, and news of members: few bytes, with a share of their own, and late ones look like death.
+    Members,
     /// The tree's repair: graft, prune.
     Tree,
     /// Ids that this node stands behind.
@@ -45,14 +47,23 @@ pub enum Class {
 
 impl Class {
     /// All classes, most urgent first.
-    pub const ALL: [Self; 6] =
-        [Self::Evidence, Self::Tree, Self::Vouch, Self::Peers, Self::Requested, Self::Payload];
+    pub const ALL: [Self; 7] = [
+        Self::Evidence,
+        Self::Members,
+        Self::Tree,
+        Self::Vouch,
+        Self::Peers,
+        Self::Requested,
+        Self::Payload,
+    ];
 
     /// The lane that carries this class.
     #[must_use]
     pub const fn lane(self) -> Lane {
         match self {
-            Self::Evidence | Self::Tree | Self::Vouch | Self::Peers => Lane::Control,
+            Self::Evidence | Self::Members | Self::Tree | Self::Vouch | Self::Peers => {
+                Lane::Control
+            }
             Self::Requested | Self::Payload => Lane::Data,
         }
     }
@@ -62,6 +73,7 @@ impl Class {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Evidence => "evidence",
+            Self::Members => "members",
             Self::Tree => "tree",
             Self::Vouch => "vouch",
             Self::Peers => "peers",

@@ -25,6 +25,7 @@ mod lane;
 mod ledger;
 mod links;
 mod machine;
+pub mod membership;
 mod message;
 pub mod network;
 pub mod overlay;
@@ -55,5 +56,5 @@ pub use crate::{
     short_id::{SHORT_ID_BYTES, ShortId, VOUCH_KEY_BYTES, VouchKey},
     snapshot::Snapshot,
     time::{Time, Timestamp},
-    verify::{Check, Outcome, Subject, Ticket, Verdict, check_all, record_outcome},
+    verify::{Check, Outcome, Subject, Ticket, Verdict, check_all, member_outcome, record_outcome},
 };

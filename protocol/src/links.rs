@@ -48,6 +48,8 @@ const EVICTION_BURST: u32 = 4;
 const EVICTION_EVERY: Duration = Duration::from_secs(300);
 /// Second hellos that are answered in the life of one link.
 const ANSWERS_MAX: u8 = 8;
+/// Peers that may observe us over a link at a time: a few more than there are rings.
+const OBSERVERS_MAX: usize = 48;
 /// A link that ends before this is a failure, as a dial that comes to nothing is one.
 const SHORT_LIFE: Duration = Duration::from_secs(60);
 
@@ -148,6 +150,10 @@ pub(crate) struct Link {
     role: Option<Role>,
     /// The operator wants it, whatever else it is.
     kept: bool,
+    /// We observe it.
+    observes: bool,
+    /// It observes us, and may.
+    is_observer: bool,
     /// What we told it that we want.
     said: Option<Intent>,
     /// Hellos answered after the first.
@@ -183,8 +189,8 @@ pub(crate) enum Event {
     /// A dial came to nothing.
     DialFailed { peer: NodeId },
     /// A peer introduced itself. If the places are taken, `known` are those that came and that we have found
-    /// ourselves, too.
-    Greeted { from: NodeId, hello: Hello, known: Vec<NodeId> },
+    /// ourselves, too. Whether it may observe us is said as well.
+    Greeted { from: NodeId, hello: Hello, known: Vec<NodeId>, may_observe: bool },
     /// A peer brought a message that nobody had brought before.
     Served { peer: NodeId },
     /// A peer brought, or vouched for, so many messages that are held here.
@@ -195,6 +201,8 @@ pub(crate) enum Event {
     Starved { needs: usize },
     /// This peer is wanted.
     Chosen { peer: NodeId, address: Address, group: Group, purpose: Purpose },
+    /// We observe this peer no more.
+    Unobserved { peer: NodeId },
     /// This witness was drawn long enough ago.
     Released { peer: NodeId },
     /// What we visited it for is done.
@@ -361,6 +369,16 @@ impl Links {
         !self.links.contains_key(peer) && !self.dials.pending(peer) && self.dials.may(peer, now)
     }
 
+    /// Whether another dial for this may begin.
+    pub(crate) fn has_room(&self, purpose: Purpose) -> bool {
+        self.dials.has_room(purpose)
+    }
+
+    /// Peers that observe us, and the most there may be.
+    pub(crate) fn observer_usage(&self) -> (usize, usize) {
+        (self.links.values().filter(|link| link.is_observer).count(), OBSERVERS_MAX)
+    }
+
     /// Whether a peer is as the operator wants it, or is about to be.
     pub(crate) fn is_kept(&self, peer: &NodeId, now: Time) -> bool {
         match self.links.get(peer) {
@@ -375,7 +393,7 @@ impl Links {
         let role = match purpose {
             Some(Purpose::Witness) => Some(Role::Witness),
             Some(Purpose::Kept) => Some(Role::Kept),
-            Some(Purpose::Visit) | None => None,
+            Some(Purpose::Observe | Purpose::Visit) | None => None,
         };
         let group = Group::of(peer, remote, self.config.grouping);
         // Also somebody whom we were about to visit: it has come first, and takes a place.
@@ -392,6 +410,8 @@ impl Links {
             joined: false,
             role,
             kept: purpose == Some(Purpose::Kept),
+            observes: purpose == Some(Purpose::Observe),
+            is_observer: false,
             said: None,
             answers: 0,
             served: None,
@@ -450,6 +470,9 @@ impl Links {
                 // It said hello and wants no gossip: its place is for somebody else.
                 return Some((*peer, link.chosen_at.max(link.since) + HELLO_TIMEOUT, None));
             }
+            if link.observes || link.is_observer {
+                return None;
+            }
             let timeout = link.since + VISIT_TIMEOUT;
             let end = link.leave_at.map_or(timeout, |leave_at| leave_at.min(timeout));
             link.is_visit().then_some((*peer, end, None))
@@ -480,10 +503,14 @@ impl Machine for Links {
                     cx.signals.push_back(Signal::Unreached { peer });
                 }
             }
-            Event::Greeted { from, hello, known } => self.greet(from, hello, &known, cx),
+            Event::Greeted { from, hello, known, may_observe } => {
+                self.note_observer(from, &hello, may_observe);
+                self.greet(from, hello, &known, cx);
+            }
             Event::Chosen { peer, address, group, purpose } => {
                 self.choose(peer, (address, group), purpose, cx);
             }
+            Event::Unobserved { peer } => self.unobserve(peer, cx),
             Event::Released { peer } => self.release(peer, cx),
             Event::Visited { peer } => {
                 // The host waits for what the visitor may want yet.

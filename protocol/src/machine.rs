@@ -14,6 +14,7 @@ use crate::{
     Effect, Event, Fault, Input,
     effect::Drain,
     links::Role,
+    membership::{Accusation, Answer, Draft, Statement},
     overlay::record::SignedRecord,
     short_id::VouchKey,
     time::{Time, Timestamp},
@@ -129,6 +130,38 @@ pub(crate) enum Signal {
     },
     /// Our own record is to be signed anew.
     Announce,
+    /// Something bears our own signature and is of a generation that is not ours yet.
+    OwnKey { generation: u64 },
+    /// This node's record as a member is to be signed.
+    Declare(Draft),
+    /// An accusation is to be signed.
+    Accuse(Accusation),
+    /// An answer is to be signed and sent.
+    Testify {
+        /// To whom: the helper that asked.
+        to: NodeId,
+        /// What.
+        answer: Answer,
+    },
+    /// What a member signed is worth a check of its signature.
+    Inspect {
+        /// What.
+        statement: Statement,
+        /// Who told of it.
+        from: NodeId,
+    },
+    /// Helpers are to ask whether a subject is there.
+    Seek {
+        /// Whom to ask.
+        subject: NodeId,
+        /// What comes back.
+        nonce: u64,
+    },
+    /// This node observes a peer no more.
+    Unobserved {
+        /// Whom.
+        peer: NodeId,
+    },
     /// A message waits for more vouches than it gets.
     Starved {
         /// How many it needs.
@@ -156,4 +189,9 @@ pub trait Participant: Send {
 
     /// What it looks like from inside, for status pages and metrics.
     fn snapshot(&self) -> crate::Snapshot;
+
+    /// All other members of the network, as it knows them, by id. Costly: there may be thousands.
+    fn members(&self) -> Vec<crate::snapshot::MemberState> {
+        Vec::new()
+    }
 }

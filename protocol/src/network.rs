@@ -16,7 +16,7 @@ pub use self::{
     identity::{ADMITTED_MAX, Identity},
     policy::{BadPolicy, Policy, TooWeak},
 };
-use crate::wire;
+use crate::{membership, wire};
 
 /// Version of the rules that the digest covers.
 const FORMAT: u32 = 1;
@@ -43,6 +43,7 @@ pub struct Network {
     topics: Vec<Topic>,
     defence: Defence,
     identity: Identity,
+    membership: Option<membership::Settings>,
     digest: Digest,
 }
 
@@ -252,9 +253,22 @@ impl Network {
         }
         topics.iter().try_for_each(check_topic)?;
         check_defence(&defence)?;
-        let identity = Identity::Open;
-        let digest = digest(&name, kind, &topics, &defence, &identity);
-        Ok(Self { name, kind, topics, defence, identity, digest })
+        let network = Self {
+            name,
+            kind,
+            topics,
+            defence,
+            identity: Identity::Open,
+            membership: None,
+            digest: Digest::of(Domain::Network, &[]),
+        };
+        Ok(network.named())
+    }
+
+    /// With the digest that its other fields have.
+    fn named(self) -> Self {
+        let digest = digest(&self);
+        Self { digest, ..self }
     }
 
     /// The same network, but for what a key has to have, and so another one.
@@ -263,8 +277,16 @@ impl Network {
     /// Names the rule that is broken.
     pub fn with_identity(self, identity: Identity) -> Result<Self, Error> {
         identity.check()?;
-        let digest = digest(&self.name, self.kind, &self.topics, &self.defence, &identity);
-        Ok(Self { identity, digest, ..self })
+        Ok(Self { identity, ..self }.named())
+    }
+
+    /// The same network, but with members who observe each other like this, or not at all; and so another one.
+    ///
+    /// # Errors
+    /// Names the number that is out of its range.
+    pub fn with_membership(self, membership: Option<membership::Settings>) -> Result<Self, Error> {
+        membership.iter().try_for_each(membership::Settings::check)?;
+        Ok(Self { membership, ..self }.named())
     }
 
     /// The network's name.
@@ -289,6 +311,12 @@ impl Network {
     #[must_use]
     pub const fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// How members observe each other, if they do.
+    #[must_use]
+    pub const fn membership(&self) -> Option<&membership::Settings> {
+        self.membership.as_ref()
     }
 
     /// Covers everything in this struct.
@@ -376,7 +404,7 @@ fn check_defence(defence: &Defence) -> Result<(), Error> {
     Ok(())
 }
 
-fn range<T: PartialOrd + fmt::Display>(
+pub(crate) fn range<T: PartialOrd + fmt::Display>(
     what: String,
     value: T,
     min: T,
@@ -392,13 +420,8 @@ fn range<T: PartialOrd + fmt::Display>(
     Ok(())
 }
 
-fn digest(
-    name: &str,
-    kind: Kind,
-    topics: &[Topic],
-    defence: &Defence,
-    identity: &Identity,
-) -> Digest {
+fn digest(network: &Network) -> Digest {
+    let Network { name, kind, topics, defence, identity, membership, digest: _ } = network;
     let topic = |topic: &Topic| wire::TopicDescriptor {
         name: topic.name.clone(),
         k: topic.policy.threshold().into(),
@@ -412,7 +435,7 @@ fn digest(
     };
     let descriptor = wire::NetworkDescriptor {
         format: FORMAT,
-        name: name.to_owned(),
+        name: name.clone(),
         kind: kind.name().to_owned(),
         topics: topics.iter().map(topic).collect(),
         defence: Some(wire::DefenceDescriptor {
@@ -425,6 +448,7 @@ fn digest(
             burst_seconds: defence.burst_seconds,
         }),
         identity: identity.descriptor(),
+        membership: membership.as_ref().map(membership::Settings::descriptor),
     };
     Digest::of(Domain::Network, &descriptor.encode_to_vec())
 }

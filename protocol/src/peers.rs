@@ -86,11 +86,12 @@ const fn points(fault: Fault) -> f64 {
         | Fault::FalseProof
         | Fault::LongLifetime
         | Fault::Equivocation
-        | Fault::BadRecord => BAN_POINTS,
+        | Fault::BadRecord
+        | Fault::BadStatement => BAN_POINTS,
         // A dying or overloaded honest node may do these once in a while.
         Fault::Stalled | Fault::Silent | Fault::BadHello => 20.0,
         // Nor these; but what makes sense may be told differently by another version one day.
-        Fault::AbsurdRecord | Fault::Unsolicited => 20.0,
+        Fault::AbsurdRecord | Fault::AbsurdMember | Fault::Unsolicited => 20.0,
         // Two honest applications of different versions may disagree.
         Fault::Invalid => 10.0,
         // The link is closed for it; its network, not its will, may have kept it silent.

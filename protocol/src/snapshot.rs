@@ -5,7 +5,12 @@ use std::collections::BTreeMap;
 
 use forsooth_crypto::NodeId;
 
-use crate::{Ban, Fault, Shortfall, links::Role, network::TopicId};
+use crate::{
+    Ban, Fault, Shortfall,
+    links::Role,
+    membership::{Epoch, SignedMember},
+    network::TopicId,
+};
 
 /// The state of a core at one moment.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +29,8 @@ pub struct Snapshot {
     pub candidates: usize,
     /// Whom this node samples.
     pub overlay: Overlay,
+    /// Who is a member, in numbers; nothing on a network without membership.
+    pub membership: Option<Membership>,
     /// For each topic, how it stands.
     pub topics: BTreeMap<TopicId, TopicState>,
     /// Who is banned.
@@ -91,6 +98,46 @@ pub struct Overlay {
     pub book: usize,
     /// The number of our own record, if we are reachable and told others so.
     pub record: Option<u64>,
+}
+
+/// Who is a member, in numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Membership {
+    /// Members, this node among them if it is one.
+    pub members: usize,
+    /// Those of them that are suspected.
+    pub suspected: usize,
+    /// Members that left or died and are remembered.
+    pub graves: usize,
+    /// `t`: so many observers of one member may lie.
+    pub tolerated: usize,
+    /// Observers of each member: `2t + 1`.
+    pub observers: usize,
+    /// Independent accusers whose word is a certificate: `t + 1`.
+    pub needed: usize,
+    /// Members that this node observes,
+    pub subjects: usize,
+    /// and those of them that do not answer.
+    pub doubtful: usize,
+    /// By how much this node stretches its timeouts, since it may be slow itself: 0 is well, 8 the most.
+    pub health: u32,
+    /// Our own epoch, if we are a member.
+    pub epoch: Option<Epoch>,
+    /// Pieces of news that are being told.
+    pub rumours: usize,
+}
+
+/// A member, as this node knows it.
+#[derive(Clone, Debug)]
+pub struct MemberState {
+    /// What it says of itself.
+    pub record: SignedMember,
+    /// Several of its observers accuse it.
+    pub is_suspected: bool,
+    /// This node is one of its observers.
+    pub is_observed: bool,
+    /// `-log10` of the chance that a normal answer takes as long as the one that this node waits for; nothing if it waits for none.
+    pub phi: Option<f64>,
 }
 
 /// How a topic stands.

@@ -3,10 +3,11 @@
 //! The core does not know who checks, where, or in what company. [`check_all`] is the one function that
 //! turns a [`Check`] into a [`Verdict`], a batch at a time.
 
-use forsooth_crypto::{Rejected, Rejection, Untrusted, Verified, verify_all};
+use forsooth_crypto::{Rejected, Rejection, Untrusted, Verifiable, Verified, verify_all};
 use rand_core::CryptoRng;
 
 use crate::{
+    membership::{SignedAccusation, SignedAnswer, SignedMember},
     message::{Proof, Publication},
     overlay::record::SignedRecord,
 };
@@ -24,6 +25,12 @@ pub enum Check {
     Proof(Untrusted<Proof>),
     /// A peer's record: its signature, and its proof of work if the network asks for one.
     Record(Untrusted<SignedRecord>),
+    /// A member's record of itself: its signature, and its proof of work if the network asks for one.
+    Member(Untrusted<SignedMember>),
+    /// An observer's accusation.
+    Accusation(Untrusted<SignedAccusation>),
+    /// A member's answer to a probe that came through somebody else.
+    Answer(Untrusted<SignedAnswer>),
 }
 
 /// What the check found.
@@ -35,6 +42,12 @@ pub enum Outcome {
     Proof(Verified<Proof>),
     /// The record is its peer's.
     Record(Verified<SignedRecord>),
+    /// The record is its member's.
+    Member(Verified<SignedMember>),
+    /// The accusation is its accuser's.
+    Accusation(Verified<SignedAccusation>),
+    /// The answer is its subject's.
+    Answer(Verified<SignedAnswer>),
     /// It does not hold.
     Rejected(Subject, Rejection),
 }
@@ -48,6 +61,12 @@ pub enum Subject {
     Proof,
     /// A peer's record.
     Record,
+    /// A member's record.
+    Member,
+    /// An accusation.
+    Accusation,
+    /// An answer.
+    Answer,
 }
 
 /// The answer to an [`Effect::Verify`](crate::Effect::Verify).
@@ -67,6 +86,9 @@ pub fn check_all(checks: Vec<(Ticket, Check)>, rng: &mut impl CryptoRng) -> Vec<
         (Vec::with_capacity(checks.len()), Vec::with_capacity(checks.len()));
     let (mut proof_tickets, mut proofs) = (Vec::new(), Vec::new());
     let (mut record_tickets, mut records) = (Vec::new(), Vec::new());
+    let (mut member_tickets, mut members) = (Vec::new(), Vec::new());
+    let (mut accusation_tickets, mut accusations) = (Vec::new(), Vec::new());
+    let (mut answer_tickets, mut answers) = (Vec::new(), Vec::new());
     for (ticket, check) in checks {
         match check {
             Check::Publication(message) => {
@@ -81,6 +103,18 @@ pub fn check_all(checks: Vec<(Ticket, Check)>, rng: &mut impl CryptoRng) -> Vec<
                 record_tickets.push(ticket);
                 records.push(record);
             }
+            Check::Member(member) => {
+                member_tickets.push(ticket);
+                members.push(member);
+            }
+            Check::Accusation(accusation) => {
+                accusation_tickets.push(ticket);
+                accusations.push(accusation);
+            }
+            Check::Answer(answer) => {
+                answer_tickets.push(ticket);
+                answers.push(answer);
+            }
         }
     }
     let messages = verify_all(messages, rng);
@@ -93,13 +127,43 @@ pub fn check_all(checks: Vec<(Ticket, Check)>, rng: &mut impl CryptoRng) -> Vec<
         ticket,
         outcome: outcome(result, Outcome::Proof, Subject::Proof),
     }));
-    // No randomness is taken where there is nothing to check.
-    let records = if records.is_empty() { Vec::new() } else { verify_all(records, rng) };
-    let records = record_tickets.into_iter().zip(records);
+    let records = record_tickets.into_iter().zip(check_some(records, rng));
     verdicts.extend(
         records.map(|(ticket, result)| Verdict { ticket, outcome: record_outcome(result) }),
     );
+    let members = member_tickets.into_iter().zip(check_some(members, rng));
+    verdicts.extend(
+        members.map(|(ticket, result)| Verdict { ticket, outcome: member_outcome(result) }),
+    );
+    let accusations = accusation_tickets.into_iter().zip(check_some(accusations, rng));
+    verdicts.extend(accusations.map(|(ticket, result)| Verdict {
+        ticket,
+        outcome: outcome(result, Outcome::Accusation, Subject::Accusation),
+    }));
+    let answers = answer_tickets.into_iter().zip(check_some(answers, rng));
+    verdicts.extend(answers.map(|(ticket, result)| Verdict {
+        ticket,
+        outcome: outcome(result, Outcome::Answer, Subject::Answer),
+    }));
     verdicts
+}
+
+/// No randomness is taken where there is nothing to check.
+fn check_some<T: Verifiable>(
+    items: Vec<Untrusted<T>>,
+    rng: &mut impl CryptoRng,
+) -> Vec<Result<Verified<T>, Rejected<T>>> {
+    if items.is_empty() { Vec::new() } else { verify_all(items, rng) }
+}
+
+/// What becomes of a member's record whose signature was looked at; as of a peer's, see [`record_outcome`].
+#[must_use]
+pub fn member_outcome(result: Result<Verified<SignedMember>, Rejected<SignedMember>>) -> Outcome {
+    match result {
+        Ok(member) if member.is_paid() => Outcome::Member(member),
+        Ok(_) => Outcome::Rejected(Subject::Member, Rejection::Content),
+        Err(rejected) => Outcome::Rejected(Subject::Member, rejected.reason),
+    }
 }
 
 /// What becomes of a record whose signature was looked at: its work is worth a look only if that is good.

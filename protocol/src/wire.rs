@@ -10,6 +10,11 @@ use prost::{Message as _, encoding::encoded_len_varint};
 
 use crate::{
     Fault,
+    membership::{
+        SignedAccusation, SignedAnswer, SignedMember,
+        accusation::Answer,
+        signed::{Content, Signed},
+    },
     message::{HEADER_BYTES_MAX, Header, MessageId, Proof, Publication, SignedHeader, Slot},
     network::{Network, TopicId},
     overlay::record::SignedRecord,
@@ -28,8 +33,9 @@ mod schema {
 }
 
 pub(crate) use schema::{
-    DefenceDescriptor, Header as WireHeader, IdentityDescriptor, NetworkDescriptor,
-    PeerRecord as WireRecord, TopicDescriptor,
+    Accusation as WireAccusation, DefenceDescriptor, Header as WireHeader, IdentityDescriptor,
+    Member as WireMember, MembershipDescriptor, NetworkDescriptor, PeerRecord as WireRecord,
+    Tag as WireTag, TopicDescriptor,
 };
 
 /// The version of the protocol that [`Hello`] announces.
@@ -42,8 +48,14 @@ pub const DATA_FRAME_OVERHEAD_MAX: usize = 512;
 pub const IDS_MAX: usize = 1024;
 /// Records in one answer or push.
 pub const RECORDS_MAX: usize = 100;
+/// Names of members' records in one summary or request.
+pub const NAMES_MAX: usize = 4096;
+/// Members' records, and accusations, in one frame.
+pub const RUMOURS_MAX: usize = 1024;
 /// Bytes of an agent string in a hello.
 pub const AGENT_BYTES_MAX: usize = 64;
+/// Ranges in which tables of members are compared.
+const SUMS: usize = 64;
 /// Bytes of a signature on the wire.
 const SIGNATURE_BYTES: usize = 64;
 /// Frames below this are copied out of the buffer that they were read into; the buffers of larger ones are
@@ -103,6 +115,79 @@ pub enum Frame {
     Answer(Vec<SignedRecord>),
     /// Records that nobody asked for.
     Push(Vec<SignedRecord>),
+    /// A question whether somebody is there.
+    Probe(Probe),
+    /// Word on whether somebody is there.
+    Ack(Ack),
+    /// What the sender knows of members.
+    Rumours {
+        /// Their records.
+        members: Vec<SignedMember>,
+        /// Accusations of them.
+        accusations: Vec<SignedAccusation>,
+        /// The receiver asked for it.
+        asked: bool,
+    },
+    /// What the sender knows of members, in short.
+    Sync {
+        /// For each of 64 ranges, the names of all records, added up bit by bit.
+        sums: Vec<u64>,
+    },
+    /// The names of the records that the sender knows, where it differs from the receiver.
+    Summary {
+        /// Which ranges, the lowest bit first.
+        ranges: u64,
+        /// Their names.
+        names: Vec<u64>,
+    },
+    /// A request for members' records.
+    Want {
+        /// Their names.
+        names: Vec<u64>,
+    },
+}
+
+/// A question whether somebody is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// Are you?
+    Direct {
+        /// Comes back in the answer.
+        nonce: u64,
+    },
+    /// Are you? Somebody else wants to know.
+    For {
+        /// The observer drew it.
+        nonce: u64,
+        /// Who wants to know.
+        observer: NodeId,
+    },
+    /// Is somebody else? Ask it.
+    Through {
+        /// The sender drew it.
+        nonce: u64,
+        /// Whom to ask.
+        subject: NodeId,
+    },
+}
+
+/// Word on whether somebody is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ack {
+    /// The sender is; its channel proves that.
+    Direct {
+        /// From the question.
+        nonce: u64,
+    },
+    /// The signer is.
+    Through(SignedAnswer),
+    /// The sender has not reached it, which proves nothing.
+    Unreached {
+        /// From the question.
+        nonce: u64,
+        /// Whom it asked.
+        subject: NodeId,
+    },
 }
 
 /// The first frame on a link.
@@ -130,6 +215,8 @@ pub enum Intent {
     Visit,
     /// To take part in gossip and to be vouched to: the sender chose this peer.
     Witness,
+    /// To see whether the receiver is alive, for as long as the sender is its observer.
+    Observe,
 }
 
 impl Intent {
@@ -176,6 +263,23 @@ impl Frame {
             Body::Pull(schema::Pull {}) => Ok(Self::Pull),
             Body::Answer(records) => decode_records(&records, network).map(Self::Answer),
             Body::Push(records) => decode_records(&records, network).map(Self::Push),
+            Body::Probe(probe) => decode_probe(&probe).map(Self::Probe),
+            Body::Ack(ack) => decode_ack(&ack, network).map(Self::Ack),
+            Body::Rumours(schema::Rumours { members, accusations, asked }) => {
+                let members = decode_statements(&members, network)?;
+                let accusations = decode_statements(&accusations, network)?;
+                Ok(Self::Rumours { members, accusations, asked })
+            }
+            Body::Sync(schema::Sync { sums }) => {
+                let sums = decode_words(&sums, SUMS)?;
+                if sums.len() == SUMS { Ok(Self::Sync { sums }) } else { Err(Fault::Malformed) }
+            }
+            Body::Summary(schema::Summary { ranges, names }) => {
+                Ok(Self::Summary { ranges, names: decode_words(&names, NAMES_MAX)? })
+            }
+            Body::Want(schema::Want { names }) => {
+                Ok(Self::Want { names: decode_words(&names, NAMES_MAX)? })
+            }
         }
     }
 
@@ -193,6 +297,7 @@ impl Frame {
                     Intent::Gossip => 0,
                     Intent::Visit => 1,
                     Intent::Witness => 2,
+                    Intent::Observe => 3,
                 },
                 vouch_key: Bytes::copy_from_slice(hello.vouch_key.as_bytes()),
             }),
@@ -230,6 +335,18 @@ impl Frame {
             Self::Pull => Body::Pull(schema::Pull {}),
             Self::Answer(records) => Body::Answer(encode_records(records)),
             Self::Push(records) => Body::Push(encode_records(records)),
+            Self::Probe(probe) => Body::Probe(encode_probe(probe)),
+            Self::Ack(ack) => Body::Ack(encode_ack(ack)),
+            Self::Rumours { members, accusations, asked } => Body::Rumours(schema::Rumours {
+                members: members.iter().map(statement).collect(),
+                accusations: accusations.iter().map(statement).collect(),
+                asked: *asked,
+            }),
+            Self::Sync { sums } => Body::Sync(schema::Sync { sums: encode_words(sums) }),
+            Self::Summary { ranges, names } => {
+                Body::Summary(schema::Summary { ranges: *ranges, names: encode_words(names) })
+            }
+            Self::Want { names } => Body::Want(schema::Want { names: encode_words(names) }),
         };
         schema::Frame { body: Some(body) }.encode_to_vec().into()
     }
@@ -268,6 +385,7 @@ fn decode_hello(hello: schema::Hello) -> Result<Frame, Fault> {
         0 => Intent::Gossip,
         1 => Intent::Visit,
         2 => Intent::Witness,
+        3 => Intent::Observe,
         _ => return Err(Fault::Malformed),
     };
     let vouch_key = hello.vouch_key.as_ref().try_into().map_err(|_| Fault::Malformed)?;
@@ -343,6 +461,98 @@ pub(crate) fn record_bytes(record: &SignedRecord) -> Bytes {
 pub(crate) fn record_from_bytes(bytes: &[u8], network: &Network) -> Result<SignedRecord, Fault> {
     let wire = schema::SignedRecord::decode(bytes).map_err(|_| Fault::Malformed)?;
     SignedRecord::from_parts(&wire.record, &wire.signature, network)
+}
+
+fn encode_probe(probe: &Probe) -> schema::Probe {
+    let bytes = |id: &NodeId| Bytes::copy_from_slice(id.as_bytes());
+    let (subject, observer) = (Bytes::new(), Bytes::new());
+    match probe {
+        Probe::Direct { nonce } => schema::Probe { nonce: *nonce, subject, observer },
+        Probe::For { nonce, observer } => {
+            schema::Probe { nonce: *nonce, subject, observer: bytes(observer) }
+        }
+        Probe::Through { nonce, subject } => {
+            schema::Probe { nonce: *nonce, subject: bytes(subject), observer }
+        }
+    }
+}
+
+fn decode_probe(wire: &schema::Probe) -> Result<Probe, Fault> {
+    let nonce = wire.nonce;
+    match (decode_author(&wire.subject)?, decode_author(&wire.observer)?) {
+        (None, None) => Ok(Probe::Direct { nonce }),
+        (None, Some(observer)) => Ok(Probe::For { nonce, observer }),
+        (Some(subject), None) => Ok(Probe::Through { nonce, subject }),
+        (Some(_), Some(_)) => Err(Fault::Malformed),
+    }
+}
+
+fn encode_ack(ack: &Ack) -> schema::Ack {
+    let bytes = |id: &NodeId| Bytes::copy_from_slice(id.as_bytes());
+    let none = Bytes::new;
+    match ack {
+        Ack::Direct { nonce } => {
+            schema::Ack { nonce: *nonce, subject: none(), observer: none(), signature: none() }
+        }
+        Ack::Through(answer) => {
+            let Answer { subject, observer, nonce } = answer.content();
+            schema::Ack {
+                nonce: *nonce,
+                subject: bytes(subject),
+                observer: bytes(observer),
+                signature: Bytes::copy_from_slice(answer.signature().as_bytes()),
+            }
+        }
+        Ack::Unreached { nonce, subject } => schema::Ack {
+            nonce: *nonce,
+            subject: bytes(subject),
+            observer: none(),
+            signature: none(),
+        },
+    }
+}
+
+fn decode_ack(wire: &schema::Ack, network: &Network) -> Result<Ack, Fault> {
+    let nonce = wire.nonce;
+    match (decode_author(&wire.subject)?, decode_author(&wire.observer)?) {
+        (None, None) if wire.signature.is_empty() => Ok(Ack::Direct { nonce }),
+        (Some(subject), None) if wire.signature.is_empty() => Ok(Ack::Unreached { nonce, subject }),
+        (Some(subject), Some(observer)) => {
+            let content = Answer { subject, observer, nonce };
+            Signed::from_parts(&content.encode(), &wire.signature, network).map(Ack::Through)
+        }
+        (None, Some(_)) | (Some(_) | None, None) => Err(Fault::Malformed),
+    }
+}
+
+fn statement<T: Content>(signed: &Signed<T>) -> schema::SignedRecord {
+    schema::SignedRecord {
+        record: signed.encoded().clone(),
+        signature: Bytes::copy_from_slice(signed.signature().as_bytes()),
+    }
+}
+
+fn decode_statements<T: Content>(
+    wire: &[schema::SignedRecord],
+    network: &Network,
+) -> Result<Vec<Signed<T>>, Fault> {
+    if wire.len() > RUMOURS_MAX {
+        return Err(Fault::Malformed);
+    }
+    let decode = |it: &schema::SignedRecord| Signed::from_parts(&it.record, &it.signature, network);
+    wire.iter().map(decode).collect()
+}
+
+fn encode_words(words: &[u64]) -> Bytes {
+    words.iter().flat_map(|word| word.to_be_bytes()).collect()
+}
+
+fn decode_words(bytes: &[u8], max: usize) -> Result<Vec<u64>, Fault> {
+    let (words, rest) = bytes.as_chunks::<8>();
+    if !rest.is_empty() || words.len() > max {
+        return Err(Fault::Malformed);
+    }
+    Ok(words.iter().map(|word| u64::from_be_bytes(*word)).collect())
 }
 
 fn decode_signed(

@@ -28,6 +28,7 @@ pub(super) fn log(event: &Event) {
         Event::Contested { id, slot } => {
             tracing::warn!(%id, author = %slot.author, generation = slot.generation, seq = slot.seq, "contested: it was accepted, and its author said another thing too");
         }
+        Event::Membership(news) => tracing::debug!(?news, "membership"),
         Event::Twin(Twin { generation, is_newer }) => {
             tracing::error!(
                 generation,

@@ -219,6 +219,7 @@ impl Shell {
             | Event::Exposed { .. }
             | Event::Relayed { .. }
             | Event::Duplicate { .. }
+            | Event::Membership(_)
             | Event::Twin(_) => {}
             &Event::Unaccepted { id, topic, policy, vouched, threshold, why } => {
                 let notice = Notice::Unaccepted { id, vouched, threshold, why };

@@ -37,6 +37,8 @@ impl<T> PerLane<T> {
 pub struct PerClass<T> {
     /// For [`Class::Evidence`].
     pub evidence: T,
+    /// For [`Class::Members`].
+    pub members: T,
     /// For [`Class::Tree`].
     pub tree: T,
     /// For [`Class::Vouch`].
@@ -54,6 +56,7 @@ impl<T> PerClass<T> {
     pub const fn of(&self, class: Class) -> &T {
         match class {
             Class::Evidence => &self.evidence,
+            Class::Members => &self.members,
             Class::Tree => &self.tree,
             Class::Vouch => &self.vouch,
             Class::Peers => &self.peers,
@@ -66,6 +69,7 @@ impl<T> PerClass<T> {
     pub const fn of_mut(&mut self, class: Class) -> &mut T {
         match class {
             Class::Evidence => &mut self.evidence,
+            Class::Members => &mut self.members,
             Class::Tree => &mut self.tree,
             Class::Vouch => &mut self.vouch,
             Class::Peers => &mut self.peers,

@@ -13,7 +13,11 @@ fn messages(count: usize) -> Vec<(Ticket, Verified<Publication>)> {
     let checks = checks(2 * count as u64 + 2).0.into_iter();
     let verified = checks.filter_map(|(ticket, check)| match check {
         Check::Publication(message) => verify(message).ok().map(|message| (ticket, message)),
-        Check::Proof(_) | Check::Record(_) => None,
+        Check::Proof(_)
+        | Check::Record(_)
+        | Check::Member(_)
+        | Check::Accusation(_)
+        | Check::Answer(_) => None,
     });
     verified.take(count).collect()
 }

@@ -63,6 +63,8 @@ const VISITORS: usize = 32;
 const KEPT: usize = 64;
 /// Dials under way, for links and for visits.
 const DIALS: usize = 16;
+/// Members that this node observes, or that observe it: more than twice as many as rings are as good as never.
+const OBSERVED: usize = 48;
 
 impl Config {
     /// Links that this core draws: never fewer than a policy needs.
@@ -82,9 +84,11 @@ impl Config {
     pub fn links_max(&self) -> LinksMax {
         // One more while a witness is replaced, and more while too many are silent. Witnesses, kept peers and those we are dialling may come to us.
         let chosen = self.outbound_links().saturating_add(1 + EXTRA_MAX + KEPT + DIALS);
+        let observed = if self.network.membership().is_some() { OBSERVED } else { 0 };
+        let inbound = self.inbound_links().saturating_add(VISITORS).saturating_add(chosen);
         LinksMax {
-            inbound: self.inbound_links().saturating_add(VISITORS).saturating_add(chosen),
-            outbound: chosen,
+            inbound: inbound.saturating_add(observed),
+            outbound: chosen.saturating_add(observed),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::{
     defences::Safeguard,
     gossip::{self, Named, Spread},
     ledger::Entry,
-    links,
+    links, membership,
     message::{Header, MessageId, Proof, Publication, Slot},
     network::TopicId,
     overlay,
@@ -57,7 +57,16 @@ impl Core {
             | Frame::Adopt { .. }
             | Frame::Prune { .. }
             | Frame::Proof(_) => true,
-            Frame::Hello(_) | Frame::Pull | Frame::Answer(_) | Frame::Push(_) => false,
+            Frame::Hello(_)
+            | Frame::Pull
+            | Frame::Answer(_)
+            | Frame::Push(_)
+            | Frame::Probe(_)
+            | Frame::Ack(_)
+            | Frame::Rumours { .. }
+            | Frame::Sync { .. }
+            | Frame::Summary { .. }
+            | Frame::Want { .. } => false,
         };
         // Nor does a visitor, whatever it brings; its hello may have been overtaken.
         if is_gossip && visits && greeted {
@@ -84,6 +93,23 @@ impl Core {
                 self.tell_overlay(overlay::Event::Answered { from, records });
             }
             Frame::Push(records) => self.pushed(from, records),
+            Frame::Probe(probe) => {
+                self.tell_membership(membership::Event::Probed { from, probe });
+            }
+            Frame::Ack(ack) => self.tell_membership(membership::Event::Acked { from, ack }),
+            Frame::Rumours { members, accusations, asked } => {
+                let event = membership::Event::Told { from, members, accusations, asked };
+                self.tell_membership(event);
+            }
+            Frame::Sync { sums } => {
+                self.tell_membership(membership::Event::Compared { from, sums });
+            }
+            Frame::Summary { ranges, names } => {
+                self.tell_membership(membership::Event::Summed { from, ranges, names });
+            }
+            Frame::Want { names } => {
+                self.tell_membership(membership::Event::Wanted { from, names });
+            }
         }
     }
 
@@ -276,6 +302,15 @@ impl Core {
                 self.expose(&proof, Some(pending.from));
             }
             Outcome::Record(record) => self.record_verified(ticket, record),
+            Outcome::Member(record) => {
+                self.inspected(ticket, |from| membership::Event::Member { record, from });
+            }
+            Outcome::Accusation(accusation) => {
+                self.inspected(ticket, |from| membership::Event::Accusation { accusation, from });
+            }
+            Outcome::Answer(answer) => {
+                self.inspected(ticket, |from| membership::Event::Answer { answer, from });
+            }
             Outcome::Rejected(subject, _) => {
                 let Some(pending) = self.intake.finish(ticket) else {
                     return;
@@ -284,6 +319,7 @@ impl Core {
                     Subject::Publication => Fault::Forged,
                     Subject::Proof => Fault::FalseProof,
                     Subject::Record => Fault::BadRecord,
+                    Subject::Member | Subject::Accusation | Subject::Answer => Fault::BadStatement,
                 };
                 self.tell_gossip(gossip::Event::Spoiled { id: pending.message });
                 self.accuse(pending.from, fault);
@@ -413,6 +449,10 @@ const fn class(frame: &Frame) -> Class {
         Frame::Inquire { .. } | Frame::Graft { .. } | Frame::Adopt { .. } | Frame::Prune { .. } => {
             Class::Tree
         }
+        Frame::Probe(_) | Frame::Ack(_) | Frame::Rumours { .. } | Frame::Sync { .. } => {
+            Class::Members
+        }
+        Frame::Summary { .. } | Frame::Want { .. } => Class::Members,
         Frame::Vouch { .. } | Frame::ShortVouch { .. } => Class::Vouch,
         Frame::Pull | Frame::Answer(_) | Frame::Push(_) => Class::Peers,
         Frame::Publication(_) => Class::Payload,

@@ -9,6 +9,7 @@ mod egress;
 mod ingress;
 mod intake;
 mod justice;
+mod members;
 mod neighbours;
 mod twin;
 
@@ -32,6 +33,7 @@ use crate::{
     ledger::Ledger,
     links::{self, Links},
     machine::{Cx, Machine as _, Participant, Signal},
+    membership::{self, Membership},
     message::Publication,
     network::Network,
     overlay::{self, Overlay},
@@ -69,6 +71,7 @@ pub struct Core {
 
     links: Links,
     overlay: Overlay,
+    membership: Option<Membership>,
     gossip: Gossip,
     acceptance: Acceptance,
     ledger: Ledger,
@@ -126,6 +129,10 @@ impl Core {
         let overlay = overlay::Config { me, network: network.clone(), asns, defences };
         let links = Links::new(links, rng.next_u64());
         let overlay = Overlay::new(overlay, &mut rng);
+        let membership = network.membership().copied().map(|settings| {
+            let config = membership::Config { me, network: network.clone(), generation };
+            Membership::new(config, settings)
+        });
         Self {
             keypair,
             me,
@@ -139,6 +146,7 @@ impl Core {
             signals: VecDeque::new(),
             links,
             overlay,
+            membership,
             gossip: Gossip::new(defences, keys),
             acceptance: Acceptance::new(network.clone(), defences),
             ledger: Ledger::new(network.clone(), defences),
@@ -230,7 +238,10 @@ impl Core {
             }
             Input::Connected { peer, connection } => self.connected(peer, connection),
             Input::Disconnected { peer } => self.disconnected(peer),
-            Input::DialFailed { peer } => self.tell_links(links::Event::DialFailed { peer }),
+            Input::DialFailed { peer } => {
+                self.tell_links(links::Event::DialFailed { peer });
+                self.tell_membership(membership::Event::Unreached { peer });
+            }
             Input::Received { from, lane, frame } => self.received(from, lane, &frame),
             Input::Misbehaved { peer, fault } => self.accuse(peer, fault),
             Input::Verdicts(verdicts) => {
@@ -249,6 +260,7 @@ impl Core {
             }
             Input::Ban { whom, length } => self.ban(whom, length),
             Input::Pardon { whom } => self.pardon(whom),
+            Input::Tagged(tags) => self.tell_membership(membership::Event::Tagged(tags)),
             Input::Loaded(records) => self.load(records),
             Input::Stopping => self.stop(),
             Input::Tick => {}
@@ -289,6 +301,15 @@ impl Core {
                 Signal::Visited { peer } => self.tell_links(links::Event::Visited { peer }),
                 Signal::Check { record, from } => self.check_record(from, record),
                 Signal::Announce => self.announce(),
+                Signal::OwnKey { generation } => self.recognise_own(generation, self.wall()),
+                Signal::Declare(draft) => self.declare(draft),
+                Signal::Accuse(accusation) => self.sign_accusation(accusation),
+                Signal::Testify { to, answer } => self.testify(to, answer),
+                Signal::Inspect { statement, from } => self.inspect(from, statement),
+                Signal::Seek { subject, nonce } => self.seek_help(subject, nonce),
+                Signal::Unobserved { peer } => {
+                    self.tell_links(links::Event::Unobserved { peer });
+                }
                 Signal::Starved { needs } => self.tell_links(links::Event::Starved { needs }),
             }
         }
@@ -320,6 +341,7 @@ impl Core {
         if due(acceptance.deadline()) {
             acceptance.tick(&mut cx);
         }
+        self.tick_membership();
     }
 
     fn bounds(&self, links: usize) -> Vec<Bound> {
@@ -338,7 +360,10 @@ impl Core {
             pair("links.silent", self.links.silent_usage()),
             pair("quota.peers", self.quotas.usage()),
         ];
-        let rest = rest.into_iter().chain(self.overlay.bounds());
+        let members = self.membership.iter().flat_map(|membership| {
+            membership.bounds().chain([pair("links.observers", self.links.observer_usage())])
+        });
+        let rest = rest.into_iter().chain(self.overlay.bounds()).chain(members);
         self.gossip.bounds().chain(self.acceptance.bounds(links)).chain(rest).collect()
     }
 }
@@ -363,6 +388,7 @@ impl Participant for Core {
             self.overlay.deadline(),
             self.gossip.deadline(),
             self.acceptance.deadline(),
+            self.membership.as_ref().and_then(|membership| membership.deadline()),
         ];
         machines.into_iter().chain([self.sweep_at()]).flatten().min()
     }
@@ -387,6 +413,7 @@ impl Participant for Core {
             witnesses_wanted: self.links.outbound_target(),
             candidates: self.overlay.candidates(),
             overlay: self.overlay.snapshot(),
+            membership: self.membership.as_ref().map(Membership::snapshot),
             topics: self.acceptance.topics(),
             bans: self.peers.bans(self.wall()),
             exposed: self.ledger.usage()[2].0,
@@ -394,5 +421,8 @@ impl Participant for Core {
             bounds: self.bounds(links.len()),
             links,
         }
+    }
+    fn members(&self) -> Vec<snapshot::MemberState> {
+        self.membership.iter().flat_map(|membership| membership.members(self.now)).collect()
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     group::Group,
     links::{self, Purpose},
     machine::{Cx, Machine as _},
+    membership,
     message::MessageId,
     overlay::{
         self, Overlay, Target,
@@ -43,6 +44,7 @@ impl Core {
             });
             // If we dialled it, that is over.
             self.tell_links(links::Event::DialFailed { peer });
+            self.tell_membership(membership::Event::Unreached { peer });
             return;
         }
         let grouping = self.network.defence().grouping;
@@ -58,6 +60,7 @@ impl Core {
             self.tell_overlay(overlay::Event::Gone { peer, direction, remote });
         }
         self.tell_links(links::Event::Disconnected { peer });
+        self.tell_membership(membership::Event::Gone { peer });
     }
 
     /// A link is closed, and nobody is to blame.
@@ -71,13 +74,15 @@ impl Core {
         let Some(link) = self.links.get(&peer) else { return };
         let (direction, remote) = (link.direction, link.remote);
         self.tell_overlay(overlay::Event::Met { peer, direction, remote });
+        self.tell_membership(membership::Event::Met { peer });
     }
 
     /// A peer says who it is and what it wants.
     pub(super) fn greeted(&mut self, from: NodeId, hello: Hello) {
         let known = self.links.crowd().filter(|peer| self.overlay.views(peer)).copied();
         let known = known.collect();
-        self.tell_links(links::Event::Greeted { from, hello, known });
+        let may_observe = self.membership.as_ref().is_some_and(|it| it.is_observer(&from));
+        self.tell_links(links::Event::Greeted { from, hello, known, may_observe });
     }
 
     /// A peer asks whom we know.
@@ -139,6 +144,7 @@ impl Core {
         let record = SignedRecord::sign(record, &self.keypair, &self.network);
         let record = verify(Untrusted::new(record)).expect("a key verifies what it signed");
         self.tell_overlay(overlay::Event::Own(record));
+        self.tell_membership(membership::Event::Announced);
     }
 
     /// Takes back what was stored in an earlier life. A proof is believed no more than if a peer had sent it.
@@ -167,6 +173,7 @@ impl Core {
 
     /// Has what was learned since the last time stored, some of it at a time.
     pub(super) fn stop(&mut self) {
+        self.tell_membership(membership::Event::Leaving);
         self.set_anchors();
         self.with_overlay(Overlay::store);
     }
@@ -185,7 +192,8 @@ impl Core {
 
     /// Has peers dialled, chosen and let go, until all is as it should be.
     pub(super) fn arrange(&mut self) {
-        let changed = [self.links.take_restless(), self.overlay.take_restless()];
+        let members = self.membership.as_mut().is_some_and(|it| it.take_restless());
+        let changed = [self.links.take_restless(), self.overlay.take_restless(), members];
         if !changed.contains(&true) {
             return;
         }
@@ -201,6 +209,7 @@ impl Core {
             let Some(Target { peer, address, group }) = target else { break };
             self.tell_links(links::Event::Chosen { peer, address, group, purpose: Purpose::Visit });
         }
+        self.arrange_members();
         // Nothing of that asks to be looked at again.
         self.links.take_restless();
         self.settle();

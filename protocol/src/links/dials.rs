@@ -17,6 +17,8 @@ use crate::{agenda::Agenda, group::Group, time::Time};
 const LINK_DIALS_MAX: usize = 8;
 /// Dials for visits under way at once.
 const VISIT_DIALS_MAX: usize = 8;
+/// Dials to observe under way at once: at the beginning of a shift all observers look for their subjects.
+const OBSERVE_DIALS_MAX: usize = 16;
 /// A dial that the shell has not answered by then has failed.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Peers whose failures are remembered. The one that may be dialled soonest goes first.
@@ -32,6 +34,8 @@ pub(crate) enum Purpose {
     Witness,
     /// The operator wants it as a peer.
     Kept,
+    /// To see whether it is alive, for as long as we are its observer.
+    Observe,
     /// To exchange records, or to see whether somebody answers.
     Visit,
 }
@@ -79,8 +83,12 @@ impl Dials {
     /// Whether another dial may begin.
     pub(crate) fn has_room(&self, purpose: Purpose) -> bool {
         let visits = self.count(Purpose::Visit);
+        let observes = self.count(Purpose::Observe);
         match purpose {
-            Purpose::Witness | Purpose::Kept => self.pending.len() - visits < LINK_DIALS_MAX,
+            Purpose::Witness | Purpose::Kept => {
+                self.pending.len() - visits - observes < LINK_DIALS_MAX
+            }
+            Purpose::Observe => observes < OBSERVE_DIALS_MAX,
             Purpose::Visit => visits < VISIT_DIALS_MAX,
         }
     }

@@ -17,7 +17,7 @@ impl Links {
             return cx.fault(from, Fault::BadHello);
         }
         let before = link.hello.as_ref().map(|hello| hello.intent);
-        if link.joined && hello.intent == Intent::Visit && link.role == Some(Role::Inbound) {
+        if link.joined && !hello.intent.is_gossip() && link.role == Some(Role::Inbound) {
             // It needs the link no more, and we never did.
             return cx.signals.push_back(Signal::Close { peer: from });
         }
@@ -49,12 +49,31 @@ impl Links {
         self.join(from, cx);
     }
 
+    /// A peer says whether it is here to observe us. It has a place for that if it is drawn for it.
+    pub(super) fn note_observer(&mut self, from: NodeId, hello: &Hello, may_observe: bool) {
+        let (observers, max) = self.observer_usage();
+        let Some(link) = self.links.get_mut(&from) else { return };
+        let has_place = link.is_observer || observers < max;
+        link.is_observer = hello.intent == Intent::Observe && may_observe && has_place;
+    }
+
+    /// We observe a peer no more. The link goes, unless it serves something else.
+    pub(super) fn unobserve(&mut self, peer: NodeId, cx: &mut Cx<'_>) {
+        let Some(link) = self.links.get_mut(&peer).filter(|link| link.observes) else { return };
+        link.observes = false;
+        if link.is_visit() && !link.is_observer {
+            return cx.signals.push_back(Signal::Close { peer });
+        }
+        self.say_hello(peer, cx);
+    }
+
     /// Says what we want of a link, if that is not what we said last.
     pub(super) fn say_hello(&mut self, to: NodeId, cx: &mut Cx<'_>) {
         let Some(link) = self.links.get_mut(&to) else { return };
         let intent = match link.role {
             Some(Role::Witness | Role::Kept) => Intent::Witness,
             Some(Role::Inbound) => Intent::Gossip,
+            None if link.observes => Intent::Observe,
             None => Intent::Visit,
         };
         if link.said.replace(intent) != Some(intent) {
@@ -116,6 +135,7 @@ impl Links {
                     link.chosen_at = cx.now;
                 }
             }
+            Purpose::Observe => link.observes = true,
             Purpose::Visit => {}
         }
         self.say_hello(peer, cx);

@@ -35,6 +35,7 @@ impl Links {
     pub(super) fn visitors(&self, group: Option<Group>) -> impl Iterator<Item = (NodeId, &Link)> {
         let visits = move |(_, link): &(&NodeId, &Link)| {
             link.is_visit()
+                && !link.is_observer
                 && link.direction == Direction::Inbound
                 && group.is_none_or(|group| link.group == group)
         };

@@ -237,6 +237,20 @@ impl Overlay {
         core::mem::replace(&mut self.restless, false)
     }
 
+    /// Whom else this node may dial for its own reasons, where it says that it is.
+    pub(crate) fn endpoint(
+        &self,
+        peer: NodeId,
+        addresses: &[Address],
+        rng: &mut ChaCha8Rng,
+    ) -> Option<Target> {
+        let usable: Vec<_> =
+            addresses.iter().filter(|address| !self.book.is_own(address)).collect();
+        let address = (*usable.get(below(rng, usable.len()))?).clone();
+        let group = Group::of(peer, ip_of(&address), self.config.network.defence().grouping);
+        Some(Target { peer, address, group })
+    }
+
     /// Whether a peer is in the view.
     pub(crate) fn views(&self, peer: &NodeId) -> bool {
         self.sampler.view().any(|(other, _)| other == *peer)

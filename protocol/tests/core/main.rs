@@ -18,6 +18,7 @@ mod frames;
 mod gossip;
 mod harm;
 mod links;
+mod membership;
 mod naming;
 mod overlay;
 mod policies;

@@ -208,7 +208,13 @@ impl Rig {
             | Frame::Proof(_)
             | Frame::Pull
             | Frame::Answer(_)
-            | Frame::Push(_) => Lane::Control,
+            | Frame::Push(_)
+            | Frame::Probe(_)
+            | Frame::Ack(_)
+            | Frame::Rumours { .. }
+            | Frame::Sync { .. }
+            | Frame::Summary { .. }
+            | Frame::Want { .. } => Lane::Control,
         };
         self.send_bytes(from, lane, frame.encode())
     }
@@ -340,7 +346,13 @@ fn lane_of(frame: &Frame) -> Lane {
         | Frame::Proof(_)
         | Frame::Pull
         | Frame::Answer(_)
-        | Frame::Push(_) => Lane::Control,
+        | Frame::Push(_)
+        | Frame::Probe(_)
+        | Frame::Ack(_)
+        | Frame::Rumours { .. }
+        | Frame::Sync { .. }
+        | Frame::Summary { .. }
+        | Frame::Want { .. } => Lane::Control,
     }
 }
 

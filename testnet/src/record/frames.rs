@@ -98,7 +98,13 @@ fn look(frame: &Bytes, network: &Network) -> Facts {
             | Frame::Prune { .. }
             | Frame::Pull
             | Frame::Answer(_)
-            | Frame::Push(_),
+            | Frame::Push(_)
+            | Frame::Probe(_)
+            | Frame::Ack(_)
+            | Frame::Rumours { .. }
+            | Frame::Sync { .. }
+            | Frame::Summary { .. }
+            | Frame::Want { .. },
         ) => Facts { author: None, genuine: true },
         // What does not decode at all is not genuine either.
         Err(_) => Facts { author: None, genuine: false },

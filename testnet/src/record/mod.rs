@@ -321,7 +321,7 @@ impl Recorder {
             Event::Contested { id, slot } => {
                 note(Happening::Contested, index(&slot.author), spread.find(id));
             }
-            Event::Banned(_) | Event::Duplicate { .. } | Event::Twin(_) => {}
+            Event::Banned(_) | Event::Duplicate { .. } | Event::Twin(_) | Event::Membership(_) => {}
         }
     }
 

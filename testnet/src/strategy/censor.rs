@@ -91,7 +91,13 @@ impl Censor {
                 | Frame::Proof(_)
                 | Frame::Pull
                 | Frame::Answer(_)
-                | Frame::Push(_),
+                | Frame::Push(_)
+                | Frame::Probe(_)
+                | Frame::Ack(_)
+                | Frame::Rumours { .. }
+                | Frame::Sync { .. }
+                | Frame::Summary { .. }
+                | Frame::Want { .. },
             )
             | Err(_) => Some(frame),
         }

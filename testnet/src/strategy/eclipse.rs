@@ -87,6 +87,6 @@ fn is_gossip(class: Class, frame: &bytes::Bytes, cx: &Cx<'_>) -> bool {
     match class {
         Class::Payload | Class::Requested | Class::Vouch => true,
         Class::Evidence => matches!(Frame::decode(frame, cx.network), Ok(Frame::Proof(_))),
-        Class::Tree | Class::Peers => false,
+        Class::Tree | Class::Peers | Class::Members => false,
     }
 }

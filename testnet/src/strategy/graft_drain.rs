@@ -103,7 +103,13 @@ impl Strategy for GraftDrain {
                     | Frame::Proof(_)
                     | Frame::Pull
                     | Frame::Answer(_)
-                    | Frame::Push(_),
+                    | Frame::Push(_)
+                    | Frame::Probe(_)
+                    | Frame::Ack(_)
+                    | Frame::Rumours { .. }
+                    | Frame::Sync { .. }
+                    | Frame::Summary { .. }
+                    | Frame::Want { .. },
                 )
                 | Err(_) => {}
             }

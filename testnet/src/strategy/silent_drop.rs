@@ -92,7 +92,7 @@ impl SilentDrop {
             Class::Payload | Class::Requested => true,
             Class::Vouch => self.manner == Manner::Silent,
             Class::Evidence => matches!(Frame::decode(frame, cx.network), Ok(Frame::Proof(_))),
-            Class::Tree | Class::Peers => false,
+            Class::Tree | Class::Peers | Class::Members => false,
         }
     }
 }

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use forsooth_crypto::{NodeId, verify};
 use forsooth_protocol::{
     Address, Candidate, Check, Config, Connection, Core, Direction, Effect, Input, Lane, Outcome,
-    Participant as _, SignedRecord, Subject, Time, Verdict, record_outcome, wire::Frame,
+    Participant as _, SignedRecord, Subject, Time, Verdict, member_outcome, record_outcome,
+    wire::Frame,
 };
 use rand::RngExt as _;
 
@@ -221,5 +222,14 @@ fn check_one(check: Check) -> Outcome {
             Outcome::Proof,
         ),
         Check::Record(record) => record_outcome(verify(record)),
+        Check::Member(record) => member_outcome(verify(record)),
+        Check::Accusation(accusation) => verify(accusation).map_or_else(
+            |rejected| Outcome::Rejected(Subject::Accusation, rejected.reason),
+            Outcome::Accusation,
+        ),
+        Check::Answer(answer) => verify(answer).map_or_else(
+            |rejected| Outcome::Rejected(Subject::Answer, rejected.reason),
+            Outcome::Answer,
+        ),
     }
 }

@@ -4,7 +4,11 @@
 //! everything that the check looks at, so a tampered copy is checked for itself.
 
 use forsooth_crypto::{Digest, Domain, Hasher, Rejected, Verifiable, Verified, verify};
-use forsooth_protocol::{Check, Outcome, SignedHeader, Subject, record_outcome};
+use forsooth_protocol::{
+    Check, Outcome, SignedHeader, Subject, member_outcome,
+    membership::signed::{Content, Signed},
+    record_outcome,
+};
 
 use super::index::ByRandom;
 
@@ -29,6 +33,11 @@ impl Judge {
             }
             Check::Proof(proof) => conclude(verify(proof), Outcome::Proof, Subject::Proof),
             Check::Record(record) => record_outcome(verify(record)),
+            Check::Member(record) => member_outcome(verify(record)),
+            Check::Accusation(accusation) => {
+                conclude(verify(accusation), Outcome::Accusation, Subject::Accusation)
+            }
+            Check::Answer(answer) => conclude(verify(answer), Outcome::Answer, Subject::Answer),
         };
         if self.outcomes.len() >= OUTCOMES_MAX {
             self.outcomes.clear();
@@ -50,6 +59,9 @@ fn key(check: &Check) -> Digest {
     match check {
         // The frame has header, signature and payload.
         Check::Publication(message) => Digest::of(Domain::Received, message.unverified().frame()),
+        Check::Member(record) => of_signed(record.unverified()),
+        Check::Accusation(accusation) => of_signed(accusation.unverified()),
+        Check::Answer(answer) => of_signed(answer.unverified()),
         Check::Record(record) => {
             let mut hasher = Hasher::new(Domain::Received);
             hasher.update(record.unverified().digest().as_bytes());
@@ -64,6 +76,13 @@ fn key(check: &Check) -> Digest {
             hasher.finish()
         }
     }
+}
+
+/// The digest covers what was signed and for what.
+fn of_signed<T: Content>(signed: &Signed<T>) -> Digest {
+    let mut hasher = Hasher::new(Domain::Received);
+    hasher.update(signed.digest().as_bytes()).update(signed.signature().as_bytes());
+    hasher.finish()
 }
 
 fn add(hasher: &mut Hasher, header: &SignedHeader) {

@@ -90,7 +90,12 @@ impl<'a> Entry<'a> {
             // Good or bad, one after the other.
             Input::Verdicts(verdicts) => {
                 let good = |outcome: &Outcome| match outcome {
-                    Outcome::Publication(_) | Outcome::Proof(_) | Outcome::Record(_) => 1,
+                    Outcome::Publication(_)
+                    | Outcome::Proof(_)
+                    | Outcome::Record(_)
+                    | Outcome::Member(_)
+                    | Outcome::Accusation(_)
+                    | Outcome::Answer(_) => 1,
                     Outcome::Rejected(..) => 0,
                 };
                 let number = verdicts
@@ -112,6 +117,7 @@ impl<'a> Entry<'a> {
             Input::Pardon { whom } => new(13, 0).of_whom(whom),
             Input::Ban { whom, .. } => new(18, 0).of_whom(whom),
             Input::Loaded(records) => new(14, records.len() as u64),
+            Input::Tagged(tags) => new(18, tags.iter().count() as u64),
             Input::Tick => new(15, 0),
             Input::Stopping => new(16, 0),
         }

@@ -253,7 +253,13 @@ impl Sheet {
                 | Frame::Proof(_)
                 | Frame::Pull
                 | Frame::Answer(_)
-                | Frame::Push(_),
+                | Frame::Push(_)
+                | Frame::Probe(_)
+                | Frame::Ack(_)
+                | Frame::Rumours { .. }
+                | Frame::Sync { .. }
+                | Frame::Summary { .. }
+                | Frame::Want { .. },
             )
             | Err(_) => {}
         }

@@ -1,0 +1,264 @@
+//! Accusations that are open, and when they are enough.
+//!
+//! A case is one epoch of one member. Who accuses it, counts once, and once for all of its group ([`Tally`]); each accusation
+//! counts from when this node learned of it, whatever time it claims, until its subject has had its time to rebut. That time
+//! shrinks with what more accuse than are needed (Lifeguard's suspicion timeout: Dadgar, Phillips, Currey, section 4.B). Who accused a
+//! member that then showed that it lives, twice, is not heard about that member again in this shift.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use forsooth_crypto::{NodeId, Verified};
+
+use super::{
+    accusation::{Certificate, SignedAccusation},
+    record::Epoch,
+};
+use crate::{group::Group, tally::Tally, time::Time};
+
+/// Cases at most; the one that began first goes.
+pub(super) const CASES_MAX: usize = 1_024;
+/// Open accusations of one accuser; an observer has some 15 subjects. Its own oldest goes.
+const PER_ACCUSER_MAX: usize = 64;
+/// Accusations of one case: more than there are rings are somebody's invention.
+pub(super) const PER_CASE_MAX: usize = 32;
+/// What is remembered of accusers who were rebutted.
+pub(super) const REBUTTED_MAX: usize = 4_096;
+/// Who was rebutted by one member so often is not heard about it again.
+const REBUTTED_PER_SHIFT_MAX: u32 = 2;
+/// Accusers beyond those needed that shorten the time to rebut as far as it goes.
+const CONFIRMATIONS: u32 = 3;
+
+/// All cases.
+#[derive(Debug)]
+pub(super) struct Court {
+    cases: BTreeMap<NodeId, Case>,
+    tally: Tally<NodeId, NodeId, Group>,
+    /// How often a subject has rebutted an accuser in this shift.
+    rebutted: BTreeMap<(NodeId, NodeId), u32>,
+}
+
+#[derive(Debug)]
+struct Case {
+    epoch: Epoch,
+    since: Time,
+    by: BTreeMap<NodeId, Charge>,
+    suspected: bool,
+}
+
+#[derive(Debug)]
+struct Charge {
+    accusation: Verified<SignedAccusation>,
+    /// When this node first heard of it.
+    heard: Time,
+    until: Time,
+}
+
+/// What a case needs, and how long it takes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    /// So many accusers may lie.
+    pub(super) t: u8,
+    pub(super) rebut_min: Duration,
+    pub(super) rebut_max: Duration,
+    pub(super) lifetime: Duration,
+}
+
+impl Rules {
+    /// Accusers whose word is enough.
+    pub(super) fn needed(self) -> usize {
+        usize::from(self.t) + 1
+    }
+
+    /// Accusers by whose word a member is suspected, and says that it is alive.
+    pub(super) fn suspects(self) -> usize {
+        self.needed().div_ceil(2)
+    }
+
+    /// The time to rebut, if so many accuse.
+    fn rebut(self, accusers: usize) -> Duration {
+        let beyond = u32::try_from(accusers.saturating_sub(self.needed())).unwrap_or(CONFIRMATIONS);
+        // 1, 0.5, 0.21, 0 of what lies between, for 0 to 3: 1 - log(c + 1) / log(4).
+        let share = 1.0 - f64::from(beyond.min(CONFIRMATIONS) + 1).log2() / 2.0;
+        self.rebut_min
+            + self.rebut_max.saturating_sub(self.rebut_min).mul_f64(share.clamp(0.0, 1.0))
+    }
+}
+
+impl Court {
+    pub(super) const fn new() -> Self {
+        Self {
+            cases: BTreeMap::new(),
+            tally: Tally::new(PER_ACCUSER_MAX),
+            rebutted: BTreeMap::new(),
+        }
+    }
+
+    /// Whether an accuser may be heard about a subject, and its last accusation is old enough for another.
+    pub(super) fn hears(
+        &self,
+        accuser: &NodeId,
+        subject: &NodeId,
+        epoch: Epoch,
+        now: Time,
+        rules: Rules,
+    ) -> bool {
+        if self.rebutted.get(&(*accuser, *subject)).copied().unwrap_or(0) >= REBUTTED_PER_SHIFT_MAX
+        {
+            return false;
+        }
+        let Some(case) = self.cases.get(subject).filter(|case| case.epoch == epoch) else {
+            return true;
+        };
+        match case.by.get(accuser) {
+            Some(charge) => charge.until.since(now) < rules.lifetime / 2,
+            None => case.by.len() < PER_CASE_MAX,
+        }
+    }
+
+    /// Hears an accusation. Whether it is an accuser's first in this case.
+    pub(super) fn hear(
+        &mut self,
+        accusation: Verified<SignedAccusation>,
+        group: Group,
+        now: Time,
+        rules: Rules,
+    ) -> bool {
+        let said = *accusation.content();
+        if self.cases.get(&said.subject).is_some_and(|case| case.epoch < said.epoch) {
+            self.drop_case(&said.subject);
+        }
+        if !self.cases.contains_key(&said.subject) && self.cases.len() >= CASES_MAX {
+            let oldest = self.cases.iter().min_by_key(|(_, case)| case.since).map(|(id, _)| *id);
+            oldest.into_iter().for_each(|id| self.drop_case(&id));
+        }
+        let case = self.cases.entry(said.subject).or_insert_with(|| Case {
+            epoch: said.epoch,
+            since: now,
+            by: BTreeMap::new(),
+            suspected: false,
+        });
+        if case.epoch != said.epoch {
+            return false;
+        }
+        let until = now + rules.lifetime;
+        self.tally.support(said.subject, said.accuser, group);
+        match case.by.get_mut(&said.accuser) {
+            Some(charge) => {
+                charge.accusation = accusation;
+                charge.until = until;
+                false
+            }
+            None => {
+                case.by.insert(said.accuser, Charge { accusation, heard: now, until });
+                true
+            }
+        }
+    }
+
+    /// Independent accusers of a member.
+    pub(super) fn count(&self, subject: &NodeId) -> usize {
+        self.tally.count(subject)
+    }
+
+    /// Whether a member is suspected.
+    pub(super) fn suspects(&self, subject: &NodeId) -> bool {
+        self.cases.get(subject).is_some_and(|case| case.suspected)
+    }
+
+    /// Whether anybody accuses a member.
+    pub(super) fn is_accused(&self, subject: &NodeId) -> bool {
+        self.cases.contains_key(subject)
+    }
+
+    /// Members that are suspected.
+    pub(super) fn suspected(&self) -> usize {
+        self.cases.values().filter(|case| case.suspected).count()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.cases.len()
+    }
+
+    pub(super) fn rebutted_len(&self) -> usize {
+        self.rebutted.len()
+    }
+
+    /// Whether enough accuse a member for it to be suspected, and it was not.
+    pub(super) fn begins_to_suspect(&mut self, subject: &NodeId, rules: Rules) -> bool {
+        let enough = self.tally.count(subject) >= rules.suspects();
+        let case = self.cases.get_mut(subject).filter(|case| enough && !case.suspected);
+        case.is_some_and(|case| !core::mem::replace(&mut case.suspected, true))
+    }
+
+    /// A member has shown that it lives: its case is over, and its accusers were wrong. Whether it was suspected.
+    pub(super) fn acquit(&mut self, subject: &NodeId) -> bool {
+        let accusers: Vec<_> =
+            self.cases.get(subject).into_iter().flat_map(|case| case.by.keys().copied()).collect();
+        for accuser in accusers {
+            if self.rebutted.len() < REBUTTED_MAX
+                || self.rebutted.contains_key(&(accuser, *subject))
+            {
+                let times = self.rebutted.entry((accuser, *subject)).or_default();
+                *times = times.saturating_add(1);
+            }
+        }
+        let suspected = self.suspects(subject);
+        self.drop_case(subject);
+        suspected
+    }
+
+    /// A member is one no more, or its case is over for other reasons.
+    pub(super) fn drop_case(&mut self, subject: &NodeId) {
+        self.cases.remove(subject);
+        self.tally.close(subject);
+    }
+
+    /// A new shift: everybody is heard again.
+    pub(super) fn forgive(&mut self) {
+        self.rebutted.clear();
+    }
+
+    /// When the next case may be decided, or an accusation expires.
+    pub(super) fn deadline(&self, rules: Rules) -> Option<Time> {
+        let of_case = |(subject, case): (&NodeId, &Case)| {
+            let expires = case.by.values().map(|charge| charge.until).min();
+            [self.due(subject, case, rules), expires].into_iter().flatten().min()
+        };
+        self.cases.iter().filter_map(of_case).min()
+    }
+
+    /// When enough independent accusers have waited for long enough.
+    fn due(&self, subject: &NodeId, case: &Case, rules: Rules) -> Option<Time> {
+        let independent = self.tally.independent(subject);
+        let heard = independent.iter().filter_map(|accuser| case.by.get(accuser));
+        let mut heard: Vec<Time> = heard.map(|charge| charge.heard).collect();
+        heard.sort_unstable();
+        let last = heard.get(rules.needed().saturating_sub(1))?;
+        Some(*last + rules.rebut(heard.len()))
+    }
+
+    /// Expires what is old, and decides what is due: who is dead, and by whose word.
+    pub(super) fn decide(&mut self, now: Time, rules: Rules) -> Vec<Certificate> {
+        for (subject, case) in &mut self.cases {
+            let expired: Vec<_> =
+                case.by.extract_if(.., |_, charge| charge.until <= now).map(|(id, _)| id).collect();
+            expired.iter().for_each(|accuser| self.tally.retract(subject, accuser));
+        }
+        self.cases.retain(|_, case| !case.by.is_empty());
+        let is_due = |(subject, case): &(&NodeId, &Case)| {
+            self.due(subject, case, rules).is_some_and(|due| due <= now)
+        };
+        let certify = |(subject, case): (&NodeId, &Case)| Certificate {
+            subject: *subject,
+            epoch: case.epoch,
+            accusations: {
+                let by = self.tally.independent(subject).into_iter();
+                by.filter_map(|id| Some(case.by.get(&id)?.accusation.clone())).collect()
+            },
+        };
+        let decided: Vec<_> = self.cases.iter().filter(is_due).map(certify).collect();
+        decided.iter().for_each(|certificate| self.drop_case(&certificate.subject));
+        decided
+    }
+}

@@ -1,0 +1,246 @@
+//! Who is a member, as far as this node knows, and who is no more.
+//!
+//! Each member is charged to the peer that first told of it: a peer that tells of a million loses these first. Who left or was
+//! certified dead has a *grave*, so that nothing old brings it back; only its key does, with a higher epoch.
+
+use core::{ops::RangeInclusive, time::Duration};
+use std::collections::BTreeMap;
+
+use forsooth_crypto::{NodeId, Verified};
+
+use super::{
+    accusation::Certificate,
+    record::{Epoch, Member, SignedMember},
+};
+use crate::{
+    bounded::FairMap,
+    group::Group,
+    time::{Time, Timestamp},
+};
+
+/// Members at most.
+pub(super) const MEMBERS_MAX: usize = 16_384;
+/// Graves at most; the oldest goes.
+pub(super) const GRAVES_MAX: usize = 4_096;
+/// A grave is remembered for so long.
+const GRAVE_LIFETIME: Duration = Duration::from_secs(86_400);
+/// Who died comes back at once with a new life, and else not before this, doubled each time, up to an hour.
+const HOLD: Duration = Duration::from_secs(30);
+const HOLD_MAX: Duration = Duration::from_secs(3600);
+/// Ranges in which two tables are compared.
+pub(super) const RANGES: usize = 64;
+
+/// Members and graves.
+#[derive(Debug)]
+pub(super) struct Table {
+    members: FairMap<NodeId, NodeId, Entry>,
+    /// Members by the names of their records.
+    names: BTreeMap<u64, NodeId>,
+    /// The names of all records of each range, added up bit by bit.
+    sums: Vec<u64>,
+    graves: BTreeMap<NodeId, Grave>,
+}
+
+/// A member.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) record: Verified<SignedMember>,
+    /// With whom it counts as one accuser.
+    pub(super) group: Group,
+    /// Since when it is known, as others may know it too.
+    pub(super) since: Timestamp,
+    /// When it last changed here so that others may not know yet.
+    pub(super) changed: Time,
+}
+
+/// Somebody who was a member.
+#[derive(Debug)]
+pub(super) struct Grave {
+    pub(super) epoch: Epoch,
+    pub(super) why: Why,
+    at: Time,
+    /// How often it has died without a new life in between.
+    deaths: u32,
+}
+
+/// Why somebody is a member no more.
+#[derive(Debug)]
+pub(super) enum Why {
+    /// It said so.
+    Left(Verified<SignedMember>),
+    /// Its observers said so.
+    Died(Certificate),
+    /// It signed two records for one version.
+    Equivocated,
+}
+
+/// What a record is to what is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// Of somebody unknown.
+    Stranger,
+    /// Newer than what is known.
+    Newer,
+    /// What is known.
+    Known,
+    /// Older than what is known.
+    Older,
+    /// As new as what is known, and something else: its member said two things.
+    Conflict,
+    /// Of somebody who is no more, and not newer than that.
+    Buried,
+    /// Of somebody who dies too often: it has to wait.
+    Held,
+}
+
+impl Table {
+    pub(super) fn new() -> Self {
+        Self {
+            members: FairMap::new(MEMBERS_MAX),
+            names: BTreeMap::new(),
+            sums: vec![0; RANGES],
+            graves: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn get(&self, id: &NodeId) -> Option<&Entry> {
+        self.members.get(id)
+    }
+
+    /// What a member says of itself.
+    pub(super) fn member(&self, id: &NodeId) -> Option<&Member> {
+        self.members.get(id).map(|entry| entry.record.content())
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&NodeId, &Entry)> {
+        self.members.iter()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    pub(super) fn grave(&self, id: &NodeId) -> Option<&Grave> {
+        self.graves.get(id)
+    }
+
+    pub(super) fn graves(&self) -> usize {
+        self.graves.len()
+    }
+
+    /// What a record would change.
+    pub(super) fn news(&self, record: &SignedMember, now: Time) -> News {
+        let said = record.content();
+        if let Some(grave) = self.graves.get(&said.id) {
+            if said.epoch <= grave.epoch || matches!(grave.why, Why::Equivocated) {
+                return News::Buried;
+            }
+            if said.epoch.generation == grave.epoch.generation && now < grave.at + grave.hold() {
+                return News::Held;
+            }
+        }
+        let Some(known) = self.members.get(&said.id) else { return News::Stranger };
+        match said.order().cmp(&known.record.content().order()) {
+            core::cmp::Ordering::Less => News::Older,
+            core::cmp::Ordering::Greater => News::Newer,
+            core::cmp::Ordering::Equal if known.record.digest() == record.digest() => News::Known,
+            core::cmp::Ordering::Equal => News::Conflict,
+        }
+    }
+
+    /// Takes a record over, at the cost of who told of it if its member is new. Returns the members that had to go, if there
+    /// are too many.
+    pub(super) fn insert(&mut self, entry: Entry, from: NodeId) -> Vec<NodeId> {
+        let id = entry.record.content().id;
+        let name = entry.record.name();
+        if let Some(old) = self.members.get_mut(&id) {
+            let before = old.record.name();
+            *old = entry;
+            self.count_out(before);
+            self.count_in(name, id);
+            return Vec::new();
+        }
+        self.count_in(name, id);
+        let evicted = self.members.insert(id, from, 1, entry);
+        for (_, gone) in &evicted {
+            self.count_out(gone.record.name());
+        }
+        evicted.into_iter().map(|(id, _)| id).collect()
+    }
+
+    /// Somebody is a member no more.
+    pub(super) fn bury(&mut self, id: NodeId, epoch: Epoch, why: Why, now: Time) {
+        if let Some(entry) = self.members.remove(&id) {
+            self.count_out(entry.record.name());
+        }
+        let before =
+            self.graves.get(&id).filter(|grave| grave.epoch.generation == epoch.generation);
+        let deaths = before.map_or(0, |grave| grave.deaths);
+        let deaths = deaths.saturating_add(u32::from(matches!(why, Why::Died(_))));
+        self.graves.insert(id, Grave { epoch, why, at: now, deaths });
+        if self.graves.len() > GRAVES_MAX {
+            let oldest = self.graves.iter().min_by_key(|(_, grave)| grave.at).map(|(id, _)| *id);
+            oldest.into_iter().for_each(|id| drop(self.graves.remove(&id)));
+        }
+    }
+
+    /// Forgets graves that are old.
+    pub(super) fn reap(&mut self, now: Time) {
+        self.graves.retain(|_, grave| now < grave.at + GRAVE_LIFETIME);
+    }
+
+    /// For each range, the names of all its records, added up bit by bit.
+    pub(super) fn sums(&self) -> &[u64] {
+        &self.sums
+    }
+
+    /// The names of a range.
+    pub(super) fn names(&self, range: usize) -> impl Iterator<Item = (u64, &NodeId)> {
+        self.names.range(bounds(range)).map(|(name, id)| (*name, id))
+    }
+
+    /// Whose record has a name.
+    pub(super) fn named(&self, name: u64) -> Option<&Entry> {
+        self.members.get(self.names.get(&name)?)
+    }
+
+    fn count_in(&mut self, name: u64, id: NodeId) {
+        // Two records of one name would be lost in each other; nobody finds two on purpose that are of use.
+        if self.names.insert(name, id).is_none() {
+            self.add(name);
+        }
+    }
+
+    fn count_out(&mut self, name: u64) {
+        if self.names.remove(&name).is_some() {
+            self.add(name);
+        }
+    }
+
+    fn add(&mut self, name: u64) {
+        if let Some(sum) = self.sums.get_mut(range_of(name)) {
+            *sum ^= name;
+        }
+    }
+}
+
+impl Grave {
+    /// How long it keeps a member that comes back without a new life.
+    fn hold(&self) -> Duration {
+        match self.deaths {
+            // The first time anybody may be wrong: it comes back at once.
+            0 | 1 => Duration::ZERO,
+            deaths => HOLD.saturating_mul(1 << (deaths - 2).min(16)).min(HOLD_MAX),
+        }
+    }
+}
+
+/// The range of a name: its first 6 bits.
+pub(super) fn range_of(name: u64) -> usize {
+    usize::try_from(name >> 58).unwrap_or(0)
+}
+
+fn bounds(range: usize) -> RangeInclusive<u64> {
+    let first = u64::try_from(range).unwrap_or(0) << 58;
+    first..=(first | (u64::MAX >> 6))
+}

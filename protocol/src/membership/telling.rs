@@ -1,0 +1,283 @@
+//! How news spreads, and how tables are compared.
+//!
+//! News travels at once, a bounded number of times, in a share of bandwidth of its own. Whoever is left out finds out when it
+//! compares its table with a peer's: 64 sums at first, then names of records where the sums differ, then the records that one of the two lacks.
+
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+
+use forsooth_crypto::{NodeId, Verified};
+use rand_core::Rng as _;
+
+use super::{
+    Membership,
+    accusation::SignedAccusation,
+    jitter,
+    probing::tell,
+    record::SignedMember,
+    rumours::{Rumour, tellings},
+    table::{RANGES, Why, range_of},
+};
+use crate::{
+    Class, Effect, Fault,
+    machine::{Cx, below},
+    time::Time,
+    wire::{Frame, NAMES_MAX},
+};
+
+/// Comparisons, obituaries and the like that one peer is answered at once, and how soon one more.
+pub(super) const REQUESTS_BURST: u32 = 32;
+pub(super) const REQUESTS_EVERY: Duration = Duration::from_secs(1);
+/// Records that one peer is sent at once because it asked, and how soon one more.
+pub(super) const SERVED_BURST: u32 = 20_000;
+pub(super) const SERVED_EVERY: Duration = Duration::from_millis(20);
+/// Bytes of a frame of records that were asked for.
+const FRAME_BYTES: usize = 32 << 10;
+/// How soon tables are compared again while there is much to learn.
+const SYNC_AT_FIRST: Duration = Duration::from_secs(1);
+/// Whoever has not answered by then may be asked again.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
+/// Records learned by comparing that are few.
+const FEW: usize = 4;
+/// Names of records that were asked for and have not come.
+pub(super) const ASKED_MAX: usize = 16_384;
+/// Peers that are told at once that this node leaves.
+const FAREWELLS: usize = 8;
+
+/// When tables are compared.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    at: Option<Time>,
+    interval: Duration,
+    /// Records learned since the last comparison.
+    learned: usize,
+    /// Whose answers are awaited.
+    awaited: BTreeMap<NodeId, Time>,
+    /// Records that are old.
+    old: BTreeSet<u64>,
+}
+
+impl Pace {
+    pub(super) const fn at(&self) -> Option<Time> {
+        self.at
+    }
+
+    /// This record was asked for.
+    pub(super) fn note(&mut self, name: u64) {
+        if self.old.len() >= ASKED_MAX {
+            self.old.clear();
+        }
+        self.old.insert(name);
+    }
+
+    /// Whether this record was asked for. Asked once.
+    pub(super) fn take(&mut self, name: u64) -> bool {
+        let asked = self.old.remove(&name);
+        self.learned += usize::from(asked);
+        asked
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.old.len()
+    }
+}
+
+impl Membership {
+    /// Has news told to all, but to whom it came from.
+    pub(super) fn spread(&mut self, rumour: Rumour, from: Option<NodeId>, cx: &mut Cx<'_>) {
+        self.rumours.add(rumour, from);
+        if self.gossip_at.is_none() {
+            let soon = self
+                .settings
+                .gossip_every
+                .mul_f64(f64::from(cx.rng.next_u32()) / f64::from(u32::MAX));
+            self.gossip_at = Some(cx.now + soon);
+        }
+    }
+
+    /// Tells a few peers what is new, if it is time.
+    pub(super) fn gossip(&mut self, cx: &mut Cx<'_>) {
+        if self.gossip_at.is_none_or(|at| cx.now < at) {
+            return;
+        }
+        let tellings = tellings(self.table.len() + 1);
+        for peer in self.some_peers(usize::from(self.settings.gossip_fanout), cx) {
+            let bytes = usize::try_from(self.settings.gossip_bytes).unwrap_or(usize::MAX);
+            let rumours = self.rumours.take(&peer, bytes, tellings);
+            if rumours.is_empty() {
+                continue;
+            }
+            let (mut members, mut accusations) = (Vec::new(), Vec::new());
+            for rumour in rumours {
+                match rumour {
+                    Rumour::Member(record) => members.push((*record).clone()),
+                    Rumour::Accusation(accusation) => accusations.push((*accusation).clone()),
+                }
+            }
+            tell(peer, &Frame::Rumours { members, accusations, asked: false }, cx);
+        }
+        // While nobody is connected, what is new waits.
+        let waits = self.rumours.is_empty();
+        self.gossip_at = (!waits).then(|| cx.now + self.settings.gossip_every);
+    }
+
+    /// Some connected peers, by chance.
+    pub(super) fn some_peers(&self, count: usize, cx: &mut Cx<'_>) -> Vec<NodeId> {
+        let mut peers: Vec<NodeId> = self.met.iter().copied().collect();
+        let mut chosen = Vec::with_capacity(count);
+        while chosen.len() < count && !peers.is_empty() {
+            let at = below(cx.rng, peers.len());
+            chosen.push(peers.swap_remove(at));
+        }
+        chosen
+    }
+
+    /// This node leaves.
+    pub(super) fn tell_all(&self, record: &Verified<SignedMember>, cx: &mut Cx<'_>) {
+        for peer in self.some_peers(FAREWELLS, cx) {
+            self.send_records(peer, core::slice::from_ref(record), cx);
+        }
+    }
+
+    pub(super) fn send_records(
+        &self,
+        to: NodeId,
+        records: &[Verified<SignedMember>],
+        cx: &mut Cx<'_>,
+    ) {
+        let members = records.iter().map(|record| (**record).clone()).collect();
+        tell(to, &Frame::Rumours { members, accusations: Vec::new(), asked: false }, cx);
+    }
+
+    pub(super) fn send_accusations(
+        &self,
+        to: NodeId,
+        accusations: &[Verified<SignedAccusation>],
+        cx: &mut Cx<'_>,
+    ) {
+        let accusations = accusations.iter().map(|one| (**one).clone()).collect();
+        tell(to, &Frame::Rumours { members: Vec::new(), accusations, asked: false }, cx);
+    }
+
+    /// A peer is here: it is told if it counts as dead, and if it is the first, tables are compared.
+    pub(super) fn bring_news(&mut self, peer: NodeId, cx: &mut Cx<'_>) {
+        self.tell_of_grave(&peer, peer, cx);
+        if self.sync.at.is_none() {
+            self.sync.interval = SYNC_AT_FIRST;
+            self.sync.at = Some(cx.now + SYNC_AT_FIRST);
+            self.ask_for_table(peer, cx);
+        }
+    }
+
+    /// A peer holds somebody for alive who is not, or is so itself.
+    pub(super) fn tell_of_grave(&mut self, id: &NodeId, to: NodeId, cx: &mut Cx<'_>) {
+        let Some(grave) = self.table.grave(id).filter(|_| self.table.get(id).is_none()) else {
+            return;
+        };
+        if self.requests.take(to, 1, cx.now) == 0 {
+            return;
+        }
+        match &grave.why {
+            Why::Left(record) => self.send_records(to, core::slice::from_ref(record), cx),
+            Why::Died(certificate) => self.send_accusations(to, &certificate.accusations, cx),
+            Why::Equivocated => {}
+        }
+    }
+
+    /// Compares tables with somebody, if it is time.
+    pub(super) fn compare(&mut self, cx: &mut Cx<'_>) {
+        if self.sync.at.is_none_or(|at| cx.now < at) {
+            return;
+        }
+        if let Some(peer) = self.some_peers(1, cx).first() {
+            self.ask_for_table(*peer, cx);
+        }
+        let much = self.sync.learned > FEW;
+        self.sync.learned = 0;
+        let doubled = self.sync.interval.saturating_mul(2).min(self.settings.sync_every);
+        self.sync.interval = if much { SYNC_AT_FIRST } else { doubled };
+        self.sync.at = Some(cx.now + jitter(self.sync.interval, cx));
+    }
+
+    fn ask_for_table(&mut self, peer: NodeId, cx: &mut Cx<'_>) {
+        self.sync.awaited.retain(|peer, _| self.met.contains(peer));
+        if self.sync.awaited.get(&peer).is_some_and(|since| cx.now.since(*since) < ANSWERED_WITHIN)
+        {
+            return;
+        }
+        self.sync.awaited.insert(peer, cx.now);
+        tell(peer, &Frame::Sync { sums: self.table.sums().to_vec() }, cx);
+    }
+
+    /// A peer says what it knows, in short.
+    pub(super) fn compared(&mut self, from: NodeId, sums: &[u64], cx: &mut Cx<'_>) {
+        if self.requests.take(from, 1, cx.now) == 0 {
+            return;
+        }
+        let (mut ranges, mut names) = (0u64, Vec::new());
+        // From a random range on, since there may be more than fits.
+        let first = below(cx.rng, RANGES);
+        for range in (0..RANGES).map(|place| (place + first) % RANGES) {
+            if sums.get(range) == self.table.sums().get(range) {
+                continue;
+            }
+            let own: Vec<u64> = self.table.names(range).map(|(name, _)| name).collect();
+            if names.len() + own.len() > NAMES_MAX {
+                break;
+            }
+            ranges |= 1 << range;
+            names.extend(own);
+        }
+        tell(from, &Frame::Summary { ranges, names }, cx);
+    }
+
+    /// A peer says what it knows where we differ: it is sent what it lacks, and asked for what we lack.
+    pub(super) fn summed(&mut self, from: NodeId, ranges: u64, names: &[u64], cx: &mut Cx<'_>) {
+        if self.sync.awaited.remove(&from).is_none() {
+            return cx.fault(from, Fault::Unsolicited);
+        }
+        let is_meant = |name: u64| ranges & (1 << range_of(name)) != 0;
+        let theirs: BTreeSet<u64> = names.iter().copied().filter(|name| is_meant(*name)).collect();
+        let ranges = (0..RANGES).filter(|range| ranges & (1 << range) != 0);
+        let ours = ranges.flat_map(|range| self.table.names(range));
+        let lacks: Vec<u64> =
+            ours.map(|(name, _)| name).filter(|name| !theirs.contains(name)).collect();
+        self.send_table(from, &lacks, cx);
+        let wanted: Vec<u64> =
+            theirs.into_iter().filter(|name| self.table.named(*name).is_none()).collect();
+        if !wanted.is_empty() {
+            tell(from, &Frame::Want { names: wanted }, cx);
+        }
+    }
+
+    /// A peer wants records.
+    pub(super) fn serve(&mut self, from: NodeId, names: &[u64], cx: &mut Cx<'_>) {
+        self.send_table(from, names, cx);
+    }
+
+    fn send_table(&mut self, to: NodeId, names: &[u64], cx: &mut Cx<'_>) {
+        let wanted = u32::try_from(names.len()).unwrap_or(u32::MAX);
+        let granted = self.served.take(to, wanted, cx.now);
+        let granted = usize::try_from(granted).unwrap_or(usize::MAX);
+        let records = names.iter().filter_map(|name| self.table.named(*name)).take(granted);
+        let mut members: Vec<SignedMember> = Vec::new();
+        let mut bytes = 0;
+        for record in records.map(|entry| &entry.record) {
+            bytes += record.wire_bytes();
+            members.push((**record).clone());
+            if bytes >= FRAME_BYTES {
+                bytes = 0;
+                send_asked(to, core::mem::take(&mut members), cx);
+            }
+        }
+        if !members.is_empty() {
+            send_asked(to, members, cx);
+        }
+    }
+}
+
+/// Behind all that is more urgent.
+fn send_asked(to: NodeId, members: Vec<SignedMember>, cx: &mut Cx<'_>) {
+    let frame = Frame::Rumours { members, accusations: Vec::new(), asked: true }.encode();
+    cx.order(Effect::Send { to, class: Class::Peers, frame });
+}

@@ -1,0 +1,1 @@
+//! Plain parts of membership, each by itself.

@@ -1,0 +1,4 @@
+//! Membership: who joins, who leaves, who dies, and who cannot be made to.
+
+mod detection;
+mod town;
