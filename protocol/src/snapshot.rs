@@ -134,8 +134,8 @@ pub struct MemberState {
     pub record: SignedMember,
     /// Several of its observers accuse it.
     pub is_suspected: bool,
-    /// This node is one of its observers.
-    pub is_observed: bool,
+    /// This node is one of its observers, on this ring.
+    pub observed_on: Option<u8>,
     /// `-log10` of the chance that a normal answer takes as long as the one that this node waits for; nothing if it waits for none.
     pub phi: Option<f64>,
 }

@@ -50,6 +50,8 @@ pub const IDS_MAX: usize = 1024;
 pub const RECORDS_MAX: usize = 100;
 /// Names of members' records in one summary or request.
 pub const NAMES_MAX: usize = 4096;
+/// Members that are asked for by their ids in one frame.
+pub const WANTED_MAX: usize = 64;
 /// Members' records, and accusations, in one frame.
 pub const RUMOURS_MAX: usize = 1024;
 /// Bytes of an agent string in a hello.
@@ -144,6 +146,8 @@ pub enum Frame {
     Want {
         /// Their names.
         names: Vec<u64>,
+        /// Or the members' own.
+        members: Vec<NodeId>,
     },
 }
 
@@ -277,8 +281,13 @@ impl Frame {
             Body::Summary(schema::Summary { ranges, names }) => {
                 Ok(Self::Summary { ranges, names: decode_words(&names, NAMES_MAX)? })
             }
-            Body::Want(schema::Want { names }) => {
-                Ok(Self::Want { names: decode_words(&names, NAMES_MAX)? })
+            Body::Want(schema::Want { names, members }) => {
+                let (ids, rest) = members.as_chunks::<32>();
+                if !rest.is_empty() || ids.len() > WANTED_MAX {
+                    return Err(Fault::Malformed);
+                }
+                let members = ids.iter().map(|id| NodeId::from_bytes(*id)).collect();
+                Ok(Self::Want { names: decode_words(&names, NAMES_MAX)?, members })
             }
         }
     }
@@ -346,7 +355,10 @@ impl Frame {
             Self::Summary { ranges, names } => {
                 Body::Summary(schema::Summary { ranges: *ranges, names: encode_words(names) })
             }
-            Self::Want { names } => Body::Want(schema::Want { names: encode_words(names) }),
+            Self::Want { names, members } => {
+                let members = members.iter().flat_map(|id| *id.as_bytes()).collect();
+                Body::Want(schema::Want { names: encode_words(names), members })
+            }
         };
         schema::Frame { body: Some(body) }.encode_to_vec().into()
     }

@@ -8,6 +8,7 @@ use std::{
     sync::Arc,
 };
 
+use forsooth_protocol::snapshot::MemberState;
 use forsooth_protocol::{Drain, Effect, Input, Participant, Snapshot, Time};
 
 use crate::{
@@ -95,5 +96,9 @@ impl Participant for Tap {
 
     fn snapshot(&self) -> Snapshot {
         self.inner.snapshot()
+    }
+
+    fn members(&self) -> Vec<MemberState> {
+        self.inner.members()
     }
 }

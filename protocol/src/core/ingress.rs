@@ -107,8 +107,8 @@ impl Core {
             Frame::Summary { ranges, names } => {
                 self.tell_membership(membership::Event::Summed { from, ranges, names });
             }
-            Frame::Want { names } => {
-                self.tell_membership(membership::Event::Wanted { from, names });
+            Frame::Want { names, members } => {
+                self.tell_membership(membership::Event::Wanted { from, names, members });
             }
         }
     }

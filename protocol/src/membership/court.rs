@@ -44,6 +44,8 @@ struct Case {
     since: Time,
     by: BTreeMap<NodeId, Charge>,
     suspected: bool,
+    /// Others have been asked what they know.
+    asked: bool,
 }
 
 #[derive(Debug)]
@@ -82,6 +84,13 @@ impl Rules {
         let share = 1.0 - f64::from(beyond.min(CONFIRMATIONS) + 1).log2() / 2.0;
         self.rebut_min
             + self.rebut_max.saturating_sub(self.rebut_min).mul_f64(share.clamp(0.0, 1.0))
+    }
+}
+
+impl Case {
+    /// When others are asked what they know: late enough for a rebuttal to have spread, early enough to hear of it.
+    fn asks_at(&self, rules: Rules) -> Time {
+        self.since + rules.rebut_min.mul_f64(0.75)
     }
 }
 
@@ -137,6 +146,7 @@ impl Court {
             since: now,
             by: BTreeMap::new(),
             suspected: false,
+            asked: false,
         });
         if case.epoch != said.epoch {
             return false;
@@ -223,7 +233,8 @@ impl Court {
     pub(super) fn deadline(&self, rules: Rules) -> Option<Time> {
         let of_case = |(subject, case): (&NodeId, &Case)| {
             let expires = case.by.values().map(|charge| charge.until).min();
-            [self.due(subject, case, rules), expires].into_iter().flatten().min()
+            let asks = (!case.asked).then(|| case.asks_at(rules));
+            [self.due(subject, case, rules), expires, asks].into_iter().flatten().min()
         };
         self.cases.iter().filter_map(of_case).min()
     }
@@ -236,6 +247,18 @@ impl Court {
         heard.sort_unstable();
         let last = heard.get(rules.needed().saturating_sub(1))?;
         Some(*last + rules.rebut(heard.len()))
+    }
+
+    /// Members about whom others are to be asked, each once in a case.
+    pub(super) fn doubted(&mut self, now: Time, rules: Rules) -> Vec<NodeId> {
+        let due = |case: &Case| !case.asked && case.asks_at(rules) <= now;
+        let cases = self.cases.iter_mut().filter(|(_, case)| due(case));
+        cases
+            .map(|(subject, case)| {
+                case.asked = true;
+                *subject
+            })
+            .collect()
     }
 
     /// Expires what is old, and decides what is due: who is dead, and by whose word.

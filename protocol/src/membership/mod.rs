@@ -231,7 +231,7 @@ pub(crate) enum Event {
     /// A peer says what it knows, where we differ.
     Summed { from: NodeId, ranges: u64, names: Vec<u64> },
     /// A peer wants records.
-    Wanted { from: NodeId, names: Vec<u64> },
+    Wanted { from: NodeId, names: Vec<u64>, members: Vec<NodeId> },
 }
 
 impl Membership {
@@ -473,7 +473,7 @@ impl Machine for Membership {
             Event::Answer { answer, from } => self.answered(&answer, from, cx),
             Event::Compared { from, sums } => self.compared(from, &sums, cx),
             Event::Summed { from, ranges, names } => self.summed(from, ranges, &names, cx),
-            Event::Wanted { from, names } => self.serve(from, &names, cx),
+            Event::Wanted { from, names, members } => self.serve(from, &names, &members, cx),
         }
         self.wake = self.next_wake();
     }
@@ -499,6 +499,7 @@ impl Machine for Membership {
             self.act(subject, cx);
         }
         self.run_errands(cx);
+        self.ask_around(cx);
         self.decide(cx);
         self.gossip(cx);
         self.compare(cx);

@@ -69,8 +69,8 @@ impl Rumour {
 /// How often a piece of news is told in a network of this size.
 pub(super) fn tellings(members: usize) -> u32 {
     let members = u32::try_from(members).unwrap_or(u32::MAX);
-    // ln(n) + 3, in whole numbers: 0.7 of the bits.
-    (u32::BITS - members.leading_zeros()) * 7 / 10 + 3
+    // ln(n) + 4, in whole numbers: 0.7 of the bits.
+    (u32::BITS - members.leading_zeros()) * 7 / 10 + 4
 }
 
 impl Rumours {

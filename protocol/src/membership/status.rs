@@ -35,7 +35,7 @@ impl Membership {
         let of = |(id, entry): (&_, &super::table::Entry)| snapshot::MemberState {
             record: (*entry.record).clone(),
             is_suspected: self.court.suspects(id),
-            is_observed: self.watch.edges.contains_key(id),
+            observed_on: self.watch.edges.get(id).map(|edge| edge.ring),
             phi: self.phi(id, now),
         };
         self.table.iter().map(of).collect()

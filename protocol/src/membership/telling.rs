@@ -22,7 +22,7 @@ use crate::{
     Class, Effect, Fault,
     machine::{Cx, below},
     time::Time,
-    wire::{Frame, NAMES_MAX},
+    wire::{Frame, NAMES_MAX, WANTED_MAX},
 };
 
 /// Comparisons, obituaries and the like that one peer is answered at once, and how soon one more.
@@ -41,6 +41,8 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
 const FEW: usize = 4;
 /// Names of records that were asked for and have not come.
 pub(super) const ASKED_MAX: usize = 16_384;
+/// Peers that are asked about somebody who is accused.
+const ASKED_AROUND: usize = 2;
 /// Peers that are told at once that this node leaves.
 const FAREWELLS: usize = 8;
 
@@ -246,13 +248,45 @@ impl Membership {
         let wanted: Vec<u64> =
             theirs.into_iter().filter(|name| self.table.named(*name).is_none()).collect();
         if !wanted.is_empty() {
-            tell(from, &Frame::Want { names: wanted }, cx);
+            tell(from, &Frame::Want { names: wanted, members: Vec::new() }, cx);
         }
     }
 
     /// A peer wants records.
-    pub(super) fn serve(&mut self, from: NodeId, names: &[u64], cx: &mut Cx<'_>) {
+    pub(super) fn serve(
+        &mut self,
+        from: NodeId,
+        names: &[u64],
+        members: &[NodeId],
+        cx: &mut Cx<'_>,
+    ) {
         self.send_table(from, names, cx);
+        for id in members {
+            let known = if *id == self.config.me {
+                self.own.clone()
+            } else {
+                self.table.get(id).map(|entry| entry.record.clone())
+            };
+            match known {
+                Some(record) if self.served.take(from, 1, cx.now) > 0 => {
+                    self.send_records(from, &[record], cx);
+                }
+                Some(_) => {}
+                None => self.tell_of_grave(id, from, cx),
+            }
+        }
+    }
+
+    /// Asks a few peers what they know of those who are accused, before any is certified dead here: news may have missed us.
+    pub(super) fn ask_around(&mut self, cx: &mut Cx<'_>) {
+        let mut members = self.court.doubted(cx.now, self.rules());
+        members.truncate(WANTED_MAX);
+        if members.is_empty() {
+            return;
+        }
+        for peer in self.some_peers(ASKED_AROUND, cx) {
+            tell(peer, &Frame::Want { names: Vec::new(), members: members.clone() }, cx);
+        }
     }
 
     fn send_table(&mut self, to: NodeId, names: &[u64], cx: &mut Cx<'_>) {

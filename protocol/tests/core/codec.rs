@@ -6,7 +6,8 @@ use bytes::Bytes;
 use forsooth_protocol::{
     Address, Fault, MessageId, PeerRecord, Proof, Publication, ShortId, SignedRecord, Slot,
     Timestamp, VouchKey,
-    wire::{Frame, Hello, Intent},
+    membership::{Accusation, Answer, Epoch, Member, Tags, signed::Signed},
+    wire::{Ack, Frame, Hello, Intent, Probe},
 };
 use proptest::prelude::*;
 
@@ -30,15 +31,66 @@ fn record() -> impl Strategy<Value = SignedRecord> {
     })
 }
 
+fn epoch() -> impl Strategy<Value = Epoch> {
+    any::<(u64, u64)>().prop_map(|(generation, incarnation)| Epoch { generation, incarnation })
+}
+
+fn rumours() -> impl Strategy<Value = Frame> {
+    let tags = prop::collection::btree_map("[a-z]{1,9}", "[ -~]{0,20}", 0..5);
+    let member = (any::<(u8, u64, u64, bool)>(), epoch(), tags).prop_map(|(some, epoch, tags)| {
+        let (tag, version, nonce, left) = some;
+        let addresses = vec![Address::new("/ip4/127.0.0.1/tcp/1").unwrap()];
+        let (id, time, work) = (key(tag).id(), START, Bytes::new());
+        let tags = Tags::new(tags).unwrap();
+        let member = Member { id, addresses, epoch, version, time, nonce, left, tags, work };
+        Signed::sign(member, &key(tag), &network())
+    });
+    let accusation = (any::<(u8, u8)>(), epoch()).prop_map(|((tag, ring), epoch)| {
+        let (accuser, subject) = (key(tag).id(), key(tag.wrapping_add(1)).id());
+        let accusation = Accusation { accuser, subject, epoch, ring, time: START };
+        Signed::sign(accusation, &key(tag), &network())
+    });
+    let members = prop::collection::vec(member, 0..5);
+    (members, prop::collection::vec(accusation, 0..5), any::<bool>())
+        .prop_map(|(members, accusations, asked)| Frame::Rumours { members, accusations, asked })
+}
+
+fn probes() -> impl Strategy<Value = Frame> {
+    any::<(u8, u8, u64)>().prop_map(|(kind, tag, nonce)| {
+        let (subject, observer) = (key(tag).id(), key(tag.wrapping_add(1)).id());
+        let answer = Answer { subject, observer, nonce };
+        match kind % 6 {
+            0 => Frame::Probe(Probe::Direct { nonce }),
+            1 => Frame::Probe(Probe::For { nonce, observer }),
+            2 => Frame::Probe(Probe::Through { nonce, subject }),
+            3 => Frame::Ack(Ack::Direct { nonce }),
+            4 => Frame::Ack(Ack::Unreached { nonce, subject }),
+            _ => Frame::Ack(Ack::Through(Signed::sign(answer, &key(tag), &network()))),
+        }
+    })
+}
+
+fn tables() -> impl Strategy<Value = Frame> {
+    let words = || prop::collection::vec(any::<u64>(), 0..70);
+    let sums = prop::collection::vec(any::<u64>(), 64);
+    let ids = prop::collection::vec(any::<u8>().prop_map(|tag| key(tag).id()), 0..4);
+    prop_oneof![
+        sums.prop_map(|sums| Frame::Sync { sums }),
+        (any::<u64>(), words()).prop_map(|(ranges, names)| Frame::Summary { ranges, names }),
+        (words(), ids).prop_map(|(names, members)| Frame::Want { names, members }),
+    ]
+}
+
 fn frames() -> impl Strategy<Value = Frame> {
     let topic = || network().topic_id("news").unwrap();
     let ids = prop::collection::vec(any::<[u8; 32]>().prop_map(MessageId::from_bytes), 1..50);
     let names = prop::collection::vec(any::<[u8; 8]>().prop_map(ShortId::from_bytes), 1..50);
     let hello =
         (any::<u32>(), any::<u64>(), "[ -~]{0,64}").prop_map(|(version, generation, agent)| {
-            let intent = match version % 3 {
+            let intent = match version % 4 {
                 0 => Intent::Gossip,
                 1 => Intent::Visit,
+                2 => Intent::Observe,
                 _ => Intent::Witness,
             };
             let vouch_key = VouchKey::from_bytes([intent as u8; 16]);
@@ -66,6 +118,9 @@ fn frames() -> impl Strategy<Value = Frame> {
         Just(Frame::Pull),
         records().prop_map(Frame::Answer),
         records().prop_map(Frame::Push),
+        rumours(),
+        probes(),
+        tables(),
     ]
 }
 

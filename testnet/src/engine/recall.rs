@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use forsooth_protocol::snapshot::MemberState;
 use forsooth_protocol::{Drain, Input, Participant, Record, Snapshot, Time};
 
 use crate::record::{Recorder, Seat};
@@ -46,5 +47,9 @@ impl Participant for Recall {
 
     fn snapshot(&self) -> Snapshot {
         self.inner.snapshot()
+    }
+
+    fn members(&self) -> Vec<MemberState> {
+        self.inner.members()
     }
 }

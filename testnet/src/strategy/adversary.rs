@@ -7,6 +7,7 @@ use std::{
 };
 
 use forsooth_crypto::{Keypair, NodeId};
+use forsooth_protocol::snapshot::MemberState;
 use forsooth_protocol::{
     Drain, Effect, Event, Input, Network, Participant, Snapshot, Time, TopicId,
 };
@@ -189,5 +190,9 @@ impl Participant for Adversary {
 
     fn snapshot(&self) -> Snapshot {
         self.core.snapshot()
+    }
+
+    fn members(&self) -> Vec<MemberState> {
+        self.core.members()
     }
 }

@@ -78,7 +78,13 @@ impl Pack {
                 | Frame::Adopt { .. }
                 | Frame::Prune { .. }
                 | Frame::Proof(_)
-                | Frame::Pull,
+                | Frame::Pull
+                | Frame::Probe(_)
+                | Frame::Ack(_)
+                | Frame::Rumours { .. }
+                | Frame::Sync { .. }
+                | Frame::Summary { .. }
+                | Frame::Want { .. },
             )
             | Err(_) => return Some(effect),
         };

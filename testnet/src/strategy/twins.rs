@@ -121,6 +121,7 @@ impl Other {
             | Input::Pardon { .. }
             | Input::Loaded(_)
             | Input::Stopping
+            | Input::Tagged(_)
             | Input::Tick => false,
         }
     }

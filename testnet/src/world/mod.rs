@@ -28,7 +28,7 @@ use std::{
 use forsooth_crypto::{Digest, NodeId};
 use forsooth_protocol::{
     Address, Candidate, Connection, Direction, Fault, Input, Lane, Participant, Snapshot, Time,
-    Timestamp,
+    Timestamp, snapshot::MemberState,
 };
 
 pub use self::{
@@ -149,6 +149,13 @@ impl World {
     pub fn snapshot(&self, node: Index) -> Snapshot {
         let participant = self.node(node).participant.as_ref();
         participant.map(|participant| participant.snapshot()).unwrap_or_default()
+    }
+
+    /// Whom a node holds for members; nobody while it is down.
+    #[must_use]
+    pub fn members(&self, node: Index) -> Vec<MemberState> {
+        let participant = self.node(node).participant.as_ref();
+        participant.map(|participant| participant.members()).unwrap_or_default()
     }
 
     /// How long every frame between two nodes takes, if all take as long: see [`Drawn::OncePerPair`].

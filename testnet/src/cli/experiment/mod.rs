@@ -1,6 +1,7 @@
 //! Experiments: arguments in, numbers out.
 
 mod broadcast;
+mod membership;
 mod table;
 
 use std::{num::NonZeroU32, time::Instant};
@@ -23,6 +24,8 @@ pub(crate) enum Experiment {
     Sampling(SamplingArgs),
     /// How messages spread over whole nodes: latency against a flood, copies, hops, bytes, signature checks
     Broadcast(broadcast::BroadcastArgs),
+    /// Who is found dead, when, and who is wrongly: crashes, losses, slow members, one-way links, liars
+    Membership(membership::MembershipArgs),
     /// All that docs/sampling.md shows: a table in Markdown, and a plot. Takes about half an hour
     SamplingTable(table::TableArgs),
 }
@@ -91,6 +94,7 @@ pub(super) fn experiment(which: &Experiment) -> Result<(), Failure> {
     match which {
         Experiment::Sampling(args) => show(args.json, &sample(args)?),
         Experiment::Broadcast(args) => show(args.json, &broadcast::broadcast(args)?),
+        Experiment::Membership(args) => show(args.json, &membership::membership(args)?),
         Experiment::SamplingTable(args) => table::table(args),
     }
 }

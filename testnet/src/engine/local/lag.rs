@@ -11,6 +11,7 @@ use std::{
 };
 
 use forsooth_crypto::NodeId;
+use forsooth_protocol::snapshot::MemberState;
 use forsooth_protocol::{Drain, Effect, Input, Lane, Participant, Snapshot, Time};
 
 use crate::{
@@ -148,6 +149,7 @@ impl Lag {
             | Input::Pardon { .. }
             | Input::Loaded(_)
             | Input::Stopping
+            | Input::Tagged(_)
             | Input::Tick => self.pass_on(now, input),
         }
     }
@@ -182,6 +184,10 @@ impl Participant for Lag {
 
     fn snapshot(&self) -> Snapshot {
         self.inner.snapshot()
+    }
+
+    fn members(&self) -> Vec<MemberState> {
+        self.inner.members()
     }
 }
 

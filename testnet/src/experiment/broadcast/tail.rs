@@ -25,7 +25,7 @@ impl Tail {
     }
 
     /// Milliseconds, of microseconds.
-    pub(super) fn of_micros(micros: impl Iterator<Item = u32>) -> Option<Self> {
+    pub(in crate::experiment) fn of_micros(micros: impl Iterator<Item = u32>) -> Option<Self> {
         let Self { p50, p99, max } = Self::of(micros)?;
         Some(Self { p50: p50 / 1000.0, p99: p99 / 1000.0, max: max / 1000.0 })
     }

@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use forsooth_protocol::snapshot::MemberState;
 use forsooth_protocol::{Check, Drain, Effect, Event, Input, Lane, Participant, Snapshot, Time};
 
 use super::sheet::Sheet;
@@ -99,5 +100,9 @@ impl Participant for Watch {
 
     fn snapshot(&self) -> Snapshot {
         self.inner.snapshot()
+    }
+
+    fn members(&self) -> Vec<MemberState> {
+        self.inner.members()
     }
 }

@@ -1,0 +1,134 @@
+//! Towns in which some of the members lie, as members.
+
+use std::collections::BTreeSet;
+
+use forsooth_protocol::{
+    Participant as _,
+    membership::{Accusation, News, SignedAccusation, signed::Signed},
+    wire::Frame,
+};
+
+use super::town::Town;
+
+/// Who observes a member, on which ring, in their own eyes.
+fn observers(town: &Town, subject: usize) -> Vec<(usize, u8)> {
+    let of = |node: usize| {
+        let members = town.cores[node].as_ref()?.members();
+        let state = members.into_iter().find(|it| it.record.content().id == town.id(subject))?;
+        Some((node, state.observed_on?))
+    };
+    town.up().filter_map(of).collect()
+}
+
+/// What an observer says of a member now, whether or not that is true.
+fn accusation(town: &Town, (by, ring): (usize, u8), subject: usize) -> SignedAccusation {
+    let members = town.cores[by].as_ref().unwrap().members();
+    let state = members.into_iter().find(|it| it.record.content().id == town.id(subject)).unwrap();
+    let (accuser, time) = (town.id(by), town.wall());
+    let (subject, epoch) = (town.id(subject), state.record.content().epoch);
+    let accusation = Accusation { accuser, subject, epoch, ring, time };
+    Signed::sign(accusation, town.key(by), &town.network)
+}
+
+/// Has some observers of a member accuse it before everybody.
+fn accuse(town: &mut Town, subject: usize, by: &[(usize, u8)]) {
+    let accusations: Vec<_> = by.iter().map(|by| accusation(town, *by, subject)).collect();
+    for (by, _) in by {
+        let told: Vec<usize> = town.up().filter(|to| to != by).collect();
+        for to in told {
+            let accusations = accusations.clone();
+            town.send(*by, to, &Frame::Rumours { members: vec![], accusations, asked: false });
+        }
+    }
+}
+
+fn is_accusing(frame: &Frame) -> bool {
+    matches!(frame, Frame::Rumours { accusations, .. } if !accusations.is_empty())
+}
+
+#[test]
+fn up_to_t_lying_observers_of_each_victim_kill_nobody_in_ten_minutes() {
+    let mut town = Town::settled(40);
+    town.news.clear();
+    let t = town.snapshot(0).membership.unwrap().tolerated;
+    assert_eq!(t, 4);
+    for _ in 0..100 {
+        for victim in [3, 11, 22] {
+            let mut liars = observers(&town, victim);
+            liars.truncate(t);
+            accuse(&mut town, victim, &liars);
+        }
+        town.run(6);
+    }
+    assert_eq!(town.deaths(), []);
+    assert!(town.blamed.is_empty(), "{:?}", town.blamed.first());
+    for victim in [3, 11, 22] {
+        assert!(town.up().all(|node| node == victim || town.view(node).contains(&victim)));
+        let epoch = town.snapshot(victim).membership.unwrap().epoch.unwrap();
+        assert!(epoch.incarnation > 0, "there was nothing to rebut");
+    }
+}
+
+#[test]
+fn a_live_member_rebuts_even_all_of_its_observers() {
+    let mut town = Town::settled(40);
+    town.news.clear();
+    for _ in 0..5 {
+        let all = observers(&town, 9);
+        assert!(all.len() > 4);
+        accuse(&mut town, 9, &all);
+        town.run(4);
+    }
+    assert_eq!(town.deaths(), []);
+    let suspected = |(_, _, news): &&(_, _, News)| matches!(news, News::Suspected { .. });
+    assert!(town.news.iter().filter(suspected).count() > 30, "there was nothing to rebut");
+    let recovered = |(_, _, news): &&(_, _, News)| matches!(news, News::Recovered { .. });
+    assert!(town.news.iter().filter(recovered).count() > 30);
+}
+
+#[test]
+fn who_cannot_hear_that_it_is_accused_dies_by_no_fewer_than_the_threshold() {
+    for (liars, deaths) in [(4, 0), (5, 30)] {
+        let mut town = Town::settled(40);
+        town.news.clear();
+        // It answers probes, but hears no accusation, so it cannot rebut.
+        town.filter = Box::new(|_, to, frame| to != 9 || !is_accusing(frame));
+        let mut by = observers(&town, 9);
+        by.truncate(liars);
+        let accusations: Vec<_> = by.iter().map(|by| accusation(&town, *by, 9)).collect();
+        for to in (0..40).filter(|to| *to != 9) {
+            let frame =
+                Frame::Rumours { members: vec![], accusations: accusations.clone(), asked: false };
+            let from = town.snapshot(to).links[0].peer;
+            town.send(town.number(&from), to, &frame);
+        }
+        town.run(10);
+        let found = town.deaths().len();
+        assert!(found >= deaths && (deaths > 0 || found == 0), "{liars} liars, {found} deaths");
+    }
+}
+
+#[test]
+fn a_fifth_of_silent_observers_shields_nobody_for_twice_the_usual_time() {
+    let takes = |silent: bool| {
+        let mut town = Town::settled(40);
+        let hushed: BTreeSet<usize> = (0..40).filter(|node| silent && node % 5 == 1).collect();
+        let quiet = hushed.clone();
+        town.filter =
+            Box::new(move |from, _, frame| !(is_accusing(frame) && quiet.contains(&from)));
+        town.news.clear();
+        town.kill(7);
+        let begin = town.now;
+        town.run(40);
+        let honest = |by: usize| !hushed.contains(&by);
+        let by: BTreeSet<usize> = town.deaths().iter().map(|(by, _)| *by).collect();
+        assert!((0..40).filter(|by| honest(*by) && *by != 7).all(|node| by.contains(&node)));
+        let last = town
+            .news
+            .iter()
+            .filter(|(_, by, news)| matches!(news, News::Died { .. }) && honest(*by));
+        last.map(|(at, ..)| at.since(begin)).max().unwrap()
+    };
+    let (usual, shielded) = (takes(false), takes(true));
+    assert!(shielded < usual * 2, "{shielded:?} against {usual:?}");
+}
