@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
     sync::Arc,
     time::Duration,
 };
@@ -51,6 +52,10 @@ pub(crate) fn network() -> Network {
     network.unwrap().with_membership(Some(Settings::preset(Preset::Lan))).unwrap()
 }
 
+fn ip(node: usize) -> Ipv4Addr {
+    Ipv4Addr::new(127, 0, 0, u8::try_from(node + 1).unwrap())
+}
+
 impl Town {
     /// So many nodes, that know the first few.
     pub(crate) fn new(count: usize) -> Self {
@@ -95,9 +100,9 @@ impl Town {
     pub(crate) fn start(&mut self, node: usize) {
         let generation = self.wall().as_secs();
         let config = Config { outbound_target: 6, ..Config::new(self.network.clone(), generation) };
-        let mut seed = [node as u8; 32];
-        seed[0] = self.lives[node] as u8;
-        seed[1] = (node >> 8) as u8;
+        let mut seed = [1; 32];
+        seed[..8].copy_from_slice(&(node as u64).to_le_bytes());
+        seed[8..16].copy_from_slice(&self.lives[node].to_le_bytes());
         self.cores[node] = Some(Core::new(config, self.keys[node].clone(), seed));
         self.born[node] = self.now;
         self.lives[node] += 1;
@@ -140,7 +145,7 @@ impl Town {
     }
 
     fn candidate(&self, node: usize) -> Candidate {
-        let address = format!("/ip4/127.0.{}.{}/tcp/8650", node / 250, node % 250 + 1);
+        let address = format!("/ip4/{}/tcp/8650", ip(node));
         Candidate { peer: self.id(node), address: Address::new(&address).unwrap() }
     }
 
@@ -250,8 +255,8 @@ impl Town {
                     for (me, it, direction) in
                         [(other, node, Direction::Inbound), (node, other, Direction::Outbound)]
                     {
-                        let remote = [127, 0, (it / 250) as u8, (it % 250 + 1) as u8].into();
-                        let connection = Connection { direction, remote: Some(remote) };
+                        let remote = Some(ip(it).into());
+                        let connection = Connection { direction, remote };
                         self.later(me, Input::Connected { peer: self.id(it), connection });
                     }
                 }
