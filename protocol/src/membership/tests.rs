@@ -1,1 +1,248 @@
-//! Plain parts of membership, each by itself.
+//! Plain parts of membership, each by itself: the court, the table, and what is told.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use forsooth_crypto::{Keypair, Untrusted, verify};
+
+use super::{
+    court::PER_CASE_MAX,
+    rumours::RUMOURS_MAX,
+    signed::{Content, Signed},
+    table::{Entry, News as Said, RANGES, Why},
+    *,
+};
+use crate::{
+    Address,
+    group::Group,
+    network::{Defence, Kind, Policy, Topic},
+};
+
+const RULES: Rules = Rules {
+    t: 3,
+    rebut_min: Duration::from_secs(4),
+    rebut_max: Duration::from_secs(8),
+    lifetime: Duration::from_secs(40),
+};
+const EPOCH: Epoch = Epoch { generation: 7, incarnation: 2 };
+
+fn at(seconds: u64) -> Time {
+    Time::from_duration(Duration::from_secs(seconds))
+}
+
+fn key(tag: u16) -> Keypair {
+    let mut seed = [3; 32];
+    seed[..2].copy_from_slice(&tag.to_le_bytes());
+    Keypair::from_seed(seed)
+}
+
+fn network() -> Network {
+    let topics = vec![Topic::new("t", Policy::Verified)];
+    Network::new("n", Kind::Local, topics, Defence::recommended(Kind::Local)).unwrap()
+}
+
+fn signed<T: Content + core::fmt::Debug>(content: T, by: u16) -> Verified<Signed<T>> {
+    verify(Untrusted::new(Signed::sign(content, &key(by), &network()))).unwrap()
+}
+
+fn accusation(by: u16, subject: u16, epoch: Epoch) -> Verified<SignedAccusation> {
+    let (accuser, subject) = (key(by).id(), key(subject).id());
+    let time = Timestamp::from_millis(0);
+    signed(Accusation { accuser, subject, epoch, ring: 0, time }, by)
+}
+
+fn record(of: u16, epoch: Epoch, version: u64, tag: &str) -> Verified<SignedMember> {
+    let tags = Tags::new([("k".to_owned(), tag.to_owned())].into()).unwrap();
+    let addresses = vec![Address::new("/ip4/127.0.0.1/tcp/1").unwrap()];
+    let (id, time, work) = (key(of).id(), Timestamp::from_millis(0), Bytes::new());
+    signed(Member { id, addresses, epoch, version, time, nonce: 1, left: false, tags, work }, of)
+}
+
+fn entry(record: Verified<SignedMember>) -> Entry {
+    let (group, since, changed) = (Group::Unknown, Timestamp::default(), Time::ZERO);
+    Entry { record, group, since, changed }
+}
+
+/// A court in which so many accuse member 0, each of a group of its own, one a second.
+fn court(accusers: u16) -> Court {
+    let mut court = Court::new();
+    for by in 1..=accusers {
+        let group = Group::Peer(key(by).id());
+        court.hear(accusation(by, 0, EPOCH), group, at(by.into()), RULES);
+    }
+    court
+}
+
+#[test]
+fn as_many_as_are_needed_have_to_wait_for_the_whole_time_to_rebut() {
+    let mut court = court(4);
+    assert!(court.decide(at(11), RULES).is_empty());
+    let certificates = court.decide(at(12), RULES);
+    assert_eq!(certificates.len(), 1);
+    assert_eq!(certificates[0].accusations.len(), 4);
+    assert_eq!((certificates[0].subject, certificates[0].epoch), (key(0).id(), EPOCH));
+    assert_eq!(court.len(), 0);
+}
+
+#[test]
+fn more_shorten_it_and_fewer_are_never_enough() {
+    let mut many = court(7);
+    assert_eq!(many.decide(at(8), RULES).len(), 1, "the fourth was heard 4 s ago");
+    let mut few = court(3);
+    assert!(few.begins_to_suspect(&key(0).id(), RULES));
+    assert!(!few.begins_to_suspect(&key(0).id(), RULES), "said once");
+    assert!((0..100).all(|second| few.decide(at(second), RULES).is_empty()));
+    assert_eq!(few.len(), 0, "accusations expire");
+}
+
+#[test]
+fn accusers_of_one_group_are_one() {
+    let mut court = Court::new();
+    for by in 1..20 {
+        court.hear(accusation(by, 0, EPOCH), Group::Unknown, at(0), RULES);
+    }
+    assert_eq!(court.count(&key(0).id()), 1);
+    assert!(court.decide(at(30), RULES).is_empty());
+}
+
+#[test]
+fn a_higher_epoch_ends_a_case_and_a_lower_one_adds_nothing() {
+    let mut court = court(4);
+    let later = Epoch { incarnation: 3, ..EPOCH };
+    assert!(court.hear(accusation(9, 0, later), Group::Unknown, at(5), RULES));
+    assert!(!court.hear(accusation(1, 0, EPOCH), Group::Unknown, at(5), RULES));
+    assert!(court.decide(at(20), RULES).is_empty());
+}
+
+#[test]
+fn who_was_rebutted_twice_is_not_heard_about_that_member_until_the_next_shift() {
+    let mut court = Court::new();
+    let (accuser, subject) = (key(1).id(), key(0).id());
+    for incarnation in 0..2 {
+        let epoch = Epoch { incarnation, ..EPOCH };
+        assert!(court.hears(&accuser, &subject, epoch, at(0), RULES));
+        court.hear(accusation(1, 0, epoch), Group::Unknown, at(0), RULES);
+        court.acquit(&subject);
+    }
+    assert!(!court.hears(&accuser, &subject, EPOCH, at(0), RULES));
+    assert!(court.hears(&accuser, &key(2).id(), EPOCH, at(0), RULES));
+    court.forgive();
+    assert!(court.hears(&accuser, &subject, EPOCH, at(0), RULES));
+}
+
+#[test]
+fn a_case_has_room_for_so_many_accusers() {
+    let mut court = Court::new();
+    let heard = (1..100u16).filter(|by| {
+        let hears = court.hears(&key(*by).id(), &key(0).id(), EPOCH, at(0), RULES);
+        hears && court.hear(accusation(*by, 0, EPOCH), Group::Unknown, at(0), RULES)
+    });
+    assert_eq!(heard.count(), PER_CASE_MAX);
+}
+
+#[test]
+fn the_higher_epoch_wins_then_the_higher_version_and_two_of_one_are_a_conflict() {
+    let mut table = Table::new();
+    table.insert(entry(record(1, EPOCH, 4, "a")), key(9).id());
+    let news = |epoch, version, tag: &str| table.news(&record(1, epoch, version, tag), at(0));
+    let next = Epoch { incarnation: 3, ..EPOCH };
+    let reborn = Epoch { generation: 8, incarnation: 0 };
+    assert_eq!(news(EPOCH, 4, "a"), Said::Known);
+    assert_eq!(news(EPOCH, 4, "b"), Said::Conflict);
+    assert_eq!(news(EPOCH, 3, "b"), Said::Older);
+    assert_eq!([news(EPOCH, 5, "b"), news(next, 0, "b"), news(reborn, 0, "b")], [Said::Newer; 3]);
+    assert_eq!(table.news(&record(2, EPOCH, 0, "a"), at(0)), Said::Stranger);
+}
+
+#[test]
+fn nothing_old_opens_a_grave_and_who_dies_often_waits() {
+    let mut table = Table::new();
+    let died = |epoch| {
+        let subject = key(1).id();
+        Why::Died(Certificate { subject, epoch, accusations: Vec::new() })
+    };
+    let life = |incarnation| Epoch { incarnation, ..EPOCH };
+    table.insert(entry(record(1, life(0), 0, "")), key(9).id());
+    table.bury(key(1).id(), life(0), died(life(0)), at(0));
+    assert_eq!(table.len(), 0);
+    assert_eq!(table.news(&record(1, life(0), 99, ""), at(0)), Said::Buried);
+    assert_eq!(table.news(&record(1, life(1), 0, ""), at(0)), Said::Stranger);
+    table.bury(key(1).id(), life(1), died(life(1)), at(0));
+    assert_eq!(table.news(&record(1, life(2), 0, ""), at(29)), Said::Held);
+    assert_eq!(table.news(&record(1, life(2), 0, ""), at(30)), Said::Stranger);
+    let reborn = Epoch { generation: 8, incarnation: 0 };
+    assert_eq!(table.news(&record(1, reborn, 0, ""), at(0)), Said::Stranger);
+    table.reap(at(86_400));
+    assert_eq!(table.graves(), 0);
+}
+
+#[test]
+fn sums_tell_whether_two_tables_hold_the_same_however_it_came_to_be() {
+    let (mut one, mut other) = (Table::new(), Table::new());
+    for of in 0..50 {
+        one.insert(entry(record(of, EPOCH, 1, "")), key(9).id());
+        other.insert(entry(record(49 - of, EPOCH, 0, "")), key(9).id());
+    }
+    assert_ne!(one.sums(), other.sums());
+    for of in 0..50 {
+        other.insert(entry(record(of, EPOCH, 1, "")), key(9).id());
+    }
+    assert_eq!(one.sums(), other.sums());
+    let names: usize = (0..RANGES).map(|range| one.names(range).count()).sum();
+    assert_eq!(names, 50);
+    for of in 0..50 {
+        one.bury(key(of).id(), EPOCH, Why::Equivocated, at(0));
+    }
+    assert_eq!(one.sums(), [0; RANGES]);
+}
+
+#[test]
+fn each_piece_of_news_is_told_so_often_the_least_told_first_and_not_to_who_told_it() {
+    let mut rumours = Rumours::default();
+    for of in 0..3 {
+        rumours.add(Rumour::Member(record(of, EPOCH, 0, "")), Some(key(of).id()));
+    }
+    let told = |rumours: &mut Rumours, to: u16, bytes| -> Vec<NodeId> {
+        let taken = rumours.take(&key(to).id(), bytes, 2);
+        let id = |rumour: &Rumour| match rumour {
+            Rumour::Member(record) => record.content().id,
+            Rumour::Accusation(_) => panic!("there is none"),
+        };
+        taken.iter().map(id).collect()
+    };
+    let bytes = record(0, EPOCH, 0, "").wire_bytes();
+    assert_eq!(told(&mut rumours, 8, bytes), [key(2).id()], "the newest");
+    assert_eq!(told(&mut rumours, 1, 1 << 20), [key(0).id(), key(2).id()]);
+    assert_eq!(told(&mut rumours, 8, 1 << 20), [key(1).id(), key(0).id()], "the other is told");
+    assert_eq!(told(&mut rumours, 8, 1 << 20), [key(1).id()]);
+    assert!(rumours.is_empty());
+}
+
+#[test]
+fn news_of_one_member_replace_each_other_and_are_bounded() {
+    let mut rumours = Rumours::default();
+    for version in 0..9 {
+        rumours.add(Rumour::Member(record(1, EPOCH, version, "")), None);
+    }
+    assert_eq!(rumours.len(), 1);
+    let one = accusation(1, 0, EPOCH);
+    rumours.add(Rumour::Accusation(one), None);
+    rumours.drop_accusations(key(0).id());
+    assert_eq!(rumours.len(), 1);
+    assert!(RUMOURS_MAX >= 1000 && tellings(1000) == 11 && tellings(5000) == 13);
+}
+
+#[test]
+fn a_member_is_refused_that_nobody_honest_passes_on() {
+    let network = Arc::new(network());
+    let wall = Timestamp::from_millis(1_800_000_000_000);
+    let good = record(1, Epoch { generation: 1, incarnation: 0 }, 0, "").content().clone();
+    assert_eq!(good.sense(&network, wall), Ok(()));
+    let absurd = Err(crate::Fault::AbsurdMember);
+    assert_eq!(Member { addresses: vec![], ..good.clone() }.sense(&network, wall), absurd);
+    let epoch = Epoch { generation: 1, incarnation: record::INCARNATION_MAX + 1 };
+    assert_eq!(Member { epoch, ..good.clone() }.sense(&network, wall), absurd);
+    let time = wall.saturating_add(Duration::from_secs(16));
+    let future = Err(crate::Fault::FromFuture);
+    assert_eq!(Member { time, ..good }.sense(&network, wall), future);
+}

@@ -47,7 +47,7 @@ pub struct Report {
     pub bytes_per_member_per_s: f64,
     pub all_bytes_per_member_per_s: f64,
     pub cpu_ms_per_member_s: f64,
-    pub faults: u64,
+    pub faults: BTreeMap<&'static str, u64>,
     pub banned: u64,
     pub peak_memory_bytes: Option<u64>,
 }
@@ -149,7 +149,7 @@ impl Report {
             bytes_per_member_per_s: per_member(sheet.member_bytes),
             all_bytes_per_member_per_s: per_member(sheet.all_bytes),
             cpu_ms_per_member_s: took.as_secs_f64() * 1000.0 / setting.nodes as f64 / seconds,
-            faults: sheet.faults,
+            faults: sheet.faults.clone(),
             banned: sheet.banned,
             peak_memory_bytes: memory::peak_bytes(),
         }

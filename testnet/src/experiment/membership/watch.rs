@@ -1,7 +1,7 @@
 //! A pair of eyes around each node: what it says of members, and what that costs.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -24,8 +24,8 @@ pub(super) struct Sheet {
     /// Bytes of frames of members, and of all, since it was last emptied.
     pub(super) member_bytes: u64,
     pub(super) all_bytes: u64,
-    /// Faults that were held against somebody.
-    pub(super) faults: u64,
+    /// Faults by name.
+    pub(super) faults: BTreeMap<&'static str, u64>,
     pub(super) banned: u64,
 }
 
@@ -59,8 +59,8 @@ impl Watch {
                 sheet.member_bytes += u64::from(*class == Class::Members) * frame.len() as u64;
             } else if let Effect::Event(Event::Membership(news)) = effect {
                 sheet.note(now, self.node, news);
-            } else if let Effect::Event(Event::Fault { blamed: Some(_), .. }) = effect {
-                sheet.faults += 1;
+            } else if let Effect::Event(Event::Fault { fault, .. }) = effect {
+                *sheet.faults.entry(fault.name()).or_default() += 1;
             } else if let Effect::Event(Event::Banned { .. }) = effect {
                 sheet.banned += 1;
             }
