@@ -416,7 +416,9 @@ impl Membership {
 
     fn next_wake(&self) -> Option<Time> {
         let rest = [self.roster_at, self.gossip_at, self.refresh_at, Some(self.reap_at)];
-        let due = [self.watch.deadline(), self.court.deadline(self.rules()), self.sync.at()];
+        // A node that was asleep decides nothing before it judges again, and must not be woken for it meanwhile.
+        let court = self.court.deadline(self.rules()).map(|at| at.max(self.judges_from));
+        let due = [self.watch.deadline(), court, self.sync.at()];
         let errands = self.errands.iter().map(|errand| errand.until).min();
         rest.into_iter().chain(due).chain([errands]).flatten().min()
     }

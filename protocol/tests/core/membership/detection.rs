@@ -1,5 +1,7 @@
 //! Towns without liars: joining, leaving, dying, coming back.
 
+use std::time::Duration;
+
 use forsooth_protocol::membership::News;
 
 use super::town::Town;
@@ -80,4 +82,23 @@ fn a_restart_of_all_leaves_nobody_dead() {
         assert_eq!(town.view(node).len(), 29, "of node {node}");
     }
     assert_eq!(town.deaths(), []);
+}
+
+#[test]
+fn pauses_of_two_seconds_are_no_deaths_and_cause_no_storm() {
+    let mut town = Town::settled(30);
+    town.news.clear();
+    town.bytes.fill(0);
+    for second in 0..60 {
+        if second % 10 == 0 {
+            for node in [5, 6] {
+                town.pause(node, Duration::from_secs(2));
+            }
+        }
+        town.run(1);
+    }
+    assert_eq!(town.deaths(), []);
+    assert!(town.blamed.is_empty(), "{} faults, {:?}", town.blamed.len(), town.blamed.first());
+    let rate = town.bytes.iter().sum::<usize>() as f64 / 30.0 / 60.0;
+    assert!(rate < 600.0, "{rate} bytes a second");
 }

@@ -43,6 +43,8 @@ pub(crate) struct Town {
     /// Bytes of frames that carry membership, by sender.
     pub(crate) bytes: Vec<usize>,
     pub(crate) filter: Filter,
+    /// Nodes that are asleep, and until when: then they are told at once what they have missed.
+    asleep: BTreeMap<usize, Time>,
     rng: ChaCha8Rng,
 }
 
@@ -73,6 +75,7 @@ impl Town {
             blamed: Vec::new(),
             bytes: vec![0; count],
             filter: Box::new(|_, _, _| true),
+            asleep: BTreeMap::new(),
             rng: ChaCha8Rng::from_seed([5; 32]),
         };
         for node in 0..count {
@@ -112,6 +115,11 @@ impl Town {
         self.input(node, Input::WallClock(self.wall()));
         self.input(node, Input::Listening(vec![address]));
         self.input(node, Input::Known(known));
+    }
+
+    /// Stops a node for so long.
+    pub(crate) fn pause(&mut self, node: usize, pause: Duration) {
+        self.asleep.insert(node, self.now + pause);
     }
 
     /// Ends a node's process: its links are closed.
@@ -182,7 +190,10 @@ impl Town {
             self.now = self.now.max(now);
             if next == Some(now) {
                 let (_, (node, life, input)) = self.queue.pop_first().unwrap();
-                if self.lives[node] == life {
+                if let Some(until) = self.asleep.get(&node).copied().filter(|until| *until > now) {
+                    self.order += 1;
+                    self.queue.insert((until, self.order), (node, life, input));
+                } else if self.lives[node] == life {
                     self.input(node, input);
                 }
             } else {
@@ -194,7 +205,8 @@ impl Town {
 
     fn deadline(&self, node: usize) -> Option<Time> {
         let deadline = self.cores[node].as_ref()?.deadline()?;
-        Some(self.born[node] + deadline.as_duration())
+        let until = self.asleep.get(&node).copied().unwrap_or(Time::ZERO);
+        Some((self.born[node] + deadline.as_duration()).max(until))
     }
 
     fn later(&mut self, node: usize, input: Input) {
