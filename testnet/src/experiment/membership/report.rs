@@ -58,7 +58,7 @@ impl Report {
         let sheet = scene.sheet.lock();
         let band = |id| scene.ids.get(id).map_or(6, |place| scene.bands.band(*place));
         let seconds = setting.duration.as_secs_f64();
-        let watched = |place: &usize| matches!(scene.bands.band(*place), 1 | 5 | 6);
+        let watched = |place: &usize| matches!(scene.bands.band(*place), 1 | 6);
         let sane: Vec<usize> =
             (0..setting.nodes).filter(|place| scene.bands.band(*place) == 6).collect();
         // When each node certified each that crashed.
