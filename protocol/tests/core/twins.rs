@@ -42,7 +42,7 @@ fn publish(rig: &mut Rig) -> Result<(), Refusal> {
     let topic = rig.open();
     let order = Input::Publish { request: 1, topic, payload: "mine".into(), lifetime: None };
     let outcome = |effect: &Effect| match effect {
-        Effect::Published { outcome, .. } => Some(outcome.clone()),
+        Effect::Published { outcome, .. } => Some(*outcome),
         _ => None,
     };
     rig.input(order).iter().find_map(outcome).unwrap().map(drop)

@@ -66,6 +66,7 @@ impl Participant for Puppet {
             | Input::Subscribe { .. }
             | Input::Unsubscribe { .. }
             | Input::Ban { .. }
+            | Input::Tagged(_)
             | Input::Pardon { .. } => None,
         };
         let entries = entry.map(|entry| (now, format!("{} {entry}", self.name)));
