@@ -1,12 +1,12 @@
 //! Membership: who is a member of the network, who is alive, and who is not.
 //!
-//! Each member signs a [record](record) of itself, which everybody knows. On `2t + 1` [rings](rings) each has an observer, drawn anew
+//! Each member signs a [record] of itself, which everybody knows. On `2t + 1` rings each has an observer, drawn anew
 //! with each shift, which probes it: directly, then through helpers. That a member answers is proof; that it does not is an
-//! opinion, and nobody dies of one: `t + 1` independent signed [accusations](accusation) that it has not rebutted in time are a
+//! opinion, and nobody dies of one: `t + 1` independent signed accusations that it has not rebutted in time are a
 //! certificate of its death. Whoever reads of its own accusation says that it is alive, with a higher epoch, and only its key can say so.
 //!
 //! This machine probes, hears, counts and tells. It knows no addresses but those in records, makes no links (the core asks it
-//! [whom it needs](Membership::next_wanted)), and signs nothing.
+//! whom it needs), and signs nothing.
 
 pub mod accusation;
 mod court;
