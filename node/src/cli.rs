@@ -8,7 +8,9 @@ mod args;
 mod bans;
 mod client;
 mod commands;
+mod events;
 mod init;
+mod members;
 mod network;
 mod output;
 mod params;
@@ -50,6 +52,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Status(args) => status::status(&place.data, args.output),
         Command::Peers(args) => status::peers(&place.data, args.output),
         Command::Bans(args) => bans::bans(&place.data, args),
+        Command::Members(args) => members::members(&place.data, args),
         Command::Publish(args) => publish::publish(&place.data, args),
         Command::Subscribe(args) => subscribe::subscribe(&place.data, &args),
         Command::Key(KeyCommand::Show(args)) => commands::show_key(&place, args),

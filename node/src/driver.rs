@@ -20,7 +20,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use forsooth_protocol::{
     Candidate, Effect, Input, Judgement, Participant, Receipt, Record, Refusal, Ticket, Time,
-    TopicId, Whom, network::Policy,
+    TopicId, Whom, membership::Tags, network::Policy, snapshot::MemberState,
 };
 use futures::{FutureExt as _, StreamExt as _};
 use libp2p::swarm::SwarmEvent;
@@ -63,6 +63,10 @@ pub(crate) enum Command {
     },
     /// Tell what it looks like inside.
     Snapshot(oneshot::Sender<NodeSnapshot>),
+    /// Tell who is a member.
+    Members(oneshot::Sender<Vec<MemberState>>),
+    /// Say this of ourselves as a member.
+    Tag(Tags),
     /// Remember where peers may be reached.
     Know(Vec<Candidate>),
     /// Ban a peer or a network, for a time or for good.
@@ -231,6 +235,10 @@ impl Driver {
                 // Whoever asked may be gone.
                 let _ = reply.send(self.shell.snapshot(self.participant.snapshot()));
             }
+            Command::Members(reply) => {
+                let _ = reply.send(self.participant.members());
+            }
+            Command::Tag(tags) => self.shell.facts.push_back(Input::Tagged(tags)),
             Command::Know(candidates) => self.shell.facts.push_back(Input::Known(candidates)),
             Command::Ban(whom, length) => self.shell.facts.push_back(Input::Ban { whom, length }),
             Command::Pardon(whom) => self.shell.facts.push_back(Input::Pardon { whom }),

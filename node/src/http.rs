@@ -1,8 +1,8 @@
-//! The node's local HTTP interface: health, metrics, status, bans, publishing and subscribing.
+//! The node's local HTTP interface: health, metrics, status, bans, members, publishing and subscribing.
 //!
 //! It is for the operator and for applications on the same machine. What it promises: only requests that
 //! call this host by a name of its own are answered, so a web page that points its name at 127.0.0.1
-//! learns nothing; only who can read the token file publishes or bans; sizes, times and numbers of everything
+//! learns nothing; only who can read the token file publishes, bans or tags; sizes, times and numbers of everything
 //! that a client may send or hold open are bounded. There is no CORS: no page may read an answer.
 //!
 //! It knows the node only through its public handle.
@@ -12,6 +12,7 @@ mod failure;
 mod guard;
 mod health;
 mod listener;
+mod members;
 mod pages;
 mod publish;
 mod state;
@@ -162,6 +163,9 @@ fn router(state: Arc<state::State>) -> Router {
         .route("/v1/peers", get(pages::peers))
         .route("/v1/bans", get(bans::list))
         .route("/v1/bans/{whom}", put(bans::add).delete(bans::lift))
+        .route("/v1/members", get(members::list))
+        .route("/v1/members/events", get(members::events))
+        .route("/v1/tags", put(members::set_tags))
         .route("/v1/topics", get(pages::topics))
         .route("/v1/topics/{topic}/messages", post(publish::publish).get(stream::subscribe))
         .fallback(failure::no_such_page)

@@ -63,7 +63,7 @@ mod work;
 pub use forsooth_crypto::{Keypair, NodeId, key_file};
 pub use forsooth_protocol::{
     Ban, BanCause, Event, Judgement, MessageId, Net, Network, Receipt, Refusal, Shortfall, Slot,
-    Timestamp, Whom, network, params,
+    Timestamp, Whom, membership, network, params, snapshot::MemberState,
 };
 pub use libp2p::Multiaddr;
 
@@ -71,7 +71,9 @@ pub use crate::{
     builder::{Builder, StartError},
     events::{Events, Lagged},
     external::BadExternal,
-    node::{AddPeersError, Closed, Node, PublishError, ShutdownError, SubscribeError},
+    node::{
+        AddPeersError, Closed, MembersError, Node, PublishError, ShutdownError, SubscribeError,
+    },
     peer_address::BadPeerAddress,
     status::NodeSnapshot,
     store::StoreError,

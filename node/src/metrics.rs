@@ -27,6 +27,7 @@ pub fn render(snapshot: &NodeSnapshot) -> String {
     links(snapshot, &mut registry);
     traffic(snapshot, &mut registry);
     topics(snapshot, &mut registry);
+    members(snapshot, &mut registry);
     misconduct(snapshot, &mut registry);
     work(snapshot, &mut registry);
     let mut text = String::new();
@@ -192,6 +193,31 @@ fn topics(snapshot: &NodeSnapshot, registry: &mut Registry) {
     );
 }
 
+fn members(snapshot: &NodeSnapshot, registry: &mut Registry) {
+    let Some(membership) = &snapshot.core.membership else { return };
+    for (name, help, value) in [
+        ("members", "Members, this node among them if it is one", membership.members),
+        ("members_suspected", "Members that several observers accuse", membership.suspected),
+        ("members_buried", "Members that left or died and are remembered", membership.graves),
+        ("members_observed", "Members that this node observes", membership.subjects),
+        ("members_doubtful", "Those of them that do not answer", membership.doubtful),
+        ("membership_observers", "Observers of each member", membership.observers),
+        (
+            "membership_needed",
+            "Independent accusers whose word is a certificate",
+            membership.needed,
+        ),
+        ("membership_rumours", "Pieces of news that are being told", membership.rumours),
+    ] {
+        gauge(registry, name, help, count(value));
+    }
+    let help = "By how much this node stretches its timeouts: 0 is well, 8 the most";
+    gauge(registry, "membership_health", help, membership.health.into());
+    let changes = snapshot.member_changes.by_name();
+    let rows = changes.map(|(name, value)| (labels([("news", name)]), value));
+    counters(registry, "member_changes", "What became of members", rows);
+}
+
 fn misconduct(snapshot: &NodeSnapshot, registry: &mut Registry) {
     let core = &snapshot.core;
     let faults = Fault::ALL.map(|fault| {
@@ -297,6 +323,8 @@ mod tests {
             TopicState { accepted: 5, contested: 2, acceptable: true, ..TopicState::default() },
         );
         core.faults.insert(Fault::Forged, 3);
+        core.membership =
+            Some(forsooth_protocol::snapshot::Membership { members: 3, ..Default::default() });
         core.bounds.push(Bound { name: "ledger", used: 1, max: 10 });
         NodeSnapshot {
             id: NodeId::from_bytes([1; 32]),
@@ -312,6 +340,7 @@ mod tests {
             validations_pending: 0,
             delivery: crate::status::Delivery::default(),
             dials_failed: 2,
+            member_changes: crate::status::MemberChanges { died: 1, ..Default::default() },
         }
     }
 
@@ -332,6 +361,8 @@ mod tests {
             "forsooth_received_frames_total{lane=\"data\"} 0",
             "forsooth_verification_seconds_total 0.0",
             "forsooth_dials_failed_total 2",
+            "forsooth_members 3.0",
+            "forsooth_member_changes_total{news=\"died\"} 1",
             "forsooth_generation 7.0",
             "forsooth_uptime_seconds 60.0",
         ] {

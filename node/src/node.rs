@@ -6,7 +6,9 @@ use bytes::Bytes;
 use forsooth_crypto::NodeId;
 use forsooth_protocol::{
     Network, Receipt, Refusal, Whom,
+    membership::{self, Tags},
     network::{Policy, TooWeak},
+    snapshot::MemberState,
 };
 use libp2p::Multiaddr;
 use tokio::sync::{
@@ -93,6 +95,17 @@ pub enum AddPeersError {
     /// An address cannot be used; none was added.
     #[error(transparent)]
     BadPeerAddress(#[from] BadPeerAddress),
+    /// The node has shut down.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+}
+
+/// Why nothing can be said of members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MembersError {
+    /// The network's nodes do not tell each other who is a member.
+    #[error("the network has no membership: its manifest has no table [membership]")]
+    NoMembership,
     /// The node has shut down.
     #[error(transparent)]
     Closed(#[from] Closed),
@@ -256,6 +269,37 @@ impl Node {
             .events
             .upgrade()
             .map_or_else(Events::none, |events| Events::new(events.subscribe()))
+    }
+
+    /// Every member of the network but this node, by id, as this node knows them. What it says of itself is in
+    /// [`NodeSnapshot`].
+    ///
+    /// # Errors
+    /// When the network has no membership, or the node has shut down.
+    pub async fn members(&self) -> Result<Vec<MemberState>, MembersError> {
+        self.expect_membership()?;
+        Ok(self.ask(Command::Members).await?)
+    }
+
+    /// What becomes of members from now on: who joins, is suspected, recovers, dies, leaves. Nothing on a network without
+    /// membership.
+    #[must_use]
+    pub fn member_news(&self) -> Events<membership::News> {
+        let news = self.inner.window.members.upgrade();
+        news.map_or_else(Events::none, |news| Events::new(news.subscribe()))
+    }
+
+    /// Has all members know these of this node, instead of those before. They are gone with its next life.
+    ///
+    /// # Errors
+    /// When the network has no membership, or the node has shut down.
+    pub async fn set_tags(&self, tags: Tags) -> Result<(), MembersError> {
+        self.expect_membership()?;
+        Ok(self.tell(Command::Tag(tags)).await?)
+    }
+
+    fn expect_membership(&self) -> Result<(), MembersError> {
+        self.inner.network.membership().map(drop).ok_or(MembersError::NoMembership)
     }
 
     /// Remembers where peers may be reached. Each address ends in `/p2p/` and a peer id.

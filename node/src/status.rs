@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use forsooth_crypto::NodeId;
-use forsooth_protocol::{Direction, Network, Snapshot, Timestamp};
+use forsooth_protocol::{Direction, Network, Snapshot, Timestamp, membership::News};
 use libp2p::Multiaddr;
 
 use crate::net::stats::{PerClass, PerLane, Stats, Traffic};
@@ -37,6 +37,8 @@ pub struct NodeSnapshot {
     pub delivery: Delivery,
     /// Dials that came to nothing.
     pub dials_failed: u64,
+    /// What became of members.
+    pub member_changes: MemberChanges,
 }
 
 /// The transport's view of a link; the core's is in [`Snapshot::links`](forsooth_protocol::Snapshot).
@@ -89,4 +91,49 @@ pub struct Delivery {
     pub delivered: u64,
     /// Messages dropped because a subscription was read too slowly, counted once for each.
     pub missed: u64,
+}
+
+/// What became of members since the start, as this node has learned it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemberChanges {
+    /// That joined, or began a new life.
+    pub joined: u64,
+    /// That several observers accused.
+    pub suspected: u64,
+    /// That have shown that they live after that.
+    pub recovered: u64,
+    /// That were certified dead.
+    pub died: u64,
+    /// That said that they leave.
+    pub left: u64,
+    /// That signed two things.
+    pub evicted: u64,
+}
+
+impl MemberChanges {
+    /// Each by the name of its news.
+    #[must_use]
+    pub const fn by_name(&self) -> [(&'static str, u64); 6] {
+        let Self { joined, suspected, recovered, died, left, evicted } = *self;
+        [
+            ("joined", joined),
+            ("suspected", suspected),
+            ("recovered", recovered),
+            ("died", died),
+            ("left", left),
+            ("evicted", evicted),
+        ]
+    }
+
+    pub(crate) const fn count(&mut self, news: &News) {
+        let count = match news {
+            News::Joined { .. } => &mut self.joined,
+            News::Suspected { .. } => &mut self.suspected,
+            News::Recovered { .. } => &mut self.recovered,
+            News::Died { .. } => &mut self.died,
+            News::Left { .. } => &mut self.left,
+            News::Evicted { .. } => &mut self.evicted,
+        };
+        *count = count.saturating_add(1);
+    }
 }

@@ -101,7 +101,7 @@ pub struct Overlay {
 }
 
 /// Who is a member, in numbers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Membership {
     /// Members, this node among them if it is one.
     pub members: usize,
@@ -123,6 +123,8 @@ pub struct Membership {
     pub health: u32,
     /// Our own epoch, if we are a member.
     pub epoch: Option<Epoch>,
+    /// What we say of ourselves, if we are one.
+    pub own: Option<SignedMember>,
     /// Pieces of news that are being told.
     pub rumours: usize,
 }

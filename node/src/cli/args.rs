@@ -8,6 +8,7 @@ use forsooth::{
         Layer, Passphrase, parse_external, parse_http, parse_listen, parse_outbound_target,
         parse_peer,
     },
+    membership::Preset,
     network::{Kind, Policy, Topic},
 };
 use libp2p::Multiaddr;
@@ -50,6 +51,8 @@ pub(super) enum Command {
     Peers(ShowArgs),
     /// Show, add and lift bans
     Bans(BansArgs),
+    /// Show the members of the network, and what becomes of them
+    Members(MembersArgs),
     /// Publish a message through the running node
     Publish(PublishArgs),
     /// Print the messages that the running node accepts on a topic
@@ -153,6 +156,30 @@ pub(super) struct BanArgs {
 pub(super) struct UnbanArgs {
     /// Whose ban
     pub(super) whom: String,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+}
+
+const MEMBERS_HELP: &str = "\
+A member is a node with an address that others can be told of, on a network whose manifest has a table [membership].
+Each is observed by several others, which are drawn anew now and then. It is SUSPECTED when some of them
+say that it does not answer, and dead only by a certificate: signed accusations by more of them than may lie. EPOCH is the
+generation of its present life, and how often it had to say that it lives.
+
+--watch goes on with a line for each change: joined, suspected, recovered, died (and by whose word), left, evicted
+(it has signed two things). Ends with exit code 1 when the node stops.
+
+Examples:
+  forsooth members
+  forsooth members --watch
+  forsooth members --watch --json | jq 'select(.event == \"died\")'";
+
+#[derive(Args, Clone, Copy, Debug)]
+#[command(after_help = MEMBERS_HELP)]
+pub(super) struct MembersArgs {
+    /// Go on with a line for each change
+    #[arg(long)]
+    pub(super) watch: bool,
     #[command(flatten)]
     pub(super) output: OutputArgs,
 }
@@ -322,6 +349,9 @@ pub(super) struct NewNetworkArgs {
     /// A topic and its policy; may be repeated
     #[arg(long = "topic", value_name = "NAME=POLICY", required = true, value_parser = parse_topic)]
     pub(super) topics: Vec<Topic>,
+    /// Whether all nodes know who is a member, and how quickly [default: local for a local network, else wan]
+    #[arg(long, value_enum)]
+    pub(super) membership: Option<MembershipArg>,
     /// A node that newcomers find the network through, as `run` prints it; may be repeated
     #[arg(long = "bootnode", value_name = "ADDRESS", value_parser = parse_peer)]
     pub(super) bootnodes: Vec<Multiaddr>,
@@ -336,6 +366,29 @@ pub(super) struct ShowNetworkArgs {
     pub(super) file: Option<PathBuf>,
     #[command(flatten)]
     pub(super) output: OutputArgs,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum MembershipArg {
+    /// They do not
+    Off,
+    /// One machine: a dead member is known after some 5 s
+    Local,
+    /// One site: after some 10 s
+    Lan,
+    /// The Internet: after some 30 s
+    Wan,
+}
+
+impl MembershipArg {
+    pub(super) const fn preset(self) -> Option<Preset> {
+        match self {
+            Self::Off => None,
+            Self::Local => Some(Preset::Local),
+            Self::Lan => Some(Preset::Lan),
+            Self::Wan => Some(Preset::Wan),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

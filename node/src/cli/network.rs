@@ -8,21 +8,24 @@ use forsooth::{
     config::Layer,
     http::view::{NetworkView, PolicyView},
     manifest::Manifest,
+    membership::{Preset, Settings},
     network::{Defence, Kind, Topic},
 };
 use serde_json::{Value, json};
 
 use super::{
     Place,
-    args::{NewNetworkArgs, ShowNetworkArgs},
+    args::{MembershipArg, NewNetworkArgs, ShowNetworkArgs},
     init::new_file,
     output,
 };
 
 pub(super) fn new(args: NewNetworkArgs) -> anyhow::Result<()> {
-    let NewNetworkArgs { name, kind, topics, bootnodes, output } = args;
+    let NewNetworkArgs { name, kind, topics, membership, bootnodes, output } = args;
     let kind = Kind::from(kind);
-    let network = Network::new(name, kind, topics, Defence::recommended(kind))?;
+    let preset = membership.map_or(Some(Preset::of(kind)), MembershipArg::preset);
+    let network = Network::new(name, kind, topics, Defence::recommended(kind))?
+        .with_membership(preset.map(Settings::preset))?;
     let text = Manifest::new(network, bootnodes)?.to_toml();
     let Some(path) = output else { return Ok(output::line(text.trim_end())?) };
     new_file(&path)?
@@ -53,6 +56,7 @@ pub(super) fn show(place: &Place, args: ShowNetworkArgs) -> anyhow::Result<()> {
     let head = ["TOPIC", "POLICY", "RATE", "BURST", "PAYLOAD", "LIFETIME"];
     output::line(format_args!("\n{}", output::table(head, &rows)))?;
     output::line(format_args!("\n{}", defence_text(manifest.network().defence())))?;
+    output::line(format_args!("\n{}", membership_text(manifest.network().membership())))?;
     Ok(())
 }
 
@@ -77,6 +81,30 @@ fn defence_text(defence: &Defence) -> String {
         ),
         ("data quota", quota(defence.data_frames_per_second, defence.data_bytes_per_second)),
         ("quota burst", format!("{} s", defence.burst_seconds)),
+    ])
+}
+
+fn membership_text(settings: Option<&Settings>) -> String {
+    let Some(settings) = settings else {
+        return output::pairs([(
+            "membership",
+            "none: nodes do not know who is a member".to_owned(),
+        )]);
+    };
+    output::pairs([
+        ("observers", format!("drawn anew every {} s", settings.shift.as_secs())),
+        (
+            "probes",
+            format!(
+                "every {:?}, late after {:?}; {} helpers for {:?}",
+                settings.probe_every,
+                settings.probe_timeout,
+                settings.helpers,
+                settings.help_timeout
+            ),
+        ),
+        ("rebuttal", format!("within {:?} to {:?}", settings.rebut_min, settings.rebut_max)),
+        ("liars", format!("up to {} %", settings.liars_percent)),
     ])
 }
 
@@ -110,5 +138,24 @@ fn as_json(manifest: &Manifest) -> Value {
             "data_bytes_per_second": defence.data_bytes_per_second,
             "burst_seconds": defence.burst_seconds,
         },
+        "membership": network.membership().map(membership_json),
+    })
+}
+
+fn membership_json(settings: &Settings) -> Value {
+    json!({
+        "shift_s": settings.shift.as_secs(),
+        "probe_every_ms": settings.probe_every.as_millis(),
+        "probe_timeout_ms": settings.probe_timeout.as_millis(),
+        "helpers": settings.helpers,
+        "help_timeout_ms": settings.help_timeout.as_millis(),
+        "rebut_ms_min": settings.rebut_min.as_millis(),
+        "rebut_ms_max": settings.rebut_max.as_millis(),
+        "accusation_lifetime_ms": settings.accusation_lifetime.as_millis(),
+        "gossip_every_ms": settings.gossip_every.as_millis(),
+        "gossip_fanout": settings.gossip_fanout,
+        "gossip_bytes": settings.gossip_bytes,
+        "sync_every_s": settings.sync_every.as_secs(),
+        "liars_percent": settings.liars_percent,
     })
 }

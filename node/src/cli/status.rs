@@ -2,7 +2,9 @@
 
 use forsooth::{
     config::DataDir,
-    http::view::{NodeView, OverlayView, PeerView, ReadinessView, Reason, TopicView},
+    http::view::{
+        MembershipView, NodeView, OverlayView, PeerView, ReadinessView, Reason, TopicView,
+    },
 };
 use serde_json::json;
 
@@ -50,6 +52,7 @@ fn node_text(node: &NodeView, readiness: &ReadinessView) -> String {
         ),
         ("view", view_text(&node.overlay)),
         ("announced", announced_text(node.overlay.record)),
+        ("members", members_text(node.membership.as_ref())),
         ("faults", node.faults.values().sum::<u64>().to_string()),
     ];
     rows.extend(node.listen.iter().map(|address| ("listening", address.clone())));
@@ -69,6 +72,15 @@ fn view_text(overlay: &OverlayView) -> String {
         (false, false) => "",
     };
     format!("{} of about {} peers{state}", overlay.view, overlay.peers)
+}
+
+fn members_text(membership: Option<&MembershipView>) -> String {
+    let Some(MembershipView { members, suspected, subjects, doubtful, .. }) = membership else {
+        return "the network has no membership".to_owned();
+    };
+    format!(
+        "{members}, {suspected} suspected; {subjects} observed from here, {doubtful} of them silent"
+    )
 }
 
 fn announced_text(record: Option<u64>) -> String {

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     clock::Clock,
     net::{behaviour::SendOutcome, identity::peer_id, swarm::Composed},
-    status::{TrafficTotals, Verification},
+    status::{MemberChanges, TrafficTotals, Verification},
     store::Writer,
     subscription::{Message, Notice, Subscribers},
     validator::Panel,
@@ -82,6 +82,7 @@ pub(super) struct Counters {
     pub(super) traffic: TrafficTotals,
     pub(super) verification: Verification,
     pub(super) dials_failed: u64,
+    pub(super) members: MemberChanges,
 }
 
 impl Publishing {
@@ -219,8 +220,12 @@ impl Shell {
             | Event::Exposed { .. }
             | Event::Relayed { .. }
             | Event::Duplicate { .. }
-            | Event::Membership(_)
             | Event::Twin(_) => {}
+            Event::Membership(news) => {
+                self.counters.members.count(news);
+                // An error only says that nobody watches.
+                let _ = self.view.members.send(news.clone());
+            }
             &Event::Unaccepted { id, topic, policy, vouched, threshold, why } => {
                 let notice = Notice::Unaccepted { id, vouched, threshold, why };
                 self.outside.subscribers.notify(topic, Some(policy), &notice);

@@ -39,6 +39,7 @@ impl Shell {
             validations_pending: self.outside.panel.pending(),
             delivery: self.outside.subscribers.delivery(),
             dials_failed: self.counters.dials_failed,
+            member_changes: self.counters.members,
         }
     }
 }

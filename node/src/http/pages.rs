@@ -14,8 +14,8 @@ use super::{
     failure::Failure,
     state::State,
     view::{
-        BoundView, LanesView, MessageView, NetworkView, NodeView, OverlayView, PeerView,
-        ReceiptView, TopicView, TrafficView,
+        BoundView, LanesView, MembershipView, MessageView, NetworkView, NodeView, OverlayView,
+        PeerView, ReceiptView, TopicView, TrafficView,
     },
 };
 use crate::{
@@ -70,6 +70,7 @@ impl From<&NodeSnapshot> for NodeView {
             witnesses_wanted: core.witnesses_wanted,
             candidates: core.candidates,
             overlay: OverlayView::from(&core.overlay),
+            membership: core.membership.as_ref().map(MembershipView::from),
             bans: core.bans.len(),
             exposed: core.exposed,
             faults: core

@@ -40,21 +40,27 @@ pub(super) async fn publish(
         parameters.map_err(|error| Failure::bad_request(error.body_text()))?;
     let topic = state.topic(&name)?;
     let bytes_max = state.node.network().topic(topic).payload_bytes_max;
-    let reading = read(body, bytes_max, announced_length(&headers));
-    let payload =
-        tokio::time::timeout(state.limits.body_timeout, reading).await.map_err(|_| {
-            Failure::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "slow_body",
-                "the payload took too long to come",
-            )
-        })??;
+    let payload = read_body(&state, body, bytes_max, &headers).await?;
     let receipt = match lifetime_ms {
         None => state.node.publish(&name, payload).await,
         Some(ms) => state.node.publish_for(&name, payload, Duration::from_millis(ms)).await,
     };
     let receipt = receipt.map_err(|error| state.refuse(error))?;
     Ok((StatusCode::CREATED, Json(receipt.into())))
+}
+
+/// A body of at most `bytes_max` bytes, in the time that a client has for one.
+pub(super) async fn read_body(
+    state: &State,
+    body: Body,
+    bytes_max: u32,
+    headers: &HeaderMap,
+) -> Result<Bytes, Failure> {
+    let reading = read(body, bytes_max, announced_length(headers));
+    let slow = "the payload took too long to come";
+    tokio::time::timeout(state.limits.body_timeout, reading)
+        .await
+        .map_err(|_| Failure::new(StatusCode::REQUEST_TIMEOUT, "slow_body", slow))?
 }
 
 fn announced_length(headers: &HeaderMap) -> Option<usize> {

@@ -69,7 +69,7 @@ fn refuse(state: &State, error: SubscribeError) -> Failure {
     }
 }
 
-fn too_many(state: &State) -> Failure {
+pub(super) fn too_many(state: &State) -> Failure {
     let message = format!("{} subscriptions are open, which is the limit", state.limits.streams);
     Failure::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_streams", message)
 }
@@ -117,6 +117,6 @@ fn event(message: &Message) -> Event {
     with_json(Event::default().event("message").id(&view.id), &view)
 }
 
-fn with_json(event: Event, view: &impl Serialize) -> Event {
+pub(super) fn with_json(event: Event, view: &impl Serialize) -> Event {
     event.json_data(view).expect("our views have string keys and no failing parts")
 }

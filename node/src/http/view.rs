@@ -45,6 +45,9 @@ pub struct NodeView {
     pub candidates: usize,
     /// How the sampling of peers stands.
     pub overlay: OverlayView,
+    /// Who is a member, in numbers; nothing on a network without membership.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub membership: Option<MembershipView>,
     /// Peers and authors that are banned.
     pub bans: usize,
     /// Authors whose equivocation is proven.
@@ -103,6 +106,111 @@ impl From<&Overlay> for OverlayView {
         }
     }
 }
+
+/// Who is a member, in numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MembershipView {
+    /// Members, this node among them if it is one.
+    pub members: usize,
+    /// Those of them whom several of their observers accuse.
+    pub suspected: usize,
+    /// Members that left or died and are remembered.
+    pub buried: usize,
+    /// So many observers of one member may lie.
+    pub tolerated: usize,
+    /// Observers of each member.
+    pub observers: usize,
+    /// Independent accusers whose word is a certificate of death.
+    pub needed: usize,
+    /// Members that this node observes,
+    pub subjects: usize,
+    /// and those of them that do not answer it.
+    pub doubtful: usize,
+    /// By how much this node stretches its timeouts, since it may be slow itself: 0 is well, 8 the most.
+    pub health: u32,
+    /// This node has an address that others could be told of, and is a member.
+    pub is_member: bool,
+}
+
+/// `/v1/members`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MembersView {
+    /// In numbers.
+    #[serde(flatten)]
+    pub membership: MembershipView,
+    /// All of them: this node first, if it is one, then by id.
+    #[serde(rename = "list")]
+    pub members: Vec<MemberView>,
+}
+
+/// A member.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MemberView {
+    /// Who.
+    pub id: NodeId,
+    /// Who, as libp2p writes it.
+    pub peer_id: String,
+    /// It is the node that was asked.
+    #[serde(rename = "this_node")]
+    pub is_this_node: bool,
+    /// Several of its observers accuse it.
+    pub suspected: bool,
+    /// In which of its lives.
+    pub generation: u64,
+    /// How often in that life it has had to say that it is alive.
+    pub incarnation: u64,
+    /// Which of its records of that epoch.
+    pub version: u64,
+    /// When it signed that.
+    pub signed: u64,
+    /// Where it says that it is reached.
+    pub addresses: Vec<String>,
+    /// What its application says of it.
+    pub tags: BTreeMap<String, String>,
+    /// This node is one of its observers, on this ring.
+    pub observed_on: Option<u8>,
+    /// `-log10` of the chance that an answer takes as long as this node waits for one now.
+    pub phi: Option<f64>,
+}
+
+/// The data of an event of `/v1/members/events`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberNewsView {
+    /// `joined`, `suspected`, `recovered`, `died`, `left` or `evicted`; the event's name, too.
+    pub event: String,
+    /// Who.
+    pub id: NodeId,
+    /// When this node learned of it.
+    pub at: u64,
+    /// In which of its lives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u64>,
+    /// How often in that life it has had to say that it is alive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incarnation: Option<u64>,
+    /// With `died`: by whose word.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub certificate: Vec<AccusationView>,
+}
+
+/// A signed accusation, as part of a certificate: enough for anybody to check it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccusationView {
+    /// Who says so.
+    pub accuser: NodeId,
+    /// On which ring it observes the dead.
+    pub ring: u8,
+    /// When, by the accuser's clock.
+    pub signed: u64,
+    /// What was signed, in base64; see `docs/protocol.md`.
+    pub statement: String,
+    /// The signature, in base64.
+    pub signature: String,
+}
+
+/// The body of `PUT /v1/tags`, and its answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TagsView(pub BTreeMap<String, String>);
 
 /// A network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

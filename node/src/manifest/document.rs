@@ -7,6 +7,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use forsooth_protocol::{
     Network,
+    membership::{Preset, Settings},
     network::{self, Defence, Grouping, Identity, Kind, Policy, Topic},
 };
 use libp2p::{Multiaddr, PeerId};
@@ -27,6 +28,7 @@ struct Document {
     bootnodes: Vec<Spanned<Multiaddr>>,
     topics: Vec<Spanned<TopicTable>>,
     defence: Option<DefenceTable>,
+    membership: Option<MembershipTable>,
 }
 
 #[derive(Deserialize)]
@@ -96,6 +98,25 @@ struct DefenceTable {
     burst_seconds: Option<Spanned<u32>>,
 }
 
+/// What is not said is as recommended for the network's kind.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MembershipTable {
+    shift_s: Option<Spanned<u64>>,
+    probe_every_ms: Option<Spanned<u64>>,
+    probe_timeout_ms: Option<Spanned<u64>>,
+    helpers: Option<Spanned<u8>>,
+    help_timeout_ms: Option<Spanned<u64>>,
+    rebut_ms_min: Option<Spanned<u64>>,
+    rebut_ms_max: Option<Spanned<u64>>,
+    accusation_lifetime_ms: Option<Spanned<u64>>,
+    gossip_every_ms: Option<Spanned<u64>>,
+    gossip_fanout: Option<Spanned<u8>>,
+    gossip_bytes: Option<Spanned<u32>>,
+    sync_every_s: Option<Spanned<u64>>,
+    liars_percent: Option<Spanned<u8>>,
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum GroupingWord {
@@ -133,6 +154,11 @@ pub(super) fn read(text: &str) -> Result<Manifest, Flaw> {
         let span = word.span();
         let identity = identity(word.into_inner())?;
         network = network.with_identity(identity).map_err(|error| Flaw::new(span, error))?;
+    }
+    if let Some(table) = document.membership {
+        let settings = membership(table, kind)?;
+        network =
+            network.with_membership(Some(settings)).map_err(|error| Flaw::new(0..0, error))?;
     }
     let bootnodes = bootnodes(document.bootnodes, &network)?;
     Ok(Manifest { network, bootnodes })
@@ -221,6 +247,53 @@ fn defence(table: Option<DefenceTable>, kind: Kind) -> Result<Defence, Flaw> {
     Ok(defence)
 }
 
+fn membership(table: MembershipTable, kind: Kind) -> Result<Settings, Flaw> {
+    let MembershipTable {
+        shift_s,
+        probe_every_ms,
+        probe_timeout_ms,
+        helpers,
+        help_timeout_ms,
+        rebut_ms_min,
+        rebut_ms_max,
+        accusation_lifetime_ms,
+        gossip_every_ms,
+        gossip_fanout,
+        gossip_bytes,
+        sync_every_s,
+        liars_percent,
+    } = table;
+    let mut settings = Settings::preset(Preset::of(kind));
+    let s = &mut settings;
+    let ms = Duration::from_millis;
+    set(s, shift_s, |s, seconds| s.shift = Duration::from_secs(seconds))?;
+    set(s, probe_every_ms, |s, time| s.probe_every = ms(time))?;
+    set(s, probe_timeout_ms, |s, time| s.probe_timeout = ms(time))?;
+    set(s, helpers, |s, helpers| s.helpers = helpers)?;
+    set(s, help_timeout_ms, |s, time| s.help_timeout = ms(time))?;
+    // These bound each other, so they are looked at together.
+    let bound = [rebut_ms_min, rebut_ms_max, accusation_lifetime_ms];
+    let spans = bound.each_ref().map(|time| time.as_ref().map(Spanned::span));
+    let [min, max, lifetime] = bound.map(|time| time.map(|time| ms(time.into_inner())));
+    s.rebut_min = min.unwrap_or(s.rebut_min);
+    s.rebut_max = max.unwrap_or(s.rebut_max);
+    s.accusation_lifetime = lifetime.unwrap_or(s.accusation_lifetime);
+    s.check().map_err(|error| {
+        let text = error.to_string();
+        let names = ["rebut_min", "rebut_max", "accusation_lifetime"];
+        let named = names.iter().zip(&spans).find(|(name, _)| text.contains(*name));
+        let place = named.and_then(|(_, span)| span.clone());
+        let place = place.or_else(|| spans.iter().flatten().next().cloned());
+        Flaw::new(place.unwrap_or_default(), error)
+    })?;
+    set(s, gossip_every_ms, |s, time| s.gossip_every = ms(time))?;
+    set(s, gossip_fanout, |s, peers| s.gossip_fanout = peers)?;
+    set(s, gossip_bytes, |s, bytes| s.gossip_bytes = bytes)?;
+    set(s, sync_every_s, |s, seconds| s.sync_every = Duration::from_secs(seconds))?;
+    set(s, liars_percent, |s, percent| s.liars_percent = percent)?;
+    Ok(settings)
+}
+
 fn bootnodes(
     addresses: Vec<Spanned<Multiaddr>>,
     network: &Network,
@@ -253,6 +326,15 @@ impl Ruled for Defence {
     fn check(&self) -> Result<(), network::Error> {
         let topic = Topic::new("topic", Policy::Verified);
         Network::new("network", Kind::Local, vec![topic], *self).map(drop)
+    }
+}
+
+impl Ruled for Settings {
+    fn check(&self) -> Result<(), network::Error> {
+        let topic = Topic::new("topic", Policy::Verified);
+        let defence = Defence::recommended(Kind::Local);
+        let network = Network::new("network", Kind::Local, vec![topic], defence)?;
+        network.with_membership(Some(*self)).map(drop)
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::fmt::{self, Write as _};
 
-use forsooth_protocol::network::{Defence, Identity, Policy, Topic};
+use forsooth_protocol::{
+    membership::Settings,
+    network::{Defence, Identity, Policy, Topic},
+};
 use libp2p::Multiaddr;
 
 use super::{FORMAT, Manifest};
@@ -34,7 +37,8 @@ fn write(out: &mut String, manifest: &Manifest) -> fmt::Result {
     for (_, topic) in network.topics() {
         write_topic(out, topic)?;
     }
-    write_defence(out, network.defence())
+    write_defence(out, network.defence())?;
+    network.membership().map_or(Ok(()), |settings| write_membership(out, settings))
 }
 
 fn identity(out: &mut String, identity: &Identity) -> fmt::Result {
@@ -142,4 +146,54 @@ fn write_defence(out: &mut String, defence: &Defence) -> fmt::Result {
     writeln!(out, "data_frames_per_second = {data_frames_per_second}")?;
     writeln!(out, "data_bytes_per_second = {data_bytes_per_second}")?;
     writeln!(out, "burst_seconds = {burst_seconds}")
+}
+
+fn write_membership(out: &mut String, settings: &Settings) -> fmt::Result {
+    let Settings {
+        shift,
+        probe_every,
+        probe_timeout,
+        helpers,
+        help_timeout,
+        rebut_min,
+        rebut_max,
+        accusation_lifetime,
+        gossip_every,
+        gossip_fanout,
+        gossip_bytes,
+        sync_every,
+        liars_percent,
+    } = settings;
+    writeln!(
+        out,
+        "\n# All nodes know who is a member, and who is alive. Without this table they do not.\n[membership]"
+    )?;
+    writeln!(out, "# Who observes whom is drawn anew so often.")?;
+    writeln!(out, "shift_s = {}", shift.as_secs())?;
+    writeln!(
+        out,
+        "# How often a member is probed, how long it has to answer, how many others try then, and how long they have."
+    )?;
+    writeln!(out, "probe_every_ms = {}", probe_every.as_millis())?;
+    writeln!(out, "probe_timeout_ms = {}", probe_timeout.as_millis())?;
+    writeln!(out, "helpers = {helpers}")?;
+    writeln!(out, "help_timeout_ms = {}", help_timeout.as_millis())?;
+    writeln!(
+        out,
+        "# How long the accused has to say that it lives: the more accuse it, the less; and how long an accusation counts."
+    )?;
+    writeln!(out, "rebut_ms_min = {}", rebut_min.as_millis())?;
+    writeln!(out, "rebut_ms_max = {}", rebut_max.as_millis())?;
+    writeln!(out, "accusation_lifetime_ms = {}", accusation_lifetime.as_millis())?;
+    writeln!(
+        out,
+        "# A node's share of bandwidth for news of members: how often, to how many peers, bytes for each."
+    )?;
+    writeln!(out, "gossip_every_ms = {}", gossip_every.as_millis())?;
+    writeln!(out, "gossip_fanout = {gossip_fanout}")?;
+    writeln!(out, "gossip_bytes = {gossip_bytes}")?;
+    writeln!(out, "# How often two nodes compare all that they know.")?;
+    writeln!(out, "sync_every_s = {}", sync_every.as_secs())?;
+    writeln!(out, "# Of 100 members so many may lie; observers of each member follow from it.")?;
+    writeln!(out, "liars_percent = {liars_percent}")
 }

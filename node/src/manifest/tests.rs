@@ -1,7 +1,10 @@
 use std::time::Duration;
 
 use forsooth_crypto::{Keypair, NodeId};
-use forsooth_protocol::network::{Defence, Grouping, Identity, Kind, Policy, Topic};
+use forsooth_protocol::{
+    membership::{Preset, Settings},
+    network::{Defence, Grouping, Identity, Kind, Policy, Topic},
+};
 
 use super::*;
 use crate::net::identity::peer_id;
@@ -339,4 +342,54 @@ fn a_file_that_is_missing_too_large_or_no_text_is_told_apart() {
     std::fs::write(&path, [0xff, 0xfe]).unwrap();
     assert!(said(&path).contains("cannot read the manifest"));
     assert!(said(folder.path()).contains("cannot read the manifest"));
+}
+
+#[test]
+fn what_a_table_of_membership_does_not_say_is_as_recommended_for_the_kind() {
+    let membership =
+        |table: &str| *parse(&format!("{GOOD}{table}")).unwrap().network().membership().unwrap();
+    assert_eq!(membership("\n[membership]\n"), Settings::preset(Preset::Wan));
+    let quick = Settings {
+        rebut_min: Duration::from_millis(500),
+        rebut_max: Duration::from_millis(900),
+        accusation_lifetime: Duration::from_millis(1800),
+        liars_percent: 30,
+        ..Settings::preset(Preset::Wan)
+    };
+    let table =
+        "rebut_ms_min = 500\nrebut_ms_max = 900\naccusation_lifetime_ms = 1800\nliars_percent = 30";
+    assert_eq!(membership(&format!("\n[membership]\n{table}\n")), quick);
+    assert_eq!(
+        parse(GOOD).unwrap().network().membership(),
+        None,
+        "nodes do not know who is a member"
+    );
+}
+
+#[test]
+fn membership_is_written_and_read_back() {
+    for preset in Preset::ALL {
+        let topics = vec![Topic::new("t", Policy::Verified)];
+        let network = Network::new("n", Kind::Local, topics, Defence::recommended(Kind::Local));
+        let settings = Settings { helpers: 7, ..Settings::preset(preset) };
+        let network = network.unwrap().with_membership(Some(settings)).unwrap();
+        let manifest = Manifest::new(network, Vec::new()).unwrap();
+        let text = manifest.to_toml();
+        assert_eq!(parse(&text).unwrap(), manifest, "{text}");
+    }
+}
+
+#[test]
+fn a_membership_that_makes_no_sense_is_shown_where_it_is() {
+    let cases = [
+        ("liars_percent = 34", 23, 17, "membership.liars_percent must be 1 to 33, not 34"),
+        ("rebut_ms_min = 90000", 23, 16, "membership.rebut_min (ms) must be 100 to 16000"),
+        ("accusation_lifetime_ms = 900", 23, 26, "membership.accusation_lifetime (ms) must be"),
+        ("helper = 1", 23, 1, "did you mean `helpers`?"),
+    ];
+    for (line, row, column, message) in cases {
+        let error = parse(&format!("{GOOD}\n[membership]\n{line}\n")).unwrap_err().to_string();
+        let place = format!("net.toml:{row}:{column}");
+        assert!(error.contains(&place) && error.contains(message), "{place} {message}: {error}");
+    }
 }

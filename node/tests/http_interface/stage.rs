@@ -5,6 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use forsooth::{
     Builder, Network, Node,
     http::{Config, Limits, Server, Token},
+    membership::{Preset, Settings},
     network::{Defence, Kind, Policy, Topic},
 };
 
@@ -36,9 +37,20 @@ impl Stage {
         Self::with(Limits::default(), |builder| builder).await
     }
 
+    /// On a network whose nodes know who is a member.
+    pub(crate) async fn of_members() -> Self {
+        let settings = Settings::preset(Preset::Local);
+        let network = network().with_membership(Some(settings)).unwrap();
+        Self::on(network, Limits::default(), |builder| builder).await
+    }
+
     pub(crate) async fn with(limits: Limits, change: impl FnOnce(Builder) -> Builder) -> Self {
+        Self::on(network(), limits, change).await
+    }
+
+    async fn on(network: Network, limits: Limits, change: impl FnOnce(Builder) -> Builder) -> Self {
         let listen = "/ip4/127.0.0.1/tcp/0".parse().unwrap();
-        let node = change(Node::builder(network()).listen([listen])).start().await.unwrap();
+        let node = change(Node::builder(network).listen([listen])).start().await.unwrap();
         let token = Token::random().unwrap();
         let listen = ([127, 0, 0, 1], 0).into();
         let config =
@@ -53,7 +65,8 @@ impl Stage {
     }
 
     pub(crate) async fn friend_with(&self, change: impl FnOnce(Builder) -> Builder) -> Node {
-        let builder = Node::builder(network()).peers(self.node.addresses());
+        let network = (**self.node.network()).clone();
+        let builder = Node::builder(network).peers(self.node.addresses());
         let friend = change(builder).start().await.unwrap();
         friend.ready(1).await.unwrap();
         self.node.ready(1).await.unwrap();

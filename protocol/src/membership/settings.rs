@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use crate::{
-    network::{Error, range},
+    network::{Error, Kind, range},
     time::millis,
     wire,
 };
@@ -32,7 +32,29 @@ impl Preset {
             Self::Wan => "wan",
         }
     }
+
+    /// What fits a kind of network: `local` for one machine, `wan` for all that strangers may join from anywhere.
+    #[must_use]
+    pub const fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Local => Self::Local,
+            Kind::Testnet | Kind::Production => Self::Wan,
+        }
+    }
 }
+
+impl core::str::FromStr for Preset {
+    type Err = UnknownPreset;
+
+    fn from_str(name: &str) -> Result<Self, UnknownPreset> {
+        Self::ALL.into_iter().find(|preset| preset.name() == name).ok_or(UnknownPreset)
+    }
+}
+
+/// No preset has that name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the presets are: local, lan, wan")]
+pub struct UnknownPreset;
 
 /// How members are observed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

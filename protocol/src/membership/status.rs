@@ -26,6 +26,7 @@ impl Membership {
             doubtful,
             health: self.health.score(),
             epoch: self.said.map(|(epoch, ..)| epoch),
+            own: self.own.as_ref().map(|own| (**own).clone()),
             rumours: self.rumours.len(),
         }
     }
