@@ -14,6 +14,7 @@ use std::{
 use forsooth_crypto::{Keypair, NodeId};
 use forsooth_protocol::{
     Defences, Network, TopicId,
+    membership::Settings,
     network::{self, Defence, Policy, Topic},
 };
 use rand::{Rng as _, SeedableRng as _};
@@ -346,7 +347,8 @@ fn network(scenario: &Scenario) -> Result<Network, network::Error> {
         data_bytes_per_second: said(quota.data_bytes_per_second, defence.data_bytes_per_second),
         burst_seconds: said(quota.burst_seconds, defence.burst_seconds),
     };
-    Network::new("testnet", rules.kind, topics, defence)
+    Network::new("testnet", rules.kind, topics, defence)?
+        .with_membership(rules.membership.map(Settings::preset))
 }
 
 /// The rule for k and n: as many witnesses as a node chooses by default, or all others if there are fewer; a

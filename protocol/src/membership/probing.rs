@@ -214,7 +214,7 @@ impl Membership {
                 // Our own links work, or we would not hear that.
                 self.health.well();
                 edge.failed += 1;
-                if edge.failed >= edge.asked {
+                if edge.failed * 2 > edge.asked {
                     edge.at = cx.now;
                 }
             }

@@ -30,7 +30,7 @@ use crate::{
     plan::{Plan, Purpose},
     record::{Mark, Recovery, What},
     scenario::Scenario,
-    world::{Index, World},
+    world::{EPOCH, Index, World},
 };
 
 /// Nodes that each node knows at first, for each link that it wants.
@@ -136,7 +136,9 @@ impl<'a> Scene<'a> {
 
     /// A node's participant in its present life.
     fn participant(&self, node: usize) -> Box<dyn Participant> {
-        let generation = self.lives.get(node).copied().unwrap_or(1);
+        // As a real node's: membership takes it for the time of the start.
+        let life = self.lives.get(node).copied().unwrap_or(1);
+        let generation = EPOCH.as_secs().saturating_add(life);
         let mut config = Config::new(Arc::clone(&self.plan.network), generation);
         config.outbound_target = self.plan.outbound_target(node);
         config.defences = self.plan.defences;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use forsooth_protocol::Fault;
 
-use super::{Invariant, Recorder, Recovery, State, Tied, Violation};
+use super::{Invariant, Members, Recorder, Recovery, State, Tied, Violation};
 
 /// All that a verdict and a report are made from.
 #[derive(Clone, Debug, Default)]
@@ -89,6 +89,8 @@ pub struct Findings {
     pub eclipsed: usize,
     /// Honest nodes that are there and have no honest witness in the end.
     pub isolated: usize,
+    /// What honest nodes hold of each other as members; nothing on a network without membership.
+    pub members: Option<Members>,
     /// Attacks that began, as the engine marked them.
     pub attacks_begun: u64,
     /// Faults of the scenario that made a difference to some node, each counted once.
@@ -196,6 +198,12 @@ impl Findings {
         if self.samples > 0 {
             metrics.insert("isolated", self.isolated as f64);
         }
+        if let Some(members) = self.members {
+            metrics.insert("false_deaths", members.false_deaths as f64);
+            metrics.insert("false_suspicions", members.false_suspicions as f64);
+            metrics.extend(members.right_share().map(|share| ("membership_right", share)));
+            metrics.extend(members.certified_p99().map(|taken| ("certified_p99_ms", ms(taken))));
+        }
         metrics.extend(self.fullest.map(|(_, share)| ("memory_bound_share", share)));
         for (latency, p50, p99) in [
             (self.calm, "latency_calm_p50_ms", "latency_calm_p99_ms"),
@@ -213,10 +221,11 @@ impl Findings {
         metrics
     }
 
-    /// Whether nothing is on its way any more: all is delivered and proven.
+    /// Whether nothing is on its way any more: all is delivered and proven, and all know who is a member.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.accepted >= self.wanted && self.proofs_held >= self.proofs_wanted()
+        let knows = self.members.is_none_or(|members| members.right == members.pairs);
+        self.accepted >= self.wanted && self.proofs_held >= self.proofs_wanted() && knows
     }
 }
 
@@ -234,8 +243,11 @@ impl Recorder {
     #[must_use]
     pub fn findings(&self) -> Findings {
         let state = self.state();
-        let State { spread, traffic, evidence, broken, samples, ties, timeline, .. } = &*state;
+        let State { spread, traffic, evidence, roll, broken, samples, ties, timeline, .. } =
+            &*state;
         let owed = spread.wanted.saturating_sub(spread.accepted);
+        let ready_since = samples.ready_since();
+        let ready_since = roll.right_since().and_then(|since| Some(ready_since?.max(since)));
         Findings {
             honest: self.roster().honest_count(),
             away: evidence.away(),
@@ -270,13 +282,14 @@ impl Recorder {
             slots_split: spread.slots_split(),
             calm: spread.latencies.calm(),
             disturbed: spread.latencies.disturbed(),
-            recovery: timeline.recovery(samples.ready_since(), owed),
+            recovery: timeline.recovery(ready_since, owed),
             banned_adversaries: evidence.adversaries_banned(),
             fullest: samples.fullest(),
             samples: samples.taken,
             tied: ties.tied(&timeline.targets(self.roster())),
             eclipsed: ties.eclipsed(),
             isolated: ties.isolated(),
+            members: roll.members(),
             attacks_begun: timeline.attacks,
             faults_applied: timeline.faults(),
         }

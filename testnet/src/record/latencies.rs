@@ -32,6 +32,24 @@ pub(crate) struct Latencies {
     over_time: Buckets<Coarse>,
 }
 
+/// Times of one kind.
+#[derive(Debug)]
+pub(crate) struct Times(pub(crate) Histogram<u64>);
+
+impl Default for Times {
+    fn default() -> Self {
+        Self(Histogram::new_with_max(MICROS_MAX, 3).expect("a range and 3 digits that fit it"))
+    }
+}
+
+impl Times {
+    /// It took so long.
+    pub(crate) fn record(&mut self, taken: Duration) {
+        let micros = u64::try_from(taken.as_micros()).unwrap_or(u64::MAX).max(1);
+        self.0.saturating_record(micros);
+    }
+}
+
 /// A histogram of two digits.
 #[derive(Debug)]
 pub(crate) struct Coarse(Histogram<u32>);
@@ -102,7 +120,8 @@ impl Latencies {
     }
 }
 
-fn latency(histogram: &Histogram<u64>) -> Latency {
+/// What a histogram comes to.
+pub(crate) fn latency(histogram: &Histogram<u64>) -> Latency {
     let at = |quantile| Duration::from_micros(histogram.value_at_quantile(quantile));
     Latency {
         count: histogram.len(),

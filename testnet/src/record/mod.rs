@@ -16,6 +16,7 @@ mod latencies;
 mod log;
 mod mark;
 mod narrate;
+mod roll;
 mod roster;
 mod samples;
 mod seats;
@@ -39,6 +40,7 @@ use self::{
     frames::Frames,
     invariants::Broken,
     log::{Happening, Log},
+    roll::Roll,
     samples::{Linked, Samples},
     spread::{Acceptance, Published, Spread},
     ties::Ties,
@@ -51,6 +53,7 @@ pub use self::{
     history::History,
     invariants::{Invariant, Violation},
     mark::{Mark, What},
+    roll::Members,
     roster::{Roster, Seat},
     ties::Tied,
     timeline::Recovery,
@@ -73,6 +76,7 @@ struct State {
     spread: Spread,
     traffic: Traffic,
     evidence: Evidence,
+    roll: Roll,
     frames: Frames,
     broken: Broken,
     samples: Samples,
@@ -90,6 +94,7 @@ impl Recorder {
             spread: Spread::new(roster.honest_count()),
             traffic: Traffic::default(),
             evidence: Evidence::default(),
+            roll: Roll::new(roster.honest_count()),
             frames: Frames::default(),
             broken: Broken::default(),
             samples: Samples::default(),
@@ -147,6 +152,7 @@ impl Recorder {
         let mut state = self.state();
         state.spread.left(seat, at);
         state.evidence.left(seat);
+        state.roll.left(seat, at);
         state.samples.forget(at, seat);
         state.ties.forget(seat);
         state.log.note(at, seat, Happening::Left, None, None);
@@ -157,6 +163,7 @@ impl Recorder {
         let mut state = self.state();
         state.spread.joined(seat);
         state.evidence.joined(seat);
+        state.roll.joined(seat, at);
         state.log.note(at, seat, Happening::Joined, None, None);
     }
 
@@ -269,7 +276,7 @@ impl Recorder {
         }
         let index = |node: &NodeId| self.roster.index(node);
         let mut state = self.state();
-        let State { spread, traffic, evidence, broken, log, trees, .. } = &mut *state;
+        let State { spread, traffic, evidence, roll, broken, log, trees, .. } = &mut *state;
         let mut note = |what, peer, message| log.note(at, seat, what, peer, message);
         match event {
             // Networks and what operators say are not this run's business.
@@ -321,7 +328,8 @@ impl Recorder {
             Event::Contested { id, slot } => {
                 note(Happening::Contested, index(&slot.author), spread.find(id));
             }
-            Event::Banned(_) | Event::Duplicate { .. } | Event::Twin(_) | Event::Membership(_) => {}
+            Event::Membership(news) => roll.told(seat, news, &self.roster, at),
+            Event::Banned(_) | Event::Duplicate { .. } | Event::Twin(_) => {}
         }
     }
 

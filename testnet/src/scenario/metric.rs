@@ -44,6 +44,8 @@ pub static METRICS: &[&Metric] = &[
     &BANNED_ADVERSARIES,
     &BANS,
     &BYTES_PER_DELIVERED_BYTE,
+    &CERTIFIED_P99_MS,
+    &CERTIFIED_P99_RATIO,
     &DELIVERED_TWICE,
     &DELIVERY_RATIO,
     &ECLIPSED,
@@ -51,6 +53,8 @@ pub static METRICS: &[&Metric] = &[
     &EXPIRED_DELIVERED,
     &FALSE_BANS,
     &FALSE_BLAME,
+    &FALSE_DEATHS,
+    &FALSE_SUSPICIONS,
     &FAULTS_NOTICED,
     &FORGED_RELAYED,
     &HOSTILE_ACTIONS,
@@ -61,6 +65,7 @@ pub static METRICS: &[&Metric] = &[
     &LATENCY_P50_MS,
     &LATENCY_P99_MS,
     &LATENCY_P99_RATIO,
+    &MEMBERSHIP_RIGHT,
     &MEMORY_BOUND_SHARE,
     &ORPHANED,
     &PROOF_COVERAGE,
@@ -151,6 +156,18 @@ static BYTES_PER_DELIVERED_BYTE: Metric = metric(
     |seen| (seen.run.accepted_bytes > 0).then(|| seen.run.bytes_per_delivered_byte()),
 );
 
+static CERTIFIED_P99_MS: Metric = metric(
+    "certified_p99_ms",
+    "Milliseconds from a kill of an honest node until 99 of 100 others had the certificate of its death.",
+    |seen| certified(seen.run),
+);
+
+static CERTIFIED_P99_RATIO: Metric = ratio_to_baseline(
+    "certified_p99_ratio",
+    "certified_p99_ms, divided by that of the same scenario and seed without the attack.",
+    |seen| quotient(seen, certified),
+);
+
 static DELIVERED_TWICE: Metric =
     metric("delivered_twice", "Messages that one application was handed again.", |seen| {
         Some(seen.run.delivered_twice as f64)
@@ -187,6 +204,18 @@ static FALSE_BLAME: Metric =
     metric("false_blame", "Faults that honest nodes blamed on honest nodes.", |seen| {
         Some(seen.run.false_blame.values().sum::<u64>() as f64)
     });
+
+static FALSE_DEATHS: Metric = metric(
+    "false_deaths",
+    "Certificates of the death of honest nodes that were there, counted at each honest node that had one.",
+    |seen| Some(seen.run.members?.false_deaths as f64),
+);
+
+static FALSE_SUSPICIONS: Metric = metric(
+    "false_suspicions",
+    "Suspicions of honest nodes that were there, counted at each honest node that had one.",
+    |seen| Some(seen.run.members?.false_suspicions as f64),
+);
 
 static FAULTS_NOTICED: Metric = metric(
     "faults_noticed",
@@ -248,6 +277,12 @@ static LATENCY_P99_RATIO: Metric = ratio_to_baseline(
     |seen| quotient(seen, |run| latency(run, run.latency.p99)),
 );
 
+static MEMBERSHIP_RIGHT: Metric = metric(
+    "membership_right",
+    "Share of pairs of honest nodes in which the one is right whether the other is there, in the end.",
+    |seen| seen.run.members?.right_share(),
+);
+
 static MEMORY_BOUND_SHARE: Metric = metric(
     "memory_bound_share",
     "How full the fullest bounded collection of any honest node was, of what it may hold.",
@@ -272,7 +307,7 @@ static PUBLISHED: Metric = metric("published", "Messages that honest nodes publi
 
 static RECOVERY_S: Metric = metric(
     "recovery_s",
-    "Seconds from the end of the last attack or fault until all nodes had their witnesses and what was published before had arrived; endless if something is still missing.",
+    "Seconds from the end of the last attack or fault until all nodes had their witnesses, what was published before had arrived and, where there is membership, all were right about all; endless if something is still missing.",
     |seen| match seen.run.recovery {
         Recovery::NotNeeded => None,
         Recovery::Within(taken) => Some(taken.as_secs_f64()),
@@ -326,6 +361,11 @@ fn latency(run: &Findings, latency: Duration) -> Option<f64> {
     (run.accepted > 0).then(|| millis(latency))
 }
 
+/// From a kill until the certificate was nearly everywhere, in milliseconds.
+fn certified(run: &Findings) -> Option<f64> {
+    run.members?.certified_p99().map(millis)
+}
+
 fn quotient(seen: &Seen<'_>, measure: impl Fn(&Findings) -> Option<f64>) -> Option<f64> {
     let baseline = measure(seen.baseline?)?;
     (baseline > 0.0).then_some(measure(seen.run)? / baseline)
@@ -355,6 +395,8 @@ mod tests {
             "latency_p99_ms",
             "latency_p99_ratio",
             "upload_ratio",
+            "membership_right",
+            "certified_p99_ratio",
         ] {
             assert_eq!(Metric::find(name).unwrap().measure(&seen), None, "{name}");
         }

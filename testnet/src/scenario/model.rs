@@ -4,6 +4,7 @@ use std::{ops::Range, time::Duration};
 
 use forsooth_protocol::{
     Safeguard,
+    membership::Preset,
     network::{Grouping, Kind as NetworkKind, Policy},
 };
 
@@ -68,6 +69,8 @@ pub struct NetworkRules {
     pub grouping: Option<Grouping>,
     /// What one peer may send.
     pub quota: Quota,
+    /// Whether all know who is a member, and how quickly; they do not, if not said.
+    pub membership: Option<Preset>,
 }
 
 /// What one peer may send another; as recommended for the kind of network, where nothing is said.
@@ -444,6 +447,7 @@ impl Default for NetworkRules {
             burst: None,
             grouping: None,
             quota: Quota::default(),
+            membership: None,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use forsooth_protocol::{
     Safeguard,
+    membership::Preset,
     network::{Grouping, Kind as NetworkKind, PAYLOAD_BYTES_MAX, Policy},
 };
 
@@ -49,6 +50,7 @@ const NETWORK: &[&str] = &[
     "rate_per_minute",
     "burst",
     "grouping",
+    "membership",
     "control_frames_per_second",
     "control_bytes_per_second",
     "data_frames_per_second",
@@ -144,6 +146,11 @@ fn network(top: &Section<'_>) -> Result<NetworkRules, Flaw> {
             data_bytes_per_second: within("data_bytes_per_second", 1 << 18..=1 << 27)?,
             burst_seconds: within("burst_seconds", 1..=30)?,
         },
+        membership: section.one_of(
+            "membership",
+            "preset",
+            Preset::ALL.map(|preset| (preset.name(), preset)),
+        )?,
     })
 }
 

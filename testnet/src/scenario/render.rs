@@ -97,6 +97,9 @@ impl Page {
         if let Some(grouping) = rules.grouping {
             self.text("grouping", grouping.name());
         }
+        if let Some(preset) = rules.membership {
+            self.text("membership", preset.name());
+        }
     }
 
     fn group(&mut self, group: &Group) {

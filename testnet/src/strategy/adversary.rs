@@ -115,6 +115,7 @@ impl Adversary {
             network,
             topic: *topic,
             peers: &self.peers,
+            core: &*self.core,
             whereabouts: &self.whereabouts,
             rng,
             targets,

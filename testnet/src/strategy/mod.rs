@@ -4,6 +4,7 @@
 //! relays and vouches until it strikes. Adding a strategy is one small file with a [`Strategy`] and a
 //! [`Kind`] that names it, and a line in [`KINDS`].
 
+mod accuse;
 mod adversary;
 mod brain;
 mod censor;
@@ -12,6 +13,7 @@ mod covert_flash;
 mod craft;
 mod dawn;
 mod eclipse;
+mod epoch_jump;
 mod equivocate;
 mod exhaust;
 mod forge;
@@ -26,6 +28,7 @@ mod poison_seeds;
 mod prune_storm;
 mod replay;
 mod restart_eclipse;
+mod shield;
 mod siege;
 mod silent_drop;
 mod slot_exhaust;
@@ -42,12 +45,14 @@ use std::collections::{BTreeSet, VecDeque};
 use bytes::Bytes;
 use forsooth_crypto::{Keypair, NodeId};
 use forsooth_protocol::{
-    Address, Candidate, Class, Effect, Input, Network, Time, Timestamp, TopicId,
+    Address, Candidate, Class, Effect, Input, Network, Participant, Time, Timestamp, TopicId,
+    snapshot::MemberState,
 };
 use rand_chacha::ChaCha8Rng;
 
 use self::whereabouts::Whereabouts;
 pub use self::{
+    accuse::ACCUSE,
     adversary::{Adversary, Standing},
     brain::Brain,
     censor::CENSOR,
@@ -55,6 +60,7 @@ pub use self::{
     covert_flash::COVERT_FLASH,
     dawn::DAWN,
     eclipse::ECLIPSE,
+    epoch_jump::EPOCH_JUMP,
     equivocate::EQUIVOCATE,
     exhaust::EXHAUST,
     forge::FORGE,
@@ -67,6 +73,7 @@ pub use self::{
     prune_storm::PRUNE_STORM,
     replay::REPLAY,
     restart_eclipse::RESTART_ECLIPSE,
+    shield::SHIELD,
     silent_drop::{FLASH_DROP, FLASH_VOUCHING_DROP, SILENT_DROP, VOUCHING_DROP},
     slot_exhaust::SLOT_EXHAUST,
     slow_loris::SLOW_LORIS,
@@ -119,6 +126,7 @@ pub struct Cx<'a> {
     pub rng: &'a mut ChaCha8Rng,
     /// Whom it is after; everybody honest if empty.
     pub targets: &'a [NodeId],
+    core: &'a dyn Participant,
     whereabouts: &'a Whereabouts,
     recorder: &'a Recorder,
     orders: &'a mut VecDeque<Effect>,
@@ -153,6 +161,12 @@ impl Cx<'_> {
     /// Tells the core something on top of what happened.
     pub fn tell(&mut self, input: Input) {
         self.facts.push_back(input);
+    }
+
+    /// Members of the network, as its core knows them.
+    #[must_use]
+    pub fn members(&self) -> Vec<MemberState> {
+        self.core.members()
     }
 
     /// Where this adversary may be reached.

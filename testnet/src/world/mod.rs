@@ -47,7 +47,7 @@ use self::{
 };
 
 /// What the wall shows when a world begins: 2026-01-01, 00:00 UTC.
-const EPOCH: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+pub(crate) const EPOCH: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 /// How often nodes read the wall clock.
 const WALL_CLOCK_EVERY: Duration = Duration::from_secs(60);
 /// Where all nodes listen.
