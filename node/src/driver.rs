@@ -7,6 +7,7 @@
 mod bans;
 mod bootnodes;
 mod closing;
+mod company;
 mod dials;
 mod inward;
 mod log;
@@ -29,6 +30,7 @@ use tokio::{
     time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout},
 };
 
+use self::company::Word;
 pub(crate) use self::{
     bootnodes::Bootnodes,
     reach::Reach,
@@ -210,10 +212,42 @@ impl Driver {
                 let policy = Some(policy);
                 self.shell.facts.push_back(Input::Unsubscribe { topic, policy });
             }
-            Wake::Pulse => self.shell.on_pulse(),
+            Wake::Pulse => {
+                self.shell.on_pulse();
+                self.look_for_company();
+            }
             Wake::Nothing => {}
         }
         Flow::Continue
+    }
+
+    /// Tells the operator that nobody is linked, what is done about it, and when it is over.
+    fn look_for_company(&mut self) {
+        match self.shell.company() {
+            Some(Word::Alone(time)) => {
+                let snapshot = self.participant.snapshot();
+                let book = snapshot.overlay.book;
+                let (contacts, known) = (snapshot.overlay.contacts, snapshot.candidates);
+                let seconds = time.as_secs();
+                tracing::warn!(
+                    seconds,
+                    contacts,
+                    book,
+                    known,
+                    "no peer is linked: dialling bootnodes and named peers (contacts), those that were linked before, and others of \
+                     the address book (book), again and again, with longer pauses"
+                );
+                if known == 0 && contacts == 0 {
+                    tracing::warn!(
+                        "and nobody is known: name a peer with --peer, or wait until somebody comes"
+                    );
+                }
+            }
+            Some(Word::Back(time)) => {
+                tracing::info!(seconds = time.as_secs(), "linked again, after being alone");
+            }
+            None => {}
+        }
     }
 
     /// Takes this event and those that are ready too: frames that are handled together are verified

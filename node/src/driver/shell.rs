@@ -17,6 +17,7 @@ use tokio::{sync::oneshot, time::Instant};
 use super::{
     bans::Bans,
     bootnodes::Bootnodes,
+    company::{Company, Word},
     dials::{Dials, Failure},
     log::log,
     reach::Reach,
@@ -49,6 +50,7 @@ pub(crate) struct Shell {
     pub(super) counters: Counters,
     pub(super) bans: Bans,
     bootnodes: Bootnodes,
+    company: Company,
     joined: BTreeSet<NodeId>,
 }
 
@@ -126,6 +128,7 @@ impl Shell {
             counters: Counters::default(),
             bans: Bans::default(),
             bootnodes,
+            company: Company::default(),
             joined: BTreeSet::new(),
         };
         shell.on_addresses();
@@ -137,6 +140,11 @@ impl Shell {
         for record in records {
             self.bans.follow(record, self.outside.swarm.behaviour_mut());
         }
+    }
+
+    /// What the operator should hear of being alone.
+    pub(super) fn company(&mut self) -> Option<Word> {
+        self.company.look(self.joined.len(), Instant::now())
     }
 
     /// Carries out one order.

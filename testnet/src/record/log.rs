@@ -45,6 +45,14 @@ pub(crate) enum Happening {
     LinkDown,
     /// A hostile frame of the peer arrived.
     Hostile,
+    /// It heard that several observers accuse the peer.
+    Suspected,
+    /// It heard that the peer lives, which was suspected or dead.
+    Recovered,
+    /// It holds a certificate of the peer's death.
+    Died,
+    /// It heard that the peer leaves, or has signed two things of itself.
+    Parted,
     /// The node left the network.
     Left,
     /// The node joined it.
@@ -59,17 +67,18 @@ enum Sort {
     Verdict,
     Link,
     Hostile,
+    Member,
 }
 
 impl Sort {
-    const COUNT: usize = 5;
+    const COUNT: usize = 6;
 
     /// Events that are kept.
     const fn room(self) -> usize {
         match self {
             Self::Message => 60_000,
             Self::Verdict => 40_000,
-            Self::Fault | Self::Link | Self::Hostile => 20_000,
+            Self::Fault | Self::Link | Self::Hostile | Self::Member => 20_000,
         }
     }
 }
@@ -89,6 +98,10 @@ impl Happening {
             Self::LinkUp(_) => "link_up",
             Self::LinkDown => "link_down",
             Self::Hostile => "hostile",
+            Self::Suspected => "suspected",
+            Self::Recovered => "recovered",
+            Self::Died => "died",
+            Self::Parted => "parted",
             Self::Left => "left",
             Self::Joined => "joined",
         }
@@ -100,6 +113,7 @@ impl Happening {
             Self::Banned(_) | Self::Exposed | Self::Contested | Self::Left | Self::Joined => {
                 Sort::Verdict
             }
+            Self::Suspected | Self::Recovered | Self::Died | Self::Parted => Sort::Member,
             Self::Fault(_) => Sort::Fault,
             Self::LinkUp(_) | Self::LinkDown => Sort::Link,
             Self::Hostile => Sort::Hostile,

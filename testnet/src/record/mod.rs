@@ -32,7 +32,7 @@ use bytes::Bytes;
 use forsooth_crypto::NodeId;
 use forsooth_protocol::{
     Accepted, Ban, BanCause, Class, Event, Header, Lane, MessageId, Network, Publication, Snapshot,
-    Time, Timestamp, Whom, wire::Frame,
+    Time, Timestamp, Whom, membership::News, wire::Frame,
 };
 
 use self::{
@@ -328,7 +328,22 @@ impl Recorder {
             Event::Contested { id, slot } => {
                 note(Happening::Contested, index(&slot.author), spread.find(id));
             }
-            Event::Membership(news) => roll.told(seat, news, &self.roster, at),
+            Event::Membership(news) => {
+                let happening = match news {
+                    // As many as there are pairs of nodes.
+                    News::Joined { .. } => None,
+                    News::Suspected { peer, .. } => Some((Happening::Suspected, *peer)),
+                    News::Recovered { peer, .. } => Some((Happening::Recovered, *peer)),
+                    News::Died { certificate } => Some((Happening::Died, certificate.subject)),
+                    News::Left { peer } | News::Evicted { peer } => {
+                        Some((Happening::Parted, *peer))
+                    }
+                };
+                if let Some((what, peer)) = happening {
+                    note(what, index(&peer), None);
+                }
+                roll.told(seat, news, &self.roster, at);
+            }
             Event::Banned(_) | Event::Duplicate { .. } | Event::Twin(_) => {}
         }
     }

@@ -252,6 +252,10 @@ fn event(entry: &Entry, spread: &Spread) -> Event {
         | Happening::Accepted
         | Happening::Contested
         | Happening::Exposed
+        | Happening::Suspected
+        | Happening::Recovered
+        | Happening::Died
+        | Happening::Parted
         | Happening::LinkDown
         | Happening::Hostile
         | Happening::Left
