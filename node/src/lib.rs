@@ -34,6 +34,11 @@
 //!
 //! Those who have a libp2p swarm of their own can use the [`net::behaviour`] alone.
 
+/// The examples of `docs/embedding.md`, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/embedding.md")]
+mod embedding {}
+
 pub mod asn_map;
 mod backlog;
 mod builder;
