@@ -178,7 +178,7 @@ impl Driver {
 
     async fn wake(&mut self) -> Wake {
         let deadline = self.participant.deadline().map(|time| self.shell.clock.instant(time));
-        let Outside { swarm, checks, panel, subscribers, writer } = &mut self.shell.outside;
+        let Outside { swarm, checks, panel, subscribers, writer, .. } = &mut self.shell.outside;
         // In random order, so that no source can starve another.
         tokio::select! {
             event = swarm.select_next_some() => Wake::Swarm(event),
@@ -209,8 +209,10 @@ impl Driver {
                 self.shell.facts.push_back(Input::Validated { ticket, judgement })
             }
             Wake::Abandoned(topic, policy) => {
-                let policy = Some(policy);
-                self.shell.facts.push_back(Input::Unsubscribe { topic, policy });
+                if !self.shell.keeps(topic, policy) {
+                    let policy = Some(policy);
+                    self.shell.facts.push_back(Input::Unsubscribe { topic, policy });
+                }
             }
             Wake::Pulse => {
                 self.shell.on_pulse();

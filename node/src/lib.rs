@@ -39,6 +39,7 @@
 #[doc = include_str!("../../docs/embedding.md")]
 mod embedding {}
 
+mod archive;
 pub mod asn_map;
 mod backlog;
 mod builder;
@@ -73,6 +74,7 @@ pub use forsooth_protocol::{
 pub use libp2p::Multiaddr;
 
 pub use crate::{
+    archive::{Begin, Condition as Keeping, History, HistoryError, Holding},
     builder::{Builder, StartError},
     events::{Events, Lagged},
     external::BadExternal,

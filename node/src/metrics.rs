@@ -179,6 +179,22 @@ fn topics(snapshot: &NodeSnapshot, registry: &mut Registry) {
     );
     let needed = by_topic(|topic| count(topic.witnesses_needed));
     gauges(registry, "topic_witnesses_needed", "Witnesses that must vouch", needed);
+    if let Some(keeping) = &snapshot.keeping {
+        let rows = |of: fn(&crate::Holding) -> u64| {
+            let row = |(topic, holding): (&_, &crate::Holding)| {
+                let name = snapshot.network.topic(*topic).name.as_str();
+                (labels([("topic", name)]), of(holding))
+            };
+            keeping.holdings.iter().map(row).collect::<Vec<_>>()
+        };
+        let kept = rows(crate::Holding::messages);
+        gauges(registry, "messages_kept", "Messages that are kept", kept);
+        gauges(registry, "messages_kept_bytes", "Bytes of those", rows(|holding| holding.bytes));
+        let help = "Accepted messages that the disk did not take";
+        counter(registry, "messages_unkept", help, keeping.lost);
+        let refuses = u64::from(keeping.refusal.is_some());
+        gauge(registry, "disk_refuses", "Whether the disk refuses messages", refuses);
+    }
     counter(
         registry,
         "messages_delivered",
@@ -340,6 +356,7 @@ mod tests {
             validations_pending: 0,
             delivery: crate::status::Delivery::default(),
             dials_failed: 2,
+            keeping: None,
             member_changes: crate::status::MemberChanges { died: 1, ..Default::default() },
         }
     }

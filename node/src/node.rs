@@ -1,6 +1,9 @@
 //! The handle of a running node.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use forsooth_crypto::NodeId;
@@ -17,7 +20,8 @@ use tokio::sync::{
 };
 
 use crate::{
-    Builder, Events, NodeSnapshot, StoreError, Subscription,
+    Begin, Builder, Events, History, HistoryError, NodeSnapshot, StoreError, Subscription,
+    archive::{Archive, Heads},
     driver::{Command, Window},
     peer_address::{BadPeerAddress, candidate},
     subscription::Registration,
@@ -41,6 +45,15 @@ pub(crate) struct Inner {
     pub(crate) ended: watch::Receiver<Option<Result<(), Arc<StoreError>>>>,
     /// Of one subscription.
     pub(crate) messages_max: usize,
+    /// None if the network keeps no messages.
+    pub(crate) readers: Option<Readers>,
+}
+
+/// What readers of kept messages need.
+#[derive(Clone, Debug)]
+pub(crate) struct Readers {
+    pub(crate) archive: Weak<Archive>,
+    pub(crate) heads: watch::Receiver<Heads>,
 }
 
 /// The node has shut down.
@@ -241,6 +254,24 @@ impl Node {
             Err(TrySendError::Full(_)) => Err(SubscribeError::Busy),
             Err(TrySendError::Closed(_)) => Err(SubscribeError::Closed),
         }
+    }
+
+    /// The messages of a topic that are kept, from the oldest or after one that the reader has, and then those that are accepted, each
+    /// once, as soon as they are on disk. Of topics with a retention, by the topic's policy.
+    ///
+    /// # Errors
+    /// When the topic is unknown or not kept, the message to begin after is not there, the file cannot be read, or the node
+    /// has shut down.
+    pub async fn history(&self, topic: &str, from: Begin) -> Result<History, HistoryError> {
+        let Some(id) = self.inner.network.topic_id(topic) else {
+            let (topic, known) = (topic.to_owned(), self.topics());
+            return Err(HistoryError::UnknownTopic { topic, known });
+        };
+        let is_kept = self.inner.network.topic(id).retention.is_some();
+        let Some(readers) = self.inner.readers.clone().filter(|_| is_kept) else {
+            return Err(HistoryError::NotKept { topic: topic.to_owned() });
+        };
+        History::open(readers.archive, id, readers.heads, from).await
     }
 
     /// Waits until at least so many peers have said hello.

@@ -6,7 +6,10 @@ use forsooth_crypto::NodeId;
 use forsooth_protocol::{Direction, Network, Snapshot, Timestamp, membership::News};
 use libp2p::Multiaddr;
 
-use crate::net::stats::{PerClass, PerLane, Stats, Traffic};
+use crate::{
+    Keeping,
+    net::stats::{PerClass, PerLane, Stats, Traffic},
+};
 
 /// The state of a node at one moment. Counters run since its start.
 #[derive(Clone, Debug)]
@@ -39,6 +42,8 @@ pub struct NodeSnapshot {
     pub dials_failed: u64,
     /// What became of members.
     pub member_changes: MemberChanges,
+    /// How keeping messages goes; nothing on a network that keeps none.
+    pub keeping: Option<Keeping>,
 }
 
 /// The transport's view of a link; the core's is in [`Snapshot::links`](forsooth_protocol::Snapshot).

@@ -38,9 +38,10 @@ use redb::{
     backends::FileBackend,
 };
 
+pub(crate) use self::error::Cause;
 pub use self::error::StoreError;
+use self::tables::Tables;
 pub(crate) use self::writer::Writer;
-use self::{error::Cause, tables::Tables};
 
 /// Name of the file in the data folder.
 const FILE: &str = "state.redb";
@@ -205,7 +206,7 @@ pub(crate) fn ephemeral_generation(now: Timestamp) -> u64 {
     next(newest.unwrap_or_default())
 }
 
-fn create_folder(folder: &Path) -> std::io::Result<()> {
+pub(crate) fn create_folder(folder: &Path) -> std::io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -214,7 +215,7 @@ fn create_folder(folder: &Path) -> std::io::Result<()> {
 }
 
 /// Nobody else may read whom we banned, even if the folder was there before with other rights.
-fn open_file(path: &Path) -> std::io::Result<File> {
+pub(crate) fn open_file(path: &Path) -> std::io::Result<File> {
     let mut options = File::options();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]

@@ -65,6 +65,43 @@ fn what_one_publishes_the_other_sees_also_after_kill_9_in_a_new_generation() {
 }
 
 #[test]
+fn what_was_read_of_a_kept_topic_is_there_after_kill_9_and_is_read_once() {
+    let home = Home::new();
+    let port = free_port();
+    let new = ["network", "new", "--name", "kept", "--topic", "chat=verified", "--retention", "1h"];
+    home.run("none", &[&new[..], &["--output", "first.toml"]].concat()).succeeded();
+    home.init("a", "first.toml", port);
+    let a = home.node("a");
+    let bootnode = ["--bootnode", a.address(), "--output", "kept.toml"];
+    home.run("none", &[&new[..], &bootnode[..]].concat()).succeeded();
+    home.init("b", "kept.toml", 0);
+    let b = home.node("b");
+    home.wait_for_links("b", 1);
+    home.wait_for_links("a", 1);
+    for words in ["one", "two", "three"] {
+        home.run("a", &["publish", "chat", words]).succeeded();
+    }
+    let from = |from: &str| {
+        let subscriber = ["chat", "--from", from, "--limit", "2", "--json"];
+        let mut subscriber = home.subscribe("b", &subscriber);
+        let lines = [subscriber.line(), subscriber.line()];
+        assert_eq!(subscriber.end().code, Some(0));
+        lines.map(|line| serde_json::from_str::<Value>(&line).unwrap())
+    };
+    let [one, two] = from("start");
+    assert_eq!((&one["text"], &two["text"]), (&"one".into(), &"two".into()));
+    b.kill();
+    let _b = home.node("b");
+    home.wait_for_links("b", 1);
+    home.run("a", &["publish", "chat", "four"]).succeeded();
+    let [three, four] = from(two["id"].as_str().unwrap());
+    assert_eq!((&three["text"], &four["text"]), (&"three".into(), &"four".into()));
+    let shown = home.run("b", &["status"]).succeeded().stdout;
+    assert!(shown.contains("KEPT"), "{shown}");
+    home.run("b", &["subscribe", "chat", "--from", "x"]).failed_with(&["start", "id of a message"]);
+}
+
+#[test]
 fn a_payload_comes_from_text_a_file_or_standard_input_to_a_topic_with_slashes() {
     let home = Home::new();
     let (_a, _b, _) = two_nodes(&home);

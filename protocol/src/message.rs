@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use forsooth_crypto::{
-    Claim, Digest, Domain, Keypair, NodeId, Preimage, Purpose, Signature, Verifiable, Verified,
+    Claim, Digest, Domain, Keypair, NodeId, ParseHexError, Preimage, Purpose, Signature,
+    Verifiable, Verified,
 };
 use prost::Message as _;
 
@@ -41,6 +42,15 @@ impl MessageId {
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
         self.0.as_bytes()
+    }
+}
+
+/// As it is printed: 64 hexadecimal digits.
+impl core::str::FromStr for MessageId {
+    type Err = ParseHexError;
+
+    fn from_str(text: &str) -> Result<Self, ParseHexError> {
+        text.parse().map(Self)
     }
 }
 

@@ -28,6 +28,8 @@ pub const NAME_BYTES_MAX: usize = 64;
 pub const PAYLOAD_BYTES_MAX: u32 = 1 << 20;
 /// A lifetime may never be longer than this, because slots are remembered for as long.
 pub const LIFETIME_MAX: Duration = Duration::from_secs(3600);
+/// Longest time for which messages may be kept.
+pub const RETENTION_MAX: Duration = Duration::from_secs(90 * 86_400);
 /// Witnesses of one node that a policy may ask for.
 pub const WITNESSES_MAX: u16 = 256;
 /// Authors that a policy may ask for.
@@ -101,11 +103,32 @@ pub struct Topic {
     pub payload_bytes_max: u32,
     /// Longest lifetime of a message; 1 s to [`LIFETIME_MAX`].
     pub lifetime_max: Duration,
+    /// How long accepted messages are kept for those who come later; they are not, if not said.
+    pub retention: Option<Retention>,
+}
+
+/// How long accepted messages are kept: until one of these is reached, the oldest go first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Since they were published; from the topic's longest lifetime to [`RETENTION_MAX`].
+    pub time: Duration,
+    /// Bytes of all that are kept; 1 MiB to 1 TiB.
+    pub bytes: u64,
+    /// Messages; 1 to 100 million.
+    pub messages: u64,
+}
+
+impl Retention {
+    /// For so long, and at most 256 MiB or a million messages.
+    #[must_use]
+    pub const fn of(time: Duration) -> Self {
+        Self { time, bytes: 256 << 20, messages: 1_000_000 }
+    }
 }
 
 impl Topic {
     /// A topic with the recommended limits: 600 messages per author and minute, a burst of 60, payloads
-    /// of up to 64 KiB that live for at most 2 minutes.
+    /// of up to 64 KiB that live for at most 2 minutes and are not kept.
     #[must_use]
     pub fn new(name: impl Into<String>, policy: Policy) -> Self {
         Self {
@@ -115,6 +138,7 @@ impl Topic {
             burst: 60,
             payload_bytes_max: 64 << 10,
             lifetime_max: Duration::from_secs(120),
+            retention: None,
         }
     }
 
@@ -390,6 +414,12 @@ fn check_topic(topic: &Topic) -> Result<(), Error> {
     range(field("payload_bytes_max"), topic.payload_bytes_max, 1, PAYLOAD_BYTES_MAX)?;
     let lifetime_s = topic.lifetime_max.as_secs();
     range(field("lifetime_max (s)"), lifetime_s, 1, LIFETIME_MAX.as_secs())?;
+    if let Some(Retention { time, bytes, messages }) = topic.retention {
+        let time_s = time.as_secs();
+        range(field("retention.time (s)"), time_s, lifetime_s, RETENTION_MAX.as_secs())?;
+        range(field("retention.bytes"), bytes, 1 << 20, 1 << 40)?;
+        range(field("retention.messages"), messages, 1, 100_000_000)?;
+    }
     topic.policy.check(&topic.name, topic.lifetime_max)
 }
 
@@ -432,6 +462,11 @@ fn digest(network: &Network) -> Digest {
         lifetime_ms_max: crate::time::millis(topic.lifetime_max),
         settle_ms: crate::time::millis(topic.policy.settle()),
         attestors: topic.policy.attestors().into(),
+        retention: topic.retention.map(|retention| wire::RetentionDescriptor {
+            time_ms: crate::time::millis(retention.time),
+            bytes: retention.bytes,
+            messages: retention.messages,
+        }),
     };
     let descriptor = wire::NetworkDescriptor {
         format: FORMAT,

@@ -35,7 +35,7 @@ mod schema {
 pub(crate) use schema::{
     Accusation as WireAccusation, DefenceDescriptor, Header as WireHeader, IdentityDescriptor,
     Member as WireMember, MembershipDescriptor, NetworkDescriptor, PeerRecord as WireRecord,
-    Tag as WireTag, TopicDescriptor,
+    RetentionDescriptor, Tag as WireTag, TopicDescriptor,
 };
 
 /// The version of the protocol that [`Hello`] announces.

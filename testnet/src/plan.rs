@@ -377,6 +377,7 @@ fn topic(name: &str, policy: Policy, scenario: &Scenario) -> Topic {
         burst: rules.burst.unwrap_or((rate_per_minute / 30).max(10)),
         payload_bytes_max: payload.max(1024),
         lifetime_max: rules.lifetime,
+        retention: None,
         ..Topic::new(name, policy)
     }
 }

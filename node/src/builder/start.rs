@@ -5,19 +5,21 @@ use std::{io, path::PathBuf, sync::Arc, time::Duration};
 use bytes::Bytes;
 use forsooth_crypto::{Keypair, NodeId};
 use forsooth_protocol::{
-    Candidate, Config, Core, LinksMax, Network, Participant, Record, Timestamp, Validator as Ask,
-    overlay::work::Work,
+    Candidate, Config, Core, LinksMax, MessageId, Network, Participant, Record, Timestamp,
+    Validator as Ask, overlay::work::Work,
 };
 use libp2p::{Multiaddr, core::transport::ListenerId};
 use tokio::sync::{mpsc, watch};
 
 use super::{Builder, StartError, net_config};
 use crate::{
-    Node, StoreError, Verifier, clock,
+    Node, StoreError, Verifier,
+    archive::{Archive, Keeper},
+    clock,
     driver::{Bootnodes, Driver, Outside, Reach, Shell, View},
     external, listening,
     net::{identity::peer_id, swarm},
-    node::Inner,
+    node::{Inner, Readers},
     peer_address::{BadPeerAddress, candidate},
     store::{self, Store, Writer},
     subscription::Subscribers,
@@ -50,12 +52,18 @@ impl Builder {
         let bootnodes = named(&self.peers, &keypair)?;
         let kept = named(&self.keep, &keypair)?;
         let network = Arc::new(self.network.clone());
-        let memory = Memory::open(self.data_dir.take(), &network, wall).await?;
+        let folder = self.data_dir.take();
+        let memory = Memory::open(folder.clone(), &network, wall).await?;
+        let shelf = Shelf::open(folder, &network, wall).await?;
         let work = memory.work(me, &network).await?;
         let external = std::mem::take(&mut self.external);
         let config = self.core_config(&network, &memory, work);
         let net = self.net_config(config.links_max());
-        let (outside, listeners) = self.outside(&keypair, &net, &network, memory.store).await?;
+        let (keeper, earlier, readers) = shelf.map_or((None, Vec::new(), None), |shelf| {
+            (Some(shelf.keeper), shelf.earlier, Some(shelf.readers))
+        });
+        let (outside, listeners) =
+            self.outside(&keypair, &net, &network, (memory.store, keeper)).await?;
         let messages_max = self.subscription_messages_max;
         let participant = self.into_participant(keypair, config)?;
 
@@ -67,7 +75,8 @@ impl Builder {
         let counted_on: Vec<_> = bootnodes.iter().chain(&kept).cloned().collect();
         let named = Bootnodes::new(&counted_on);
         let place = (listeners, Reach::new(network.kind(), external));
-        let shell = Shell::new((me, Arc::clone(&network)), wall, outside, view, place, named);
+        let mut shell = Shell::new((me, Arc::clone(&network)), wall, outside, view, place, named);
+        shell.keep_topics(earlier);
         let driver = Driver::new(participant, shell, command_inbox, registration_inbox);
         let (report, ended) = watch::channel(None);
         tokio::spawn(async move {
@@ -82,6 +91,7 @@ impl Builder {
             window,
             ended,
             messages_max,
+            readers,
         }))
     }
 
@@ -91,7 +101,7 @@ impl Builder {
         keypair: &Keypair,
         net: &swarm::Config,
         network: &Arc<Network>,
-        store: Option<Store>,
+        (store, keeper): (Option<Store>, Option<Keeper>),
     ) -> Result<(Outside, Vec<ListenerId>), StartError> {
         let mut swarm = swarm::build(keypair, net)?;
         let listeners = listening::begin(&mut swarm, &self.listen).await?;
@@ -102,6 +112,7 @@ impl Builder {
             panel: Panel::new(self.judge.clone(), Arc::clone(network)),
             subscribers: Subscribers::default(),
             writer: store.map(Writer::start).transpose().map_err(StartError::Threads)?,
+            keeper,
         };
         Ok((outside, listeners))
     }
@@ -137,6 +148,39 @@ impl Builder {
     ) -> Result<Box<dyn Participant>, StartError> {
         let seed = self.seed.map_or_else(random, Ok)?;
         Ok((self.participant)(Core::new(config, keypair, seed)))
+    }
+}
+
+/// Messages that are kept, if the network keeps any.
+struct Shelf {
+    keeper: Keeper,
+    /// Accepted in an earlier life, and not over.
+    earlier: Vec<MessageId>,
+    readers: Readers,
+}
+
+impl Shelf {
+    async fn open(
+        folder: Option<PathBuf>,
+        network: &Arc<Network>,
+        now: Timestamp,
+    ) -> Result<Option<Self>, StartError> {
+        if network.topics().all(|(_, topic)| topic.retention.is_none()) {
+            return Ok(None);
+        }
+        let network = Arc::clone(network);
+        let open = move || {
+            let archive = Arc::new(Archive::open(folder.as_deref(), &network)?);
+            let earlier = archive.unexpired(now)?;
+            let heads = archive.holdings()?.into_iter().map(|(topic, it)| (topic, it.next));
+            let (tell, heads) = watch::channel(heads.collect());
+            let readers = Readers { archive: Arc::downgrade(&archive), heads };
+            let keeper = Keeper::start(archive, tell)?;
+            Ok(Self { keeper, earlier, readers })
+        };
+        let opened = tokio::task::spawn_blocking(open).await;
+        let opened = opened.map_err(io::Error::other).map_err(StartError::Threads)?;
+        opened.map(Some).map_err(StartError::Store)
     }
 }
 

@@ -309,7 +309,8 @@ that was accepted has said another thing in its place. Without --json these go t
 Examples:
   forsooth subscribe chat
   forsooth subscribe chat --json --limit 10
-  forsooth subscribe news --policy 7/8";
+  forsooth subscribe news --policy 7/8
+  forsooth subscribe news --from start --json";
 
 #[derive(Args, Debug)]
 #[command(after_help = SUBSCRIBE_HELP)]
@@ -319,6 +320,10 @@ pub(super) struct SubscribeArgs {
     /// A policy that is stricter than the topic's, such as 7/8 or 5/8,settle=2s [default: the topic's]
     #[arg(long)]
     pub(super) policy: Option<Policy>,
+    /// Of a topic that is kept: begin with the oldest message (start), or after one (its id, as --json shows it), and
+    /// get each once; and then what comes [default: what comes]
+    #[arg(long, value_name = "start|ID", conflicts_with = "policy")]
+    pub(super) from: Option<String>,
     /// Stop after so many messages
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) limit: Option<u64>,
@@ -346,6 +351,9 @@ pub(super) struct NewNetworkArgs {
     /// What the network is for
     #[arg(long, value_enum, default_value_t = KindArg::Local)]
     pub(super) kind: KindArg,
+    /// Keep accepted messages of all topics for those who come later, for so long: 10m, 24h [default: they are not kept]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(super) retention: Option<Duration>,
     /// A topic and its policy; may be repeated
     #[arg(long = "topic", value_name = "NAME=POLICY", required = true, value_parser = parse_topic)]
     pub(super) topics: Vec<Topic>,

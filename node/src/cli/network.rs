@@ -6,10 +6,10 @@ use anyhow::Context as _;
 use forsooth::{
     Network,
     config::Layer,
-    http::view::{NetworkView, PolicyView},
+    http::view::{NetworkView, PolicyView, RetentionView},
     manifest::Manifest,
     membership::{Preset, Settings},
-    network::{Defence, Kind, Topic},
+    network::{Defence, Kind, Retention, Topic},
 };
 use serde_json::{Value, json};
 
@@ -21,7 +21,9 @@ use super::{
 };
 
 pub(super) fn new(args: NewNetworkArgs) -> anyhow::Result<()> {
-    let NewNetworkArgs { name, kind, topics, membership, bootnodes, output } = args;
+    let NewNetworkArgs { name, kind, retention, topics, membership, bootnodes, output } = args;
+    let retention = retention.map(Retention::of);
+    let topics = topics.into_iter().map(|topic| Topic { retention, ..topic }).collect();
     let kind = Kind::from(kind);
     let preset = membership.map_or(Some(Preset::of(kind)), MembershipArg::preset);
     let network = Network::new(name, kind, topics, Defence::recommended(kind))?
@@ -53,14 +55,14 @@ pub(super) fn show(place: &Place, args: ShowNetworkArgs) -> anyhow::Result<()> {
         output::line(format_args!("bootnode  {address}"))?;
     }
     let rows: Vec<_> = manifest.network().topics().map(|(_, topic)| row(topic)).collect();
-    let head = ["TOPIC", "POLICY", "RATE", "BURST", "PAYLOAD", "LIFETIME"];
+    let head = ["TOPIC", "POLICY", "RATE", "BURST", "PAYLOAD", "LIFETIME", "KEPT"];
     output::line(format_args!("\n{}", output::table(head, &rows)))?;
     output::line(format_args!("\n{}", defence_text(manifest.network().defence())))?;
     output::line(format_args!("\n{}", membership_text(manifest.network().membership())))?;
     Ok(())
 }
 
-fn row(topic: &Topic) -> [String; 6] {
+fn row(topic: &Topic) -> [String; 7] {
     [
         topic.name.clone(),
         topic.policy.to_string(),
@@ -68,6 +70,7 @@ fn row(topic: &Topic) -> [String; 6] {
         topic.burst.to_string(),
         format!("{} B", topic.payload_bytes_max),
         format!("{} s", topic.lifetime_max.as_secs()),
+        topic.retention.map_or_else(|| "-".to_owned(), |it| output::span(it.time.as_secs())),
     ]
 }
 
@@ -121,6 +124,7 @@ fn as_json(manifest: &Manifest) -> Value {
             "burst": topic.burst,
             "payload_bytes_max": topic.payload_bytes_max,
             "lifetime_s_max": topic.lifetime_max.as_secs(),
+            "retention": topic.retention.map(RetentionView::from),
         })
     };
     let network = manifest.network();

@@ -20,7 +20,8 @@ pub(super) fn status(data: &DataDir, output: OutputArgs) -> anyhow::Result<()> {
     }
     output::line(node_text(&node, &readiness))?;
     let rows: Vec<_> = topics.iter().map(topic_row).collect();
-    let head = ["TOPIC", "POLICY", "PUBLISHED", "VERIFIED", "ACCEPTED", "WAITING", "UNACCEPTED"];
+    let head =
+        ["TOPIC", "POLICY", "PUBLISHED", "VERIFIED", "ACCEPTED", "WAITING", "UNACCEPTED", "KEPT"];
     output::line(format_args!("\n{}", output::table(head, &rows)))?;
     Ok(())
 }
@@ -93,12 +94,13 @@ fn announced_text(record: Option<u64>) -> String {
 fn reason_text(reason: &Reason) -> String {
     match reason {
         Reason::NoPeers { message }
+        | Reason::Disk { message }
         | Reason::Twin { message, .. }
         | Reason::TooFewWitnesses { message, .. } => message.clone(),
     }
 }
 
-fn topic_row(topic: &TopicView) -> [String; 7] {
+fn topic_row(topic: &TopicView) -> [String; 8] {
     [
         topic.name.clone(),
         topic.policy.to_string(),
@@ -107,6 +109,7 @@ fn topic_row(topic: &TopicView) -> [String; 7] {
         topic.accepted.to_string(),
         topic.waiting.to_string(),
         topic.unaccepted.to_string(),
+        topic.retention.map_or_else(|| "-".to_owned(), |_| topic.kept.to_string()),
     ]
 }
 

@@ -4,7 +4,6 @@ use anyhow::{Context as _, bail};
 use forsooth::{
     config::DataDir,
     http::view::{ContestedView, MessageView, MissedView, UnacceptedView},
-    network::Policy,
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
@@ -17,8 +16,10 @@ use super::{
 };
 
 pub(super) fn subscribe(data: &DataDir, args: &SubscribeArgs) -> anyhow::Result<()> {
-    let policy = args.policy.map(written).unwrap_or_default();
-    let mut stream = Client::find(data)?.stream(&(messages_page(&args.topic) + &policy))?;
+    let from = args.from.as_deref().map(|from| query("from", from));
+    let policy = args.policy.map(|policy| query("policy", &policy.to_text()));
+    let asked = policy.or(from).unwrap_or_default();
+    let mut stream = Client::find(data)?.stream(&(messages_page(&args.topic) + &asked))?;
     output::note(format_args!("subscribed to {}", output::printable(&args.topic)));
     let mut left = args.limit;
     while left != Some(0) {
@@ -32,6 +33,9 @@ pub(super) fn subscribe(data: &DataDir, args: &SubscribeArgs) -> anyhow::Result<
             }
             "missed" => missed(&event.data, args.output.json)?,
             "unaccepted" => unaccepted(&event.data, args.output.json)?,
+            "error" => {
+                bail!("the node cannot read what it keeps: {}", output::printable(&event.data))
+            }
             "contested" => contested(&event.data, args.output.json)?,
             // A later version may have more to say.
             _ => {}
@@ -93,7 +97,7 @@ fn contested(data: &str, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A policy as a parameter of the page.
-fn written(policy: Policy) -> String {
-    format!("?policy={}", utf8_percent_encode(&policy.to_text(), NON_ALPHANUMERIC))
+/// A parameter of the page.
+fn query(name: &str, value: &str) -> String {
+    format!("?{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC))
 }

@@ -21,13 +21,16 @@ impl Shell {
         self.flush().await;
         self.hang_up().await;
         let writer = self.outside.writer.take();
+        let keeper = self.outside.keeper.take();
         // Ends the streams of subscribers and observers, and frees what is left of the sockets.
         drop(self);
-        match writer {
-            Some(writer) => {
-                timeout(STORE_TIME_MAX, writer.close()).await.unwrap_or(Err(StoreError::WriterLost))
-            }
+        let kept = match keeper {
+            Some(keeper) => within(keeper.close()).await,
             None => Ok(()),
+        };
+        match writer {
+            Some(writer) => within(writer.close()).await.and(kept),
+            None => kept,
         }
     }
 
@@ -58,4 +61,9 @@ impl Shell {
             && let Ok(_event) = timeout_at(deadline, swarm.next()).await
         {}
     }
+}
+
+/// What comes of saving, if the disk takes it in time.
+async fn within(saving: impl Future<Output = Result<(), StoreError>>) -> Result<(), StoreError> {
+    timeout(STORE_TIME_MAX, saving).await.unwrap_or(Err(StoreError::WriterLost))
 }

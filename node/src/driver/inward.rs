@@ -167,6 +167,7 @@ impl Shell {
     /// Looks at what changes without an event: the wall clock, and dials that lead nowhere.
     pub(super) fn on_pulse(&mut self) {
         self.facts.extend(self.clock.reading().map(Input::WallClock));
+        self.forget_messages();
         self.bans.expire(self.clock.wall_at(self.clock.now()), self.outside.swarm.behaviour_mut());
         let failures = self.dials.expire(Instant::now(), &mut self.outside.swarm);
         self.on_dials_failed(failures);

@@ -8,8 +8,9 @@ use std::{
 use bytes::Bytes;
 use forsooth_crypto::NodeId;
 use forsooth_protocol::{
-    Accepted, Address, Class, Direction, Effect, Event, Input, Network, Receipt, Record, Refusal,
-    Timestamp,
+    Accepted, Address, Class, Direction, Effect, Event, Input, MessageId, Network, Receipt, Record,
+    Refusal, Timestamp, TopicId,
+    network::{LIFETIME_MAX, Policy, Topic},
 };
 use libp2p::{Multiaddr, core::transport::ListenerId, swarm::Swarm};
 use tokio::{sync::oneshot, time::Instant};
@@ -24,6 +25,7 @@ use super::{
     view::View,
 };
 use crate::{
+    archive::{Keeper, Kept},
     clock::Clock,
     net::{behaviour::SendOutcome, identity::peer_id, swarm::Composed},
     status::{MemberChanges, TrafficTotals, Verification},
@@ -49,6 +51,8 @@ pub(crate) struct Shell {
     pub(super) publishing: Publishing,
     pub(super) counters: Counters,
     pub(super) bans: Bans,
+    /// Messages that were accepted in an earlier life: nobody is told of them again.
+    earlier: BTreeSet<MessageId>,
     bootnodes: Bootnodes,
     company: Company,
     joined: BTreeSet<NodeId>,
@@ -62,6 +66,8 @@ pub(crate) struct Outside {
     pub(crate) subscribers: Subscribers,
     /// None if nothing is kept over a restart.
     pub(crate) writer: Option<Writer>,
+    /// None if the network keeps no messages.
+    pub(crate) keeper: Option<Keeper>,
 }
 
 /// A peer that is up, as the transport sees it.
@@ -127,6 +133,7 @@ impl Shell {
             publishing: Publishing::default(),
             counters: Counters::default(),
             bans: Bans::default(),
+            earlier: BTreeSet::new(),
             bootnodes,
             company: Company::default(),
             joined: BTreeSet::new(),
@@ -205,9 +212,45 @@ impl Shell {
         self.bootnodes.reached(peer);
     }
 
+    /// Has messages of topics with a retention accepted and kept, and those left out that were before.
+    pub(crate) fn keep_topics(&mut self, earlier: Vec<MessageId>) {
+        self.earlier = earlier.into_iter().collect();
+        let kept = self.network.topics().filter(|(_, topic)| topic.retention.is_some());
+        let subscribe = |(topic, rules): (TopicId, &Topic)| Input::Subscribe {
+            topic,
+            policy: Some(rules.policy),
+        };
+        self.facts.extend(kept.map(subscribe));
+    }
+
+    /// Whether messages that meet this policy are kept, whoever subscribes.
+    pub(super) fn keeps(&self, topic: TopicId, policy: Policy) -> bool {
+        let rules = self.network.topic(topic);
+        rules.retention.is_some() && rules.policy == policy
+    }
+
+    /// What is long over can be forgotten.
+    pub(super) fn forget_messages(&mut self) {
+        if let Some(keeper) = &self.outside.keeper {
+            keeper.clear();
+        }
+        if self.clock.now().as_duration() > LIFETIME_MAX {
+            self.earlier.clear();
+        }
+    }
+
     fn deliver(&mut self, accepted: &Accepted) {
+        if self.earlier.contains(&accepted.message().id()) {
+            return;
+        }
         let topic = accepted.message().header().slot.topic;
-        let message = Message::new(accepted, self.clock.wall_at(accepted.at()), &self.network);
+        let at = self.clock.wall_at(accepted.at());
+        if let Some(keeper) = &self.outside.keeper
+            && self.keeps(topic, accepted.policy())
+        {
+            keeper.keep(Kept::new(accepted, at));
+        }
+        let message = Message::new(accepted, at, &self.network);
         self.outside.subscribers.deliver(topic, accepted.policy(), &message);
     }
 

@@ -39,6 +39,11 @@ pub enum Reason {
         /// The generation that it signs in.
         generation: u64,
     },
+    /// Accepted messages are not kept: they will be missing for those who come later.
+    Disk {
+        /// For people.
+        message: String,
+    },
     /// Nothing on the topic can be accepted.
     TooFewWitnesses {
         /// For people.
@@ -59,7 +64,8 @@ pub(super) async fn alive(Shared(state): Shared<Arc<State>>) -> Result<impl Into
 
 pub(super) async fn ready(Shared(state): Shared<Arc<State>>) -> Result<impl IntoResponse, Failure> {
     let snapshot = state.snapshot().await?;
-    let reasons = reasons(&snapshot.core, state.node.network());
+    let refusal = snapshot.keeping.as_ref().and_then(|keeping| keeping.refusal.as_deref());
+    let reasons = reasons(&snapshot.core, state.node.network(), refusal);
     let view = ReadinessView { ready: reasons.is_empty(), reasons };
     let status = if view.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     Ok((status, Json(view)))
@@ -72,7 +78,12 @@ pub(super) async fn metrics(
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text))
 }
 
-fn reasons(snapshot: &Snapshot, network: &Network) -> Vec<Reason> {
+fn reasons(snapshot: &Snapshot, network: &Network, refusal: Option<&str>) -> Vec<Reason> {
+    let disk = refusal.map(|refusal| Reason::Disk {
+        message: format!(
+            "messages are delivered and relayed, but not kept, since the disk refuses: {refusal}"
+        ),
+    });
     let no_peers = snapshot.links.is_empty().then(|| Reason::NoPeers {
         message: "no peer is linked: check the bootnodes, and that they can be reached".to_owned(),
     });
@@ -96,5 +107,5 @@ fn reasons(snapshot: &Snapshot, network: &Network) -> Vec<Reason> {
         ),
         generation: twin.generation,
     });
-    twin.into_iter().chain(no_peers).chain(too_few).collect()
+    twin.into_iter().chain(no_peers).chain(disk).chain(too_few).collect()
 }

@@ -15,11 +15,11 @@ use super::{
     state::State,
     view::{
         BoundView, LanesView, MembershipView, MessageView, NetworkView, NodeView, OverlayView,
-        PeerView, ReceiptView, TopicView, TrafficView,
+        PeerView, ReceiptView, RetentionView, TopicView, TrafficView,
     },
 };
 use crate::{
-    Message, NodeSnapshot,
+    Holding, Message, NodeSnapshot,
     net::{
         identity::peer_id,
         stats::{PerLane, Stats, Traffic},
@@ -42,8 +42,12 @@ pub(super) async fn peers(
 pub(super) async fn topics(
     Shared(state): Shared<Arc<State>>,
 ) -> Result<Json<Vec<TopicView>>, Failure> {
-    let states = state.snapshot().await?.core.topics;
-    let view = |(id, topic)| TopicView::new(topic, states.get(&id).copied().unwrap_or_default());
+    let NodeSnapshot { core, keeping, .. } = state.snapshot().await?;
+    let holding = |id| Some(*keeping.as_ref()?.holdings.get(&id)?);
+    let view = |(id, topic)| {
+        let of_topic = core.topics.get(&id).copied().unwrap_or_default();
+        TopicView::new(topic, of_topic, holding(id).unwrap_or_default())
+    };
     Ok(Json(state.node.network().topics().map(view).collect()))
 }
 
@@ -78,6 +82,7 @@ impl From<&NodeSnapshot> for NodeView {
                 .iter()
                 .map(|(fault, count)| (fault.name().to_owned(), *count))
                 .collect(),
+            unkept: snapshot.keeping.as_ref().map_or(0, |keeping| keeping.lost),
             bounds: core.bounds.iter().map(bound).collect(),
         }
     }
@@ -119,7 +124,7 @@ impl From<&PerLane<Traffic>> for LanesView {
 }
 
 impl TopicView {
-    fn new(topic: &Topic, state: TopicState) -> Self {
+    fn new(topic: &Topic, state: TopicState, holding: Holding) -> Self {
         Self {
             name: topic.name.clone(),
             policy: topic.policy.into(),
@@ -139,6 +144,9 @@ impl TopicView {
                 .map(|why| (why.name().to_owned(), state.unaccepted.of(why)))
                 .into(),
             contested: state.contested,
+            retention: topic.retention.map(RetentionView::from),
+            kept: holding.messages(),
+            kept_bytes: holding.bytes,
         }
     }
 }

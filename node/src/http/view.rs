@@ -6,7 +6,11 @@
 use std::collections::BTreeMap;
 
 use forsooth_crypto::NodeId;
-use forsooth_protocol::{Network, network::Policy, snapshot::Overlay};
+use forsooth_protocol::{
+    Network,
+    network::{Policy, Retention},
+    snapshot::Overlay,
+};
 use serde::{Deserialize, Serialize};
 
 pub use super::{
@@ -54,6 +58,9 @@ pub struct NodeView {
     pub exposed: usize,
     /// Faults seen so far, by name.
     pub faults: BTreeMap<String, u64>,
+    /// Accepted messages that were not kept although their topics say so, because the disk refused or did not keep up.
+    #[serde(default)]
+    pub unkept: u64,
     /// Every collection that a peer can feed.
     pub bounds: Vec<BoundView>,
 }
@@ -344,6 +351,32 @@ pub struct TopicView {
     pub unaccepted_for: BTreeMap<String, u64>,
     /// Accepted messages whose authors turned out to have said two things.
     pub contested: u64,
+    /// How long accepted messages are kept, if they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<RetentionView>,
+    /// Messages that are kept.
+    #[serde(default)]
+    pub kept: u64,
+    /// Bytes of those.
+    #[serde(default)]
+    pub kept_bytes: u64,
+}
+
+/// How long accepted messages are kept: until one of these is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetentionView {
+    /// Seconds since they were published.
+    pub time_s: u64,
+    /// Bytes of all.
+    pub bytes: u64,
+    /// Messages.
+    pub messages: u64,
+}
+
+impl From<Retention> for RetentionView {
+    fn from(Retention { time, bytes, messages }: Retention) -> Self {
+        Self { time_s: time.as_secs(), bytes, messages }
+    }
 }
 
 /// A topic's policy, as in the manifest.
@@ -462,6 +495,13 @@ pub struct ContestedView {
     pub generation: u64,
     /// Which message of that life on that topic.
     pub seq: u64,
+}
+
+/// The data of an event `error`, after which the stream ends or goes on with what can be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultView {
+    /// For people.
+    pub message: String,
 }
 
 /// The data of an event `missed`.

@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, time::Duration};
 use forsooth_protocol::{
     Network,
     membership::{Preset, Settings},
-    network::{self, Defence, Grouping, Identity, Kind, Policy, Topic},
+    network::{self, Defence, Grouping, Identity, Kind, Policy, Retention, Topic},
 };
 use libp2p::{Multiaddr, PeerId};
 use serde::Deserialize;
@@ -62,6 +62,15 @@ struct TopicTable {
     burst: Option<Spanned<u32>>,
     payload_bytes_max: Option<Spanned<u32>>,
     lifetime_s_max: Option<Spanned<u64>>,
+    retention: Option<Spanned<RetentionTable>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RetentionTable {
+    time_s: u64,
+    bytes: Option<u64>,
+    messages: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -208,8 +217,15 @@ fn topics(tables: Vec<Spanned<TopicTable>>) -> Result<Vec<Topic>, Flaw> {
 }
 
 fn topic(table: TopicTable) -> Result<Topic, Flaw> {
-    let TopicTable { name, policy, rate_per_minute, burst, payload_bytes_max, lifetime_s_max } =
-        table;
+    let TopicTable {
+        name,
+        policy,
+        rate_per_minute,
+        burst,
+        payload_bytes_max,
+        lifetime_s_max,
+        retention,
+    } = table;
     let mut topic = Topic::new("topic", Policy::Verified);
     let lifetime_max = lifetime_s_max;
     set(&mut topic, Some(name), |topic, name| topic.name = name)?;
@@ -219,7 +235,12 @@ fn topic(table: TopicTable) -> Result<Topic, Flaw> {
     set(&mut topic, lifetime_max, |topic, seconds| {
         topic.lifetime_max = Duration::from_secs(seconds)
     })?;
-    // After the lifetime, which a settling time has to be shorter than.
+    // After the lifetime, which a settling time has to be shorter than, and a retention longer.
+    set(&mut topic, retention, |topic, RetentionTable { time_s, bytes, messages }| {
+        let usual = Retention::of(Duration::from_secs(time_s));
+        let (bytes, messages) = (bytes.unwrap_or(usual.bytes), messages.unwrap_or(usual.messages));
+        topic.retention = Some(Retention { bytes, messages, ..usual });
+    })?;
     set(&mut topic, Some(policy), |topic, policy| topic.policy = policy.into())?;
     Ok(topic)
 }

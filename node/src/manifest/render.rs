@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 
 use forsooth_protocol::{
     membership::Settings,
-    network::{Defence, Identity, Policy, Topic},
+    network::{Defence, Identity, Policy, Retention, Topic},
 };
 use libp2p::Multiaddr;
 
@@ -79,7 +79,8 @@ fn bootnodes(out: &mut String, addresses: &[Multiaddr]) -> fmt::Result {
 }
 
 fn write_topic(out: &mut String, topic: &Topic) -> fmt::Result {
-    let Topic { name, policy, rate_per_minute, burst, payload_bytes_max, lifetime_max } = topic;
+    let Topic { name, policy, rate_per_minute, burst, payload_bytes_max, lifetime_max, retention } =
+        topic;
     writeln!(out, "\n[[topics]]")?;
     writeln!(out, "name = \"{name}\"")?;
     match policy {
@@ -116,7 +117,11 @@ fn write_topic(out: &mut String, topic: &Topic) -> fmt::Result {
     writeln!(out, "burst = {burst}")?;
     writeln!(out, "payload_bytes_max = {payload_bytes_max}")?;
     writeln!(out, "# Seconds for which a message is worth relaying, at most.")?;
-    writeln!(out, "lifetime_s_max = {}", lifetime_max.as_secs())
+    writeln!(out, "lifetime_s_max = {}", lifetime_max.as_secs())?;
+    let Some(Retention { time, bytes, messages }) = retention else { return Ok(()) };
+    writeln!(out, "# How long accepted messages are kept for those who come later.")?;
+    let time_s = time.as_secs();
+    writeln!(out, "retention = {{ time_s = {time_s}, bytes = {bytes}, messages = {messages} }}")
 }
 
 fn write_defence(out: &mut String, defence: &Defence) -> fmt::Result {

@@ -52,6 +52,7 @@ fn every_field_of_a_manifest_reaches_the_network() {
         burst: 10,
         payload_bytes_max: 1024,
         lifetime_max: Duration::from_secs(30),
+        retention: None,
     };
     let topics = vec![Topic::new("chat", Policy::Verified), news];
     assert_eq!(*manifest.network(), Network::new("demo", Kind::Testnet, topics, defence).unwrap());

@@ -35,6 +35,17 @@ pub enum StoreError {
         /// What was found.
         detail: String,
     },
+    /// The file with messages is damaged, or none.
+    #[error(
+        "{} is damaged ({detail}): move it away, and start again; what was kept there is lost to this node, its key and \
+         its bans are not", path.display()
+    )]
+    DamagedMessages {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        detail: String,
+    },
     /// The file was written by a newer version.
     #[error(
         "{} was written by a newer forsooth (schema {found}, this one knows {known}): run that version, \
@@ -65,8 +76,16 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The same of the file with messages, where damage is less bad.
+    pub(crate) fn of_messages(self) -> Self {
+        if let Self::Corrupt { path, detail } = self {
+            return Self::DamagedMessages { path, detail };
+        }
+        self
+    }
+
     /// Says what redb's refusal to open a file means.
-    pub(super) fn open(path: &Path, error: DatabaseError) -> Self {
+    pub(crate) fn open(path: &Path, error: DatabaseError) -> Self {
         if matches!(error, DatabaseError::DatabaseAlreadyOpen) {
             return Self::Busy { path: path.to_owned() };
         }
@@ -76,7 +95,7 @@ impl StoreError {
 
 /// What went wrong, before it is known in which file.
 #[derive(Debug)]
-pub(super) enum Cause {
+pub(crate) enum Cause {
     /// In the database.
     Database(Box<redb::Error>),
     /// In what we had put there.
@@ -85,7 +104,7 @@ pub(super) enum Cause {
 
 impl Cause {
     /// Names the file.
-    pub(super) fn at(self, path: &Path) -> StoreError {
+    pub(crate) fn at(self, path: &Path) -> StoreError {
         let path = path.to_owned();
         match self {
             Self::Content(detail) => StoreError::Corrupt { path, detail },

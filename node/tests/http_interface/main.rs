@@ -9,6 +9,7 @@
 mod bans;
 mod client;
 mod guards;
+mod history;
 mod members;
 mod notices;
 mod pages;

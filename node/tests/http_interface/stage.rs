@@ -6,7 +6,7 @@ use forsooth::{
     Builder, Network, Node,
     http::{Config, Limits, Server, Token},
     membership::{Preset, Settings},
-    network::{Defence, Kind, Policy, Topic},
+    network::{Defence, Kind, Policy, Retention, Topic},
 };
 
 use super::client::{Answer, Lines, Request};
@@ -41,6 +41,14 @@ impl Stage {
     pub(crate) async fn of_members() -> Self {
         let settings = Settings::preset(Preset::Local);
         let network = network().with_membership(Some(settings)).unwrap();
+        Self::on(network, Limits::default(), |builder| builder).await
+    }
+
+    /// On a network that keeps messages.
+    pub(crate) async fn kept(retention: Option<Retention>) -> Self {
+        let bare = network();
+        let topics = bare.topics().map(|(_, topic)| Topic { retention, ..topic.clone() }).collect();
+        let network = Network::new("kept", Kind::Local, topics, *bare.defence()).unwrap();
         Self::on(network, Limits::default(), |builder| builder).await
     }
 
