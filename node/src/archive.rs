@@ -18,16 +18,18 @@ mod history;
 mod keeper;
 mod kept;
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use forsooth_protocol::{
     MessageId, Network, Timestamp, TopicId,
     network::{LIFETIME_MAX, Retention},
 };
 use redb::{
-    Database, Durability, ReadableDatabase as _, ReadableTable as _, Table, TableDefinition,
-    WriteTransaction,
-    backends::{FileBackend, InMemoryBackend},
+    Database, ReadTransaction, ReadableTable as _, Table, TableDefinition, WriteTransaction,
+    backends::InMemoryBackend,
 };
 
 pub(crate) use self::{history::Heads, keeper::Keeper, kept::Kept};
@@ -35,7 +37,7 @@ pub use self::{
     history::{Begin, History, HistoryError},
     keeper::Condition,
 };
-use crate::store::{Cause, StoreError, create_folder, open_file};
+use crate::store::{Cause, Disk, StoreError, create_folder, open_database};
 
 /// Name of the file in the data folder.
 const FILE: &str = "messages.redb";
@@ -59,8 +61,7 @@ const PLACES: TableDefinition<'_, (u16, [u8; 32]), u64> = TableDefinition::new("
 /// The messages of one node.
 #[derive(Debug)]
 pub(crate) struct Archive {
-    database: Database,
-    path: std::path::PathBuf,
+    disk: Disk,
     network: Arc<Network>,
 }
 
@@ -89,23 +90,24 @@ impl Archive {
     /// # Errors
     /// When another process has it open, it belongs to another network or a newer Forsooth, or cannot be read.
     pub(crate) fn open(folder: Option<&Path>, network: &Arc<Network>) -> Result<Self, StoreError> {
-        let mut builder = Database::builder();
-        builder.set_cache_size(CACHE_BYTES);
-        let (opened, path) = match folder {
-            None => (builder.create_with_backend(InMemoryBackend::new()), "memory".into()),
+        let disk = match folder {
+            None => Disk::new(PathBuf::from("memory"), || {
+                let opened = Database::builder().create_with_backend(InMemoryBackend::new());
+                opened.map_err(|error| StoreError::open(Path::new("memory"), error))
+            }),
             Some(folder) => {
-                let io = |path: &Path| {
-                    let path = path.to_owned();
-                    move |source| StoreError::Io { path, source }
-                };
-                create_folder(folder).map_err(io(folder))?;
+                create_folder(folder)
+                    .map_err(|source| StoreError::Io { path: folder.to_owned(), source })?;
                 let path = folder.join(FILE);
-                let file = open_file(&path).map_err(io(&path))?;
-                (FileBackend::new(file).and_then(|file| builder.create_with_backend(file)), path)
+                let file = path.clone();
+                Disk::new(path, move || open_database(&file, CACHE_BYTES))
             }
         };
-        let database = opened.map_err(|error| StoreError::open(&path, error).of_messages())?;
-        let archive = Self { database, path, network: Arc::clone(network) };
+        Self::on(disk.map_err(StoreError::of_messages)?, network)
+    }
+
+    fn on(disk: Disk, network: &Arc<Network>) -> Result<Self, StoreError> {
+        let archive = Self { disk, network: Arc::clone(network) };
         archive.claim()?;
         Ok(archive)
     }
@@ -216,7 +218,7 @@ impl Archive {
             }
             Ok((schema, owner))
         })?;
-        let path = self.path.clone();
+        let path = self.disk.path().to_owned();
         if schema > SCHEMA {
             return Err(StoreError::NewerSchema { path, found: schema, known: SCHEMA });
         }
@@ -226,27 +228,18 @@ impl Archive {
         Ok(())
     }
 
-    /// One durable transaction.
     fn change<T>(
         &self,
         body: impl FnOnce(&WriteTransaction) -> Result<T, Cause>,
     ) -> Result<T, StoreError> {
-        let run = || {
-            let mut transaction = self.database.begin_write()?;
-            transaction.set_durability(Durability::Immediate)?;
-            let value = body(&transaction)?;
-            transaction.commit()?;
-            Ok(value)
-        };
-        run().map_err(|cause: Cause| cause.at(&self.path).of_messages())
+        self.disk.change(body).map_err(StoreError::of_messages)
     }
 
     fn look<T>(
         &self,
-        body: impl FnOnce(&redb::ReadTransaction) -> Result<T, Cause>,
+        body: impl FnOnce(&ReadTransaction) -> Result<T, Cause>,
     ) -> Result<T, StoreError> {
-        let run = || body(&self.database.begin_read()?);
-        run().map_err(|cause: Cause| cause.at(&self.path).of_messages())
+        self.disk.look(body).map_err(StoreError::of_messages)
     }
 }
 

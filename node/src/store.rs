@@ -16,13 +16,14 @@
 //! | `anchors` | 0, 1, ... | id of a peer to dial first |
 //! | `work` | id of the node | its proof of work |
 
+mod disk;
 mod error;
 mod tables;
 mod writer;
 
 use std::{
     fs::{DirBuilder, File},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use forsooth_crypto::NodeId;
@@ -33,15 +34,14 @@ use forsooth_protocol::{
         work::Work,
     },
 };
-use redb::{
-    Database, Durability, ReadableDatabase as _, ReadableTable as _, TableDefinition,
-    backends::FileBackend,
-};
+use redb::{Database, ReadableTable as _, TableDefinition, backends::FileBackend};
 
-pub(crate) use self::error::Cause;
+#[cfg(test)]
+pub(crate) use self::disk::flaky::Flaky;
 pub use self::error::StoreError;
 use self::tables::Tables;
 pub(crate) use self::writer::Writer;
+pub(crate) use self::{disk::Disk, error::Cause};
 
 /// Name of the file in the data folder.
 const FILE: &str = "state.redb";
@@ -67,8 +67,7 @@ const WORK: TableDefinition<'_, [u8; 32], [u8; Work::LEN]> = TableDefinition::ne
 /// The open state file of one data folder.
 #[derive(Debug)]
 pub(crate) struct Store {
-    database: Database,
-    path: PathBuf,
+    disk: Disk,
 }
 
 impl Store {
@@ -81,13 +80,12 @@ impl Store {
         create_folder(folder)
             .map_err(|source| StoreError::Io { path: folder.to_owned(), source })?;
         let path = folder.join(FILE);
-        let mut builder = Database::builder();
-        builder.set_cache_size(CACHE_BYTES);
-        let file =
-            open_file(&path).map_err(|source| StoreError::Io { path: path.clone(), source })?;
-        let opened = FileBackend::new(file).and_then(|file| builder.create_with_backend(file));
-        let database = opened.map_err(|error| StoreError::open(&path, error))?;
-        let store = Self { database, path };
+        let file = path.clone();
+        Self::on(Disk::new(path, move || open_database(&file, CACHE_BYTES))?, network)
+    }
+
+    fn on(disk: Disk, network: &Network) -> Result<Self, StoreError> {
+        let store = Self { disk };
         store.claim(network)?;
         Ok(store)
     }
@@ -95,7 +93,7 @@ impl Store {
     /// A generation higher than any before it, at least the Unix time in seconds, and the one before it if there was one;
     /// synced to disk on return.
     pub(crate) fn next_generation(&self, now: Timestamp) -> Result<(u64, Option<u64>), StoreError> {
-        self.change(|transaction| {
+        self.disk.change(|transaction| {
             let mut meta = transaction.open_table(META)?;
             let former = meta.get("generation")?.map(|stored| stored.value());
             let next = former.map_or(0, |former| former.saturating_add(1));
@@ -108,17 +106,17 @@ impl Store {
     /// All bans that are in force and all proofs, as [`Input::Loaded`](forsooth_protocol::Input::Loaded) wants
     /// them. Forgets bans that are over.
     pub(crate) fn records(&self, now: Timestamp) -> Result<Vec<Record>, StoreError> {
-        self.change(|transaction| {
+        self.disk.change(|transaction| {
             let over = |until: Option<u64>| until.is_some_and(|until| until <= now.as_millis());
             transaction.open_table(NET_BANS)?.retain(|_, (_, until)| !over(until))?;
             Ok(transaction.open_table(BANS)?.retain(|_, (_, until)| !over(until))?)
         })?;
-        tables::read(&self.database).map_err(|cause| cause.at(&self.path))
+        self.disk.look(tables::read)
     }
 
     /// Writes a batch; on disk, synced, on return.
     pub(crate) fn write(&self, records: &[Record]) -> Result<(), StoreError> {
-        self.change(|transaction| {
+        self.disk.change(|transaction| {
             let mut tables = Tables::open(transaction)?;
             records.iter().try_for_each(|record| tables.write(record))
         })
@@ -126,16 +124,15 @@ impl Store {
 
     /// The proof of work over a node's key that was kept, for this network like all of the file.
     pub(crate) fn work(&self, node: &NodeId) -> Result<Option<Work>, StoreError> {
-        let read = || {
-            let table = self.database.begin_read()?.open_table(WORK)?;
+        self.disk.look(|transaction| {
+            let table = transaction.open_table(WORK)?;
             Ok(table.get(*node.as_bytes())?.and_then(|work| Work::from_bytes(&work.value())))
-        };
-        read().map_err(|cause: Cause| cause.at(&self.path))
+        })
     }
 
     /// Keeps the proof of work over a node's key; on disk, synced, on return.
     pub(crate) fn keep_work(&self, node: &NodeId, work: Work) -> Result<(), StoreError> {
-        self.change(|transaction| {
+        self.disk.change(|transaction| {
             transaction.open_table(WORK)?.insert(*node.as_bytes(), work.to_bytes())?;
             Ok(())
         })
@@ -143,7 +140,7 @@ impl Store {
 
     /// Checks that the file is of our schema and network; a new one becomes so.
     fn claim(&self, network: &Network) -> Result<(), StoreError> {
-        let (schema, owner) = self.change(|transaction| {
+        let (schema, owner) = self.disk.change(|transaction| {
             let mut meta = transaction.open_table(META)?;
             let mut identity = transaction.open_table(IDENTITY)?;
             let schema = meta.get("schema")?.map_or(SCHEMA, |schema| schema.value());
@@ -162,33 +159,18 @@ impl Store {
         })?;
         if schema > SCHEMA {
             return Err(StoreError::NewerSchema {
-                path: self.path.clone(),
+                path: self.disk.path().to_owned(),
                 found: schema,
                 known: SCHEMA,
             });
         }
         if owner != *network.digest().as_bytes() {
             return Err(StoreError::OtherNetwork {
-                path: self.path.clone(),
+                path: self.disk.path().to_owned(),
                 wanted: network.name().to_owned(),
             });
         }
         Ok(())
-    }
-
-    /// One durable transaction.
-    fn change<T>(
-        &self,
-        body: impl FnOnce(&redb::WriteTransaction) -> Result<T, Cause>,
-    ) -> Result<T, StoreError> {
-        let run = || {
-            let mut transaction = self.database.begin_write()?;
-            transaction.set_durability(Durability::Immediate)?;
-            let value = body(&transaction)?;
-            transaction.commit()?;
-            Ok(value)
-        };
-        run().map_err(|cause: Cause| cause.at(&self.path))
     }
 }
 
@@ -214,8 +196,18 @@ pub(crate) fn create_folder(folder: &Path) -> std::io::Result<()> {
     builder.create(folder)
 }
 
+/// Opens or makes a database file.
+pub(crate) fn open_database(path: &Path, cache_bytes: usize) -> Result<Database, StoreError> {
+    let file =
+        open_file(path).map_err(|source| StoreError::Io { path: path.to_owned(), source })?;
+    let mut builder = Database::builder();
+    builder.set_cache_size(cache_bytes);
+    let opened = FileBackend::new(file).and_then(|file| builder.create_with_backend(file));
+    opened.map_err(|error| StoreError::open(path, error))
+}
+
 /// Nobody else may read whom we banned, even if the folder was there before with other rights.
-pub(crate) fn open_file(path: &Path) -> std::io::Result<File> {
+fn open_file(path: &Path) -> std::io::Result<File> {
     let mut options = File::options();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]

@@ -27,7 +27,7 @@ const WAITING_BYTES_MAX: usize = 64 << 20;
 /// Messages of one transaction.
 const BATCH_MAX: usize = 4096;
 /// How long the thread leaves a disk alone that has refused.
-const PAUSE: Duration = Duration::from_secs(2);
+const PAUSE: Duration = if cfg!(test) { Duration::from_millis(1) } else { Duration::from_secs(2) };
 
 /// Passes messages to the thread; never blocks.
 #[derive(Debug)]
@@ -77,7 +77,7 @@ impl Keeper {
         let (orders, inbox) = mpsc::channel(CHANNEL);
         let (report, done) = oneshot::channel();
         let waiting_bytes = Arc::new(AtomicUsize::new(0));
-        let path = archive.path.clone();
+        let path = archive.disk.path().to_owned();
         let mut writer = Writer {
             archive,
             heads,

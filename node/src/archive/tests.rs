@@ -9,6 +9,7 @@ use forsooth_protocol::{
 use tokio::sync::watch;
 
 use super::*;
+use crate::store::Flaky;
 
 const BEGIN: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
@@ -154,6 +155,20 @@ impl Shelf {
         Self { archive, keeper, heads }
     }
 
+    /// On a disk that can be full.
+    fn on(flaky: &Flaky, network: &Arc<Network>) -> Self {
+        let backend = flaky.clone();
+        let open = move || {
+            let opened = Database::builder().create_with_backend(backend.clone());
+            opened.map_err(|error| StoreError::open(Path::new("flaky"), error))
+        };
+        let disk = Disk::new(PathBuf::from("flaky"), open).unwrap();
+        let archive = Arc::new(Archive::on(disk, network).unwrap());
+        let (tell, heads) = watch::channel(Heads::new());
+        let keeper = Keeper::start(Arc::clone(&archive), tell).unwrap();
+        Self { archive, keeper, heads }
+    }
+
     async fn read(&self, from: Begin) -> Result<History, HistoryError> {
         let topic = self.archive.network.topic_id("a").unwrap();
         History::open(Arc::downgrade(&self.archive), topic, self.heads.clone(), from).await
@@ -211,4 +226,26 @@ async fn a_reader_that_is_too_late_is_told_how_much_it_missed() {
     assert_eq!(seq(&mut reader).await, 4);
     let condition = shelf.keeper.condition();
     assert_eq!((condition.lost, condition.refusal), (0, None));
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_and_what_it_refused_is_kept_once_there_is_room() {
+    let (network, flaky) = (hour(), Flaky::default());
+    let shelf = Shelf::on(&flaky, &network);
+    let mut heads = shelf.heads.clone();
+    shelf.keeper.keep(fresh(&network, 0));
+    heads.wait_for(|heads| heads.values().any(|head| *head == 1)).await.unwrap();
+    flaky.fill(true);
+    shelf.keeper.keep(fresh(&network, 1));
+    while shelf.keeper.condition().refusal.is_none() {
+        tokio::task::yield_now().await;
+    }
+    let refusal = shelf.keeper.condition().refusal.unwrap();
+    assert!(refusal.contains("flaky"), "{refusal}");
+    flaky.fill(false);
+    shelf.keeper.keep(fresh(&network, 2));
+    heads.wait_for(|heads| heads.values().any(|head| *head == 3)).await.unwrap();
+    assert_eq!(seqs(&shelf.archive, "a"), [0, 1, 2]);
+    let condition = shelf.keeper.condition();
+    assert_eq!((condition.refusal, condition.lost), (None, 0));
 }

@@ -2,8 +2,7 @@
 
 use bytes::Bytes;
 use redb::{
-    Database, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _, Table,
-    WriteTransaction,
+    ReadTransaction, ReadableTable as _, ReadableTableMetadata as _, Table, WriteTransaction,
 };
 
 use super::{
@@ -88,8 +87,7 @@ impl<'a> Tables<'a> {
 }
 
 /// All records. The book's key comes before its peers, who stand where it says.
-pub(super) fn read(database: &Database) -> Result<Vec<Record>, Cause> {
-    let transaction = database.begin_read()?;
+pub(super) fn read(transaction: &ReadTransaction) -> Result<Vec<Record>, Cause> {
     let mut records = Vec::new();
     for entry in transaction.open_table(BANS)?.iter()? {
         let (peer, ban) = entry?;

@@ -173,6 +173,7 @@ fn a_file_of_the_first_schema_is_taken_over() {
     let ban = Record::Ban(Ban { whom: peer(1).into(), cause: FORGED, until: None });
     store.write(std::slice::from_ref(&ban)).unwrap();
     store
+        .disk
         .change(|transaction| {
             transaction.open_table(META)?.insert("schema", 1)?;
             transaction.delete_table(NET_BANS)?;
@@ -194,6 +195,7 @@ fn a_newer_schema_is_refused_and_left_as_it_is() {
     let write_schema = |schema: u64| {
         let store = Store::open(folder.path(), &network("n")).unwrap();
         store
+            .disk
             .change(|transaction| {
                 Ok(transaction.open_table(META)?.insert("schema", schema).map(drop)?)
             })
@@ -238,6 +240,7 @@ fn a_fault_that_this_version_does_not_know_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path(), &network("n")).unwrap();
     store
+        .disk
         .change(|transaction| {
             transaction.open_table(BANS)?.insert([1; 32], ("rudeness", None))?;
             Ok(())
@@ -245,4 +248,27 @@ fn a_fault_that_this_version_does_not_know_is_an_error() {
         .unwrap();
     let error = store.records(at(1)).unwrap_err();
     assert!(error.to_string().contains("rudeness"), "{error}");
+}
+
+#[test]
+fn a_disk_that_was_full_is_written_again_once_there_is_room() {
+    let flaky = Flaky::default();
+    let backend = flaky.clone();
+    let open = move || {
+        let opened = Database::builder().create_with_backend(backend.clone());
+        opened.map_err(|error| StoreError::open(Path::new("flaky"), error))
+    };
+    let store = Store::on(Disk::new("flaky".into(), open).unwrap(), &network("n")).unwrap();
+    let ban = |byte| {
+        let cause = BanCause::Fault(forsooth_protocol::Fault::Forged);
+        Record::Ban(Ban { whom: NodeId::from_bytes([byte; 32]).into(), cause, until: None })
+    };
+    store.write(&[ban(1)]).unwrap();
+    flaky.fill(true);
+    for _ in 0..2 {
+        assert!(matches!(store.write(&[ban(2)]), Err(StoreError::Io { .. })));
+    }
+    flaky.fill(false);
+    store.write(&[ban(2)]).unwrap();
+    assert_eq!(store.records(Timestamp::default()).unwrap(), [ban(1), ban(2)]);
 }
