@@ -17,12 +17,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use forsooth_crypto::NodeId;
 
+pub(crate) use self::{dials::Purpose, service::EXTRA_MAX};
 use self::{
-    dials::Dials,
+    dials::{BACKOFF_MAX, BUSY_BACKOFF_MAX, Dials},
     places::VISITORS_MAX,
     service::{Review, SILENT_BURST, SILENT_EVERY, Service},
 };
-pub(crate) use self::{dials::Purpose, service::EXTRA_MAX};
 use crate::{
     Class, Effect, Fault,
     budget::{BUDGETS_MAX, Budgets},
@@ -161,6 +161,8 @@ pub(crate) struct Link {
     served: Option<Time>,
     service: Service,
     rank: u64,
+    /// It came, asked whom we know, and has its answer.
+    told: bool,
     /// When a visit ends of itself.
     leave_at: Option<Time>,
     /// Since when it is what it is to us.
@@ -205,7 +207,7 @@ pub(crate) enum Event {
     Unobserved { peer: NodeId },
     /// This witness was drawn long enough ago.
     Released { peer: NodeId },
-    /// What we visited it for is done.
+    /// What we visited it for, or it us, is done.
     Visited { peer: NodeId },
     /// A peer is banned until then, or for good: do not choose it.
     Banned { peer: NodeId, until: Option<Time> },
@@ -417,6 +419,7 @@ impl Links {
             served: None,
             service: Service::default(),
             rank: self.rank(group),
+            told: false,
             leave_at: None,
             chosen_at: cx.now,
         };
@@ -443,7 +446,10 @@ impl Links {
             self.dials.forgive(&peer);
         }
         if !was_visit {
-            self.dials.back_off(peer, cx.now, cx.rng);
+            // Who has no links yet comes again soon to who has no place for it: it may know nobody else.
+            let is_alone = link.direction == Direction::Outbound && self.joined().next().is_none();
+            let longest = if is_alone { BUSY_BACKOFF_MAX } else { BACKOFF_MAX };
+            self.dials.back_off(peer, longest, cx.now, cx.rng);
         }
     }
 
@@ -499,7 +505,7 @@ impl Machine for Links {
             Event::Disconnected { peer } => self.disconnect(peer, cx),
             Event::DialFailed { peer } => {
                 if self.dials.end(&peer).is_some() {
-                    self.dials.back_off(peer, cx.now, cx.rng);
+                    self.dials.back_off(peer, BACKOFF_MAX, cx.now, cx.rng);
                     cx.signals.push_back(Signal::Unreached { peer });
                 }
             }
@@ -513,11 +519,12 @@ impl Machine for Links {
             Event::Unobserved { peer } => self.unobserve(peer, cx),
             Event::Released { peer } => self.release(peer, cx),
             Event::Visited { peer } => {
-                // The host waits for what the visitor may want yet.
-                if let Some(link) = self.links.get_mut(&peer)
-                    && link.direction == Direction::Outbound
-                {
-                    link.leave_at = Some(cx.now + LINGER);
+                if let Some(link) = self.links.get_mut(&peer) {
+                    match link.direction {
+                        Direction::Outbound => link.leave_at = Some(cx.now + LINGER),
+                        // The host waits for what the visitor may want yet, unless others wait for its place.
+                        Direction::Inbound => link.told = true,
+                    }
                 }
             }
             Event::Banned { peer, until } => self.avoid(peer, until),
@@ -547,7 +554,7 @@ impl Machine for Links {
             self.extra = 0;
         }
         for peer in self.dials.stuck(cx.now) {
-            self.dials.back_off(peer, cx.now, cx.rng);
+            self.dials.back_off(peer, BACKOFF_MAX, cx.now, cx.rng);
             cx.signals.push_back(Signal::Unreached { peer });
         }
         self.dials.expire(cx.now);

@@ -25,7 +25,9 @@ const DIAL_TIMEOUT: Duration = Duration::from_secs(60);
 const FAILURES_MAX: usize = 4096;
 /// Back-off after the first failure; doubles up to the maximum, with up to half of it as jitter.
 const BACKOFF: Duration = Duration::from_secs(1);
-const BACKOFF_MAX: Duration = Duration::from_secs(300);
+pub(super) const BACKOFF_MAX: Duration = Duration::from_secs(300);
+/// The maximum for whoever answered and had no place, while this node has no link at all.
+pub(super) const BUSY_BACKOFF_MAX: Duration = Duration::from_secs(4);
 
 /// What a dial is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -126,10 +128,16 @@ impl Dials {
         late.map(|(peer, _)| peer).collect()
     }
 
-    /// The peer was not reached, or not for long: leaves it alone, longer each time.
-    pub(crate) fn back_off(&mut self, peer: NodeId, now: Time, rng: &mut ChaCha8Rng) {
+    /// The peer was not reached, or not for long: leaves it alone, longer each time, up to a maximum.
+    pub(crate) fn back_off(
+        &mut self,
+        peer: NodeId,
+        longest: Duration,
+        now: Time,
+        rng: &mut ChaCha8Rng,
+    ) {
         let count = self.failures.get(&peer).map_or(0, |failures| failures.count);
-        let doubled = BACKOFF.saturating_mul(1 << count.min(16)).min(BACKOFF_MAX);
+        let doubled = BACKOFF.saturating_mul(1 << count.min(16)).min(longest);
         let jitter = doubled.mul_f64(f64::from(rng.next_u32()) / f64::from(u32::MAX) / 2.0);
         let failures = Failures { count: count.saturating_add(1), until: now + doubled + jitter };
         self.set(peer, failures);

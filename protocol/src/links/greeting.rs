@@ -6,8 +6,8 @@
 use forsooth_crypto::NodeId;
 
 use super::{
-    ANSWERS_MAX, Address, Class, Config, Cx, Effect, Fault, Frame, Group, Hello, Intent, Links,
-    Purpose, Role, Signal, VERSION,
+    ANSWERS_MAX, Address, Class, Config, Cx, Effect, Fault, Frame, Group, Hello, Intent, LINGER,
+    Links, Purpose, Role, Signal, VERSION,
 };
 
 impl Links {
@@ -22,12 +22,13 @@ impl Links {
             return cx.signals.push_back(Signal::Close { peer: from });
         }
         let is_join = link.is_visit() && hello.intent.is_gossip();
-        if is_join && !self.admit_inbound(from, known, cx) {
-            return cx.signals.push_back(Signal::Close { peer: from });
-        }
+        let is_admitted = is_join && self.admit_inbound(from, known, cx);
         let Some(link) = self.links.get_mut(&from) else { return };
-        if link.is_visit() && hello.intent.is_gossip() {
+        if is_admitted {
             link.role = Some(Role::Inbound);
+        } else if is_join {
+            // It stays the visitor that it was for a moment: a newcomer that knows nobody else is told of others.
+            link.leave_at.get_or_insert(cx.now + LINGER);
         }
         let again = before == Some(hello.intent);
         let vouches = hello.intent == Intent::Witness;

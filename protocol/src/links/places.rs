@@ -1,6 +1,6 @@
 //! Whether somebody who came finds a place, and at whose cost.
 
-use core::{cmp::Reverse, net::IpAddr};
+use core::{cmp::Reverse, net::IpAddr, time::Duration};
 
 use forsooth_crypto::{Domain, Hasher, NodeId};
 
@@ -11,6 +11,9 @@ use super::{
 
 /// Visitors, and others who came and have not said what they want.
 pub(super) const VISITORS_MAX: usize = 32;
+/// Who came has so long to be told what it came for, before others may come in its place; a visitor, if it is the only one of
+/// its group. Else many who come at once would drive each other out, and nobody would be told anything.
+const VISIT_MIN: Duration = Duration::from_secs(1);
 /// Inbound links of one address, and visitors, as many again.
 const PER_HOST_MAX: usize = 4;
 /// Inbound links of one subnet, and visitors, as many again.
@@ -42,8 +45,8 @@ impl Links {
         self.links.iter().filter(visits).map(|(peer, link)| (*peer, link))
     }
 
-    /// Makes room for somebody who came, at the cost of whoever of the largest group has been visiting for
-    /// longest.
+    /// Makes room for somebody who came, at the cost of a visitor of the largest group: of one that has been told what it came
+    /// for, or else of the one that has been there for longest.
     pub(super) fn admit_visitor(
         &mut self,
         group: Group,
@@ -61,9 +64,12 @@ impl Links {
         }
         if self.visitors(None).count() >= VISITORS_MAX {
             let size = |link: &Link| self.visitors(Some(link.group)).count();
-            let key = |(_, link): &(NodeId, &Link)| (Reverse(size(link)), link.since);
-            let goes = self.visitors(None).min_by_key(key).map(|(peer, _)| peer);
-            cx.signals.extend(goes.map(|peer| Signal::Close { peer }));
+            let key = |(_, link): &(NodeId, &Link)| (Reverse(size(link)), !link.told, link.since);
+            let Some((peer, link)) = self.visitors(None).min_by_key(key) else { return false };
+            if size(link) == 1 && !link.told && cx.now.since(link.since) < VISIT_MIN {
+                return false;
+            }
+            cx.signals.push_back(Signal::Close { peer });
         }
         true
     }
@@ -103,8 +109,9 @@ impl Links {
         if guests.len() < self.config.inbound_max {
             return true;
         }
-        let is_known = |guest: &Guest| known.contains(&guest.peer);
-        let guests = guests.into_iter().map(|(guest, _)| guest).filter(|guest| !is_known(guest));
+        let stays =
+            |guest: &Guest| known.contains(&guest.peer) || cx.now.since(guest.since) < VISIT_MIN;
+        let guests = guests.into_iter().map(|(guest, _)| guest).filter(|guest| !stays(guest));
         let Some(peer) = evict(guests.collect()) else { return false };
         if self.evictions.take(group, 1, cx.now) == 0 {
             return false;

@@ -70,7 +70,7 @@ impl Membership {
     /// forgotten: it says more than that.
     fn hear_of_self(&mut self, record: SignedMember, from: NodeId, cx: &mut Cx<'_>) {
         let said = record.content();
-        let is_own = self.own.as_ref().is_some_and(|own| own.digest() == record.digest());
+        let is_own = self.table.own().is_some_and(|own| own.digest() == record.digest());
         if self.said.is_some_and(|(epoch, version, _)| said.order() >= (epoch, version)) && !is_own
         {
             cx.signals.push_back(Signal::Inspect { statement: Statement::Member(record), from });
@@ -142,6 +142,9 @@ impl Membership {
             cx.report(Event::Membership(Said::Joined { peer: id, epoch }));
         } else if returns {
             cx.report(Event::Membership(Said::Recovered { peer: id, epoch }));
+        }
+        if before.is_none() {
+            self.sync.meet_stranger();
         }
         if raised || before.is_none() {
             self.unsettle(cx);
@@ -265,7 +268,7 @@ impl Membership {
             };
             (*id, standing)
         };
-        let own = self.own.as_ref().map(|_| (self.config.me, Standing::Unsettled));
+        let own = self.table.own().map(|_| (self.config.me, Standing::Unsettled));
         let others = self.table.iter().map(standing).chain(own);
         let is_late = self.table.get(&said.accuser).map(|entry| standing((&said.accuser, entry)).1);
         is_late != Some(Standing::Absent)
@@ -280,7 +283,7 @@ impl Membership {
             self.send_accusations(subject, core::slice::from_ref(&accusation), cx);
         }
         let me = self.config.me;
-        let group = self.own.as_ref().map_or(Group::Peer(me), |own| self.group_of(own));
+        let group = self.table.own().map_or(Group::Peer(me), |own| self.group_of(own));
         self.count(accusation, group, None, cx);
     }
 

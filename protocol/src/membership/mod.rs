@@ -87,8 +87,6 @@ pub(crate) struct Membership {
     health: Health,
     /// Connected peers that have said hello.
     met: BTreeSet<NodeId>,
-    /// This node's own record.
-    own: Option<Verified<SignedMember>>,
     /// What it said last, or is about to: the epoch, the version and the nonce.
     said: Option<(Epoch, u64, u64)>,
     tags: Tags,
@@ -245,7 +243,6 @@ impl Membership {
             rumours: Rumours::default(),
             health: Health::default(),
             met: BTreeSet::new(),
-            own: None,
             said: None,
             tags: Tags::default(),
             left: false,
@@ -335,7 +332,7 @@ impl Membership {
         let seconds = members * copies * RECORD_BYTES / REFRESH_BYTES_PER_SECOND;
         let period = self.settings.shift.max(Duration::from_secs(seconds));
         self.refresh_at = Some(cx.now + jitter(period, cx));
-        self.own = Some(record.clone());
+        self.table.set_own(record.clone());
         if record.content().left {
             // There is no time for rounds.
             self.tell_all(&record, cx);
@@ -384,7 +381,7 @@ impl Membership {
             .iter()
             .map(|(id, entry)| (*id, entry.record.content().nonce, observes(entry.since)))
             .collect();
-        let nonce = self.own.as_ref().map(|own| own.content().nonce);
+        let nonce = self.table.own().map(|own| own.content().nonce);
         let may = !self.left && nonce.is_some() && self.since.is_some_and(observes);
         let roster = self.rings.roster((&self.config.me, nonce, may), &all);
         self.observers = roster.observers;
@@ -450,13 +447,13 @@ impl Machine for Membership {
             Event::Tagged(tags) => {
                 if self.tags != tags {
                     self.tags = tags;
-                    if self.own.is_some() {
+                    if self.table.own().is_some() {
                         self.declare(Declare::Changed, cx);
                     }
                 }
             }
             Event::Leaving => {
-                if self.own.is_some() && !self.left {
+                if self.table.own().is_some() && !self.left {
                     self.left = true;
                     self.declare(Declare::Alive, cx);
                 }
@@ -489,7 +486,8 @@ impl Machine for Membership {
             self.wake_up(cx);
         }
         let due = |at: Option<Time>| at.is_some_and(|at| at <= cx.now);
-        let is_new_shift = self.own.is_some() && self.shift_at(cx.wall).0 != self.rings.shift();
+        let is_new_shift =
+            self.table.own().is_some() && self.shift_at(cx.wall).0 != self.rings.shift();
         if due(self.roster_at) || is_new_shift {
             self.draw_roster(cx);
         }

@@ -16,7 +16,7 @@ impl Membership {
     pub(crate) fn snapshot(&self) -> snapshot::Membership {
         let doubtful = self.watch.edges.values().filter(|edge| !edge.answers).count();
         snapshot::Membership {
-            members: self.table.len() + usize::from(self.own.is_some()),
+            members: self.table.len() + usize::from(self.table.own().is_some()),
             suspected: self.court.suspected(),
             graves: self.table.graves(),
             tolerated: self.t.into(),

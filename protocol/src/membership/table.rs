@@ -34,6 +34,8 @@ pub(super) const RANGES: usize = 64;
 #[derive(Debug)]
 pub(super) struct Table {
     members: FairMap<NodeId, NodeId, Entry>,
+    /// This node's own record: it is no member here, but is compared like one, since others may have missed it.
+    own: Option<Verified<SignedMember>>,
     /// Members by the names of their records.
     names: BTreeMap<u64, NodeId>,
     /// The names of all records of each range, added up bit by bit.
@@ -97,6 +99,7 @@ impl Table {
     pub(super) fn new() -> Self {
         Self {
             members: FairMap::new(MEMBERS_MAX),
+            own: None,
             names: BTreeMap::new(),
             sums: vec![0; RANGES],
             graves: BTreeMap::new(),
@@ -199,9 +202,24 @@ impl Table {
         self.names.range(bounds(range)).map(|(name, id)| (*name, id))
     }
 
-    /// Whose record has a name.
-    pub(super) fn named(&self, name: u64) -> Option<&Entry> {
-        self.members.get(self.names.get(&name)?)
+    /// The record of a name, this node's own included.
+    pub(super) fn named(&self, name: u64) -> Option<&Verified<SignedMember>> {
+        let own = self.own.as_ref().filter(|own| own.name() == name);
+        own.or_else(|| Some(&self.members.get(self.names.get(&name)?)?.record))
+    }
+
+    /// What this node says of itself.
+    pub(super) const fn own(&self) -> Option<&Verified<SignedMember>> {
+        self.own.as_ref()
+    }
+
+    /// This node says something else of itself.
+    pub(super) fn set_own(&mut self, record: Verified<SignedMember>) {
+        if let Some(before) = self.own.take() {
+            self.count_out(before.name());
+        }
+        self.count_in(record.name(), record.content().id);
+        self.own = Some(record);
     }
 
     fn count_in(&mut self, name: u64, id: NodeId) {

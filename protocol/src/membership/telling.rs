@@ -37,7 +37,7 @@ const FRAME_BYTES: usize = 32 << 10;
 const SYNC_AT_FIRST: Duration = Duration::from_secs(1);
 /// Whoever has not answered by then may be asked again.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
-/// Records learned by comparing that are few.
+/// New members that are few.
 const FEW: usize = 4;
 /// Names of records that were asked for and have not come.
 pub(super) const ASKED_MAX: usize = 16_384;
@@ -51,8 +51,10 @@ const FAREWELLS: usize = 8;
 pub(super) struct Pace {
     at: Option<Time>,
     interval: Duration,
-    /// Records learned since the last comparison.
-    learned: usize,
+    /// Members that came since the last comparison, by whatever way.
+    strangers: usize,
+    /// Somebody has answered since the last comparison: nothing new means that there is nothing new.
+    answered: bool,
     /// Whose answers are awaited.
     awaited: BTreeMap<NodeId, Time>,
     /// Records that are old.
@@ -74,9 +76,12 @@ impl Pace {
 
     /// Whether this record was asked for. Asked once.
     pub(super) fn take(&mut self, name: u64) -> bool {
-        let asked = self.old.remove(&name);
-        self.learned += usize::from(asked);
-        asked
+        self.old.remove(&name)
+    }
+
+    /// Somebody is a member who was not: many at a time are more than news alone brings to everybody.
+    pub(super) const fn meet_stranger(&mut self) {
+        self.strangers = self.strangers.saturating_add(1);
     }
 
     pub(super) fn len(&self) -> usize {
@@ -191,13 +196,18 @@ impl Membership {
         if self.sync.at.is_none_or(|at| cx.now < at) {
             return;
         }
-        if let Some(peer) = self.some_peers(1, cx).first() {
-            self.ask_for_table(*peer, cx);
+        let Some(peer) = self.some_peers(1, cx).first().copied() else {
+            // Whoever is met next, is asked at once.
+            self.sync.at = None;
+            return;
+        };
+        self.ask_for_table(peer, cx);
+        if core::mem::take(&mut self.sync.strangers) > FEW {
+            self.sync.interval = SYNC_AT_FIRST;
+        } else if core::mem::take(&mut self.sync.answered) {
+            let doubled = self.sync.interval.saturating_mul(2);
+            self.sync.interval = doubled.min(self.settings.sync_every);
         }
-        let much = self.sync.learned > FEW;
-        self.sync.learned = 0;
-        let doubled = self.sync.interval.saturating_mul(2).min(self.settings.sync_every);
-        self.sync.interval = if much { SYNC_AT_FIRST } else { doubled };
         self.sync.at = Some(cx.now + jitter(self.sync.interval, cx));
     }
 
@@ -238,6 +248,7 @@ impl Membership {
         if self.sync.awaited.remove(&from).is_none() {
             return cx.fault(from, Fault::Unsolicited);
         }
+        self.sync.answered = true;
         let is_meant = |name: u64| ranges & (1 << range_of(name)) != 0;
         let theirs: BTreeSet<u64> = names.iter().copied().filter(|name| is_meant(*name)).collect();
         let ranges = (0..RANGES).filter(|range| ranges & (1 << range) != 0);
@@ -263,7 +274,7 @@ impl Membership {
         self.send_table(from, names, cx);
         for id in members {
             let known = if *id == self.config.me {
-                self.own.clone()
+                self.table.own().cloned()
             } else {
                 self.table.get(id).map(|entry| entry.record.clone())
             };
@@ -296,7 +307,7 @@ impl Membership {
         let records = names.iter().filter_map(|name| self.table.named(*name)).take(granted);
         let mut members: Vec<SignedMember> = Vec::new();
         let mut bytes = 0;
-        for record in records.map(|entry| &entry.record) {
+        for record in records {
             bytes += record.wire_bytes();
             members.push((**record).clone());
             if bytes >= FRAME_BYTES {

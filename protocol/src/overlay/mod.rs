@@ -331,9 +331,11 @@ impl Overlay {
         cx: &mut Cx<'_>,
     ) {
         self.met.insert(peer, remote);
-        let errand = self.errands.remove(&peer).unwrap_or_default();
+        let mut errand = self.errands.remove(&peer).unwrap_or_default();
         match direction {
             Direction::Outbound => {
+                // Whoever is reached at first, is asked, whatever it was dialled for: it may be the only one that we know.
+                errand.pull |= self.settled_at.is_none();
                 self.reached_at = Some(cx.now);
                 self.found(peer, self.place(remote));
                 self.book.tried(&peer, remote, cx.wall);

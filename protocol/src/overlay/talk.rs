@@ -85,6 +85,7 @@ impl Overlay {
             records.push((**own).clone());
         }
         tell(from, &Frame::Answer(records), cx);
+        cx.signals.push_back(Signal::Visited { peer: from });
     }
 
     /// A peer answers.
