@@ -108,7 +108,14 @@ const fn points(fault: Fault) -> f64 {
 const fn soft(fault: Fault) -> bool {
     matches!(
         fault,
-        Fault::OverQuota | Fault::BrokenPromise | Fault::Withheld | Fault::Greedy | Fault::Pushy
+        // A lossy network delays a hello and stops a frame half-way: the link goes, and nobody is banned for it.
+        Fault::Stalled
+            | Fault::Silent
+            | Fault::OverQuota
+            | Fault::BrokenPromise
+            | Fault::Withheld
+            | Fault::Greedy
+            | Fault::Pushy
     )
 }
 

@@ -4,7 +4,7 @@
 //! certified dead has a *grave*, so that nothing old brings it back; only its key does, with a higher epoch.
 
 use core::{ops::RangeInclusive, time::Duration};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use forsooth_crypto::{NodeId, Verified};
 
@@ -25,7 +25,13 @@ pub(super) const GRAVES_MAX: usize = 4_096;
 /// A grave is remembered for so long.
 const GRAVE_LIFETIME: Duration = Duration::from_secs(86_400);
 /// Who died comes back at once with a new life, and else not before this, doubled each time, up to an hour.
-const HOLD: Duration = Duration::from_secs(30);
+const HOLD: Duration = Duration::from_secs(300);
+/// Deaths are together if no more than this lies between them; and if more than one in so many die together, the network was cut,
+/// and all come back at once.
+const TOGETHER: Duration = Duration::from_secs(60);
+const CUT_SHARE: usize = 10;
+/// Fewer are no cut, however small the network is.
+const CUT_MIN: usize = 3;
 const HOLD_MAX: Duration = Duration::from_secs(3600);
 /// Ranges in which two tables are compared.
 pub(super) const RANGES: usize = 64;
@@ -41,6 +47,8 @@ pub(super) struct Table {
     /// The names of all records of each range, added up bit by bit.
     sums: Vec<u64>,
     graves: BTreeMap<NodeId, Grave>,
+    /// When members died, in order; as many as there may be graves.
+    deaths: VecDeque<Time>,
 }
 
 /// A member.
@@ -103,6 +111,7 @@ impl Table {
             names: BTreeMap::new(),
             sums: vec![0; RANGES],
             graves: BTreeMap::new(),
+            deaths: VecDeque::new(),
         }
     }
 
@@ -138,7 +147,10 @@ impl Table {
             if said.epoch <= grave.epoch || matches!(grave.why, Why::Equivocated) {
                 return News::Buried;
             }
-            if said.epoch.generation == grave.epoch.generation && now < grave.at + grave.hold() {
+            if said.epoch.generation == grave.epoch.generation
+                && now < grave.at + grave.hold()
+                && !self.was_cut(grave.at)
+            {
                 return News::Held;
             }
         }
@@ -180,6 +192,12 @@ impl Table {
             self.graves.get(&id).filter(|grave| grave.epoch.generation == epoch.generation);
         let deaths = before.map_or(0, |grave| grave.deaths);
         let deaths = deaths.saturating_add(u32::from(matches!(why, Why::Died(_))));
+        if matches!(why, Why::Died(_)) {
+            if self.deaths.len() >= GRAVES_MAX {
+                self.deaths.pop_front();
+            }
+            self.deaths.push_back(now);
+        }
         self.graves.insert(id, Grave { epoch, why, at: now, deaths });
         if self.graves.len() > GRAVES_MAX {
             let oldest = self.graves.iter().min_by_key(|(_, grave)| grave.at).map(|(id, _)| *id);
@@ -187,8 +205,18 @@ impl Table {
         }
     }
 
+    /// Whether so many died about then that it was rather the network than they.
+    fn was_cut(&self, at: Time) -> bool {
+        let before = self.deaths.partition_point(|death| *death + TOGETHER < at);
+        let until = self.deaths.partition_point(|death| *death <= at + TOGETHER);
+        let together = until.saturating_sub(before);
+        together > CUT_MIN && together * CUT_SHARE > self.members.len() + together
+    }
+
     /// Forgets graves that are old.
     pub(super) fn reap(&mut self, now: Time) {
+        let over = self.deaths.partition_point(|death| *death + GRAVE_LIFETIME <= now);
+        self.deaths.drain(..over);
         self.graves.retain(|_, grave| now < grave.at + GRAVE_LIFETIME);
     }
 
@@ -246,9 +274,8 @@ impl Grave {
     /// How long it keeps a member that comes back without a new life.
     fn hold(&self) -> Duration {
         match self.deaths {
-            // The first time anybody may be wrong: it comes back at once.
-            0 | 1 => Duration::ZERO,
-            deaths => HOLD.saturating_mul(1 << (deaths - 2).min(16)).min(HOLD_MAX),
+            0 => Duration::ZERO,
+            deaths => HOLD.saturating_mul(1 << (deaths - 1).min(16)).min(HOLD_MAX),
         }
     }
 }

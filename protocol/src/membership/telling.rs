@@ -55,8 +55,8 @@ pub(super) struct Pace {
     strangers: usize,
     /// Somebody has answered since the last comparison: nothing new means that there is nothing new.
     answered: bool,
-    /// Whose answers are awaited.
-    awaited: BTreeMap<NodeId, Time>,
+    /// Since when whose answers are awaited, and how many: a slow peer may owe several.
+    awaited: BTreeMap<NodeId, (Time, u32)>,
     /// Records that are old.
     old: BTreeSet<u64>,
 }
@@ -213,11 +213,11 @@ impl Membership {
 
     fn ask_for_table(&mut self, peer: NodeId, cx: &mut Cx<'_>) {
         self.sync.awaited.retain(|peer, _| self.met.contains(peer));
-        if self.sync.awaited.get(&peer).is_some_and(|since| cx.now.since(*since) < ANSWERED_WITHIN)
-        {
+        let (since, owed) = self.sync.awaited.get(&peer).copied().unwrap_or((cx.now, 0));
+        if owed > 0 && cx.now.since(since) < ANSWERED_WITHIN {
             return;
         }
-        self.sync.awaited.insert(peer, cx.now);
+        self.sync.awaited.insert(peer, (cx.now, owed.saturating_add(1)));
         tell(peer, &Frame::Sync { sums: self.table.sums().to_vec() }, cx);
     }
 
@@ -245,8 +245,12 @@ impl Membership {
 
     /// A peer says what it knows where we differ: it is sent what it lacks, and asked for what we lack.
     pub(super) fn summed(&mut self, from: NodeId, ranges: u64, names: &[u64], cx: &mut Cx<'_>) {
-        if self.sync.awaited.remove(&from).is_none() {
+        let Some((_, owed)) = self.sync.awaited.get_mut(&from) else {
             return cx.fault(from, Fault::Unsolicited);
+        };
+        *owed = owed.saturating_sub(1);
+        if *owed == 0 {
+            self.sync.awaited.remove(&from);
         }
         self.sync.answered = true;
         let is_meant = |name: u64| ranges & (1 << range_of(name)) != 0;

@@ -38,8 +38,8 @@ const ANSWERED_MAX: usize = 64;
 /// What is asked, and what may be said unasked.
 #[derive(Debug)]
 pub(super) struct Exchange {
-    /// Since when each linked peer owes an answer.
-    asked: BTreeMap<NodeId, Time>,
+    /// Since when each linked peer owes an answer, and how many: a slow one may owe several.
+    asked: BTreeMap<NodeId, (Time, u32)>,
     /// Who answered last, and when.
     answered: VecDeque<(NodeId, Time)>,
     pushes: Budgets<NodeId>,
@@ -71,9 +71,10 @@ impl Exchange {
 
     /// A linked peer is asked. False if it has yet to answer.
     pub(super) fn ask(&mut self, peer: NodeId, now: Time) -> bool {
-        let waits = self.asked.get(&peer).is_some_and(|at| now.since(*at) < ANSWER_TIMEOUT);
+        let (at, owed) = self.asked.get(&peer).copied().unwrap_or((now, 0));
+        let waits = owed > 0 && now.since(at) < ANSWER_TIMEOUT;
         if !waits {
-            self.asked.insert(peer, now);
+            self.asked.insert(peer, (now, owed.saturating_add(1)));
         }
         !waits
     }
@@ -85,8 +86,13 @@ impl Exchange {
 
     /// A peer answers. Whether it was asked.
     pub(super) fn answer(&mut self, peer: &NodeId, now: Time) -> bool {
-        let was_asked = self.asked.remove(peer).is_some();
-        if was_asked {
+        let owed = self.asked.get_mut(peer);
+        let was_asked = owed.is_some();
+        if let Some((_, owed)) = owed {
+            *owed = owed.saturating_sub(1);
+            if *owed == 0 {
+                self.asked.remove(peer);
+            }
             if self.answered.len() >= ANSWERED_MAX {
                 self.answered.pop_front();
             }
