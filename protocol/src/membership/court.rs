@@ -3,7 +3,9 @@
 //! A case is one epoch of one member. Who accuses it, counts once, and once for all of its group ([`Tally`]); each accusation
 //! counts from when this node learned of it, whatever time it claims, until its subject has had its time to rebut. That time
 //! shrinks with what more accuse than are needed (Lifeguard's suspicion timeout: Dadgar, Phillips, Currey, section 4.B). Who accused a
-//! member that then showed that it lives, twice, is not heard about that member again in this shift.
+//! member that then showed that it lives, twice, is not heard about that member again in this shift. What comes to nothing is heard
+//! ever more rarely, and whoever accuses several in vain is heard only about those whom others suspect: or else a few liars
+//! would have everybody pass on what they say, over and over.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -11,7 +13,7 @@ use std::collections::BTreeMap;
 use forsooth_crypto::{NodeId, Verified};
 
 use super::{
-    accusation::{Certificate, SignedAccusation},
+    accusation::{Accusation, Certificate, SignedAccusation},
     record::Epoch,
 };
 use crate::{group::Group, tally::Tally, time::Time};
@@ -26,6 +28,10 @@ pub(super) const PER_CASE_MAX: usize = 32;
 pub(super) const REBUTTED_MAX: usize = 4_096;
 /// Who was rebutted by one member so often is not heard about it again.
 const REBUTTED_PER_SHIFT_MAX: u32 = 2;
+/// Members that one accuser may accuse in vain in a shift. About others it is heard if they are suspected without its word.
+const VAIN_MAX: usize = 3;
+/// What is remembered of accusers that were heard; when there are more, all is forgotten.
+pub(super) const VOICES_MAX: usize = 8_192;
 /// Accusers beyond those needed that shorten the time to rebut as far as it goes.
 const CONFIRMATIONS: u32 = 3;
 
@@ -36,6 +42,17 @@ pub(super) struct Court {
     tally: Tally<NodeId, NodeId, Group>,
     /// How often a subject has rebutted an accuser in this shift.
     rebutted: BTreeMap<(NodeId, NodeId), u32>,
+    /// How an accuser was heard about a subject in this shift.
+    voices: BTreeMap<(NodeId, NodeId), Voice>,
+}
+
+/// How an accuser was heard about a subject.
+#[derive(Clone, Copy, Debug)]
+struct Voice {
+    epoch: Epoch,
+    first: Time,
+    last: Time,
+    times: u32,
 }
 
 #[derive(Debug)]
@@ -100,7 +117,44 @@ impl Court {
             cases: BTreeMap::new(),
             tally: Tally::new(PER_ACCUSER_MAX),
             rebutted: BTreeMap::new(),
+            voices: BTreeMap::new(),
         }
+    }
+
+    /// Whether an accuser is worth hearing about a subject: not if it accuses others in vain, nor again and again.
+    fn is_worth(
+        &self,
+        accuser: &NodeId,
+        (subject, epoch): (&NodeId, Epoch),
+        now: Time,
+        rules: Rules,
+    ) -> bool {
+        if self.suspects(subject) {
+            return true;
+        }
+        let before = self.voices.get(&(*accuser, *subject));
+        let again = before.filter(|voice| voice.epoch == epoch).is_none_or(|voice| {
+            let doubled = rules.lifetime / 2 * (1 << voice.times.saturating_sub(1).min(16));
+            now.since(voice.last) > doubled
+        });
+        let (first, last) = (NodeId::from_bytes([0; 32]), NodeId::from_bytes([255; 32]));
+        let voices = self.voices.range((*accuser, first)..=(*accuser, last));
+        let vain = voices.filter(|((_, other), voice)| {
+            other != subject && !self.suspects(other) && now.since(voice.first) > rules.rebut_max
+        });
+        again && vain.take(VAIN_MAX).count() < VAIN_MAX
+    }
+
+    /// An accuser was heard.
+    fn note_voice(&mut self, said: &Accusation, now: Time) {
+        let Accusation { accuser, subject, epoch, .. } = *said;
+        if self.voices.len() >= VOICES_MAX {
+            self.voices.clear();
+        }
+        let new = Voice { epoch, first: now, last: now, times: 0 };
+        let voice = self.voices.entry((accuser, subject)).or_insert(new);
+        let times = if voice.epoch == epoch { voice.times } else { 0 };
+        *voice = Voice { epoch, last: now, times: times.saturating_add(1), ..*voice };
     }
 
     /// Whether an accuser may be heard about a subject, and its last accusation is old enough for another.
@@ -112,7 +166,9 @@ impl Court {
         now: Time,
         rules: Rules,
     ) -> bool {
-        if self.rebutted.get(&(*accuser, *subject)).copied().unwrap_or(0) >= REBUTTED_PER_SHIFT_MAX
+        let rebutted = self.rebutted.get(&(*accuser, *subject)).copied().unwrap_or(0);
+        if rebutted >= REBUTTED_PER_SHIFT_MAX
+            || !self.is_worth(accuser, (subject, epoch), now, rules)
         {
             return false;
         }
@@ -137,6 +193,7 @@ impl Court {
         if self.cases.get(&said.subject).is_some_and(|case| case.epoch < said.epoch) {
             self.drop_case(&said.subject);
         }
+        self.note_voice(&said, now);
         if !self.cases.contains_key(&said.subject) && self.cases.len() >= CASES_MAX {
             let oldest = self.cases.iter().min_by_key(|(_, case)| case.since).map(|(id, _)| *id);
             oldest.into_iter().for_each(|id| self.drop_case(&id));
@@ -194,6 +251,10 @@ impl Court {
         self.rebutted.len()
     }
 
+    pub(super) fn voices_len(&self) -> usize {
+        self.voices.len()
+    }
+
     /// Whether enough accuse a member for it to be suspected, and it was not.
     pub(super) fn begins_to_suspect(&mut self, subject: &NodeId, rules: Rules) -> bool {
         let enough = self.tally.count(subject) >= rules.suspects();
@@ -227,6 +288,7 @@ impl Court {
     /// A new shift: everybody is heard again.
     pub(super) fn forgive(&mut self) {
         self.rebutted.clear();
+        self.voices.clear();
     }
 
     /// When the next case may be decided, or an accusation expires.
@@ -281,7 +343,11 @@ impl Court {
             },
         };
         let decided: Vec<_> = self.cases.iter().filter(is_due).map(certify).collect();
-        decided.iter().for_each(|certificate| self.drop_case(&certificate.subject));
+        for Certificate { subject, .. } in &decided {
+            self.drop_case(subject);
+            // They were right.
+            self.voices.retain(|(_, other), _| other != subject);
+        }
         decided
     }
 }

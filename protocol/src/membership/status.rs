@@ -51,6 +51,7 @@ impl Membership {
             bound("membership.graves", self.table.graves(), GRAVES_MAX),
             bound("membership.cases", self.court.len(), court::CASES_MAX),
             bound("membership.rebutted", self.court.rebutted_len(), court::REBUTTED_MAX),
+            bound("membership.voices", self.court.voices_len(), court::VOICES_MAX),
             bound("membership.rumours", self.rumours.len(), RUMOURS_MAX),
             bound("membership.errands", self.errands.len(), probing::ERRANDS_MAX),
             bound("membership.asked", self.sync.len(), super::telling::ASKED_MAX),

@@ -131,6 +131,44 @@ fn who_was_rebutted_twice_is_not_heard_about_that_member_until_the_next_shift() 
 }
 
 #[test]
+fn what_one_says_again_and_again_is_heard_ever_more_rarely() {
+    let mut court = Court::new();
+    let (accuser, subject) = (key(1).id(), key(0).id());
+    let heard = (0..600u64).filter(|second| {
+        let hears = court.hears(&accuser, &subject, EPOCH, at(*second), RULES);
+        if hears {
+            court.hear(accusation(1, 0, EPOCH), Group::Peer(accuser), at(*second), RULES);
+            court.decide(at(*second), RULES);
+        }
+        hears
+    });
+    assert_eq!(heard.collect::<Vec<_>>(), [0, 21, 62, 143, 304]);
+    let later = Epoch { incarnation: 3, ..EPOCH };
+    assert!(court.hears(&accuser, &subject, later, at(305), RULES), "it may have died since");
+}
+
+#[test]
+fn who_accuses_many_in_vain_is_heard_only_about_those_who_are_suspected() {
+    let mut court = Court::new();
+    let liar = key(50).id();
+    let hears =
+        |court: &Court, of: u16, now| court.hears(&liar, &key(of).id(), EPOCH, at(now), RULES);
+    for of in 1..=3 {
+        assert!(hears(&court, of, 0));
+        court.hear(accusation(50, of, EPOCH), Group::Peer(liar), at(0), RULES);
+    }
+    assert!(hears(&court, 4, 8), "others may yet say the same");
+    assert!(!hears(&court, 4, 9));
+    for by in 60..62 {
+        court.hear(accusation(by, 4, EPOCH), Group::Peer(key(by).id()), at(9), RULES);
+        court.begins_to_suspect(&key(4).id(), RULES);
+    }
+    assert!(hears(&court, 4, 9));
+    court.forgive();
+    assert!(hears(&court, 5, 9));
+}
+
+#[test]
 fn a_case_has_room_for_so_many_accusers() {
     let mut court = Court::new();
     let heard = (1..100u16).filter(|by| {
@@ -166,14 +204,40 @@ fn nothing_old_opens_a_grave_and_who_dies_often_waits() {
     table.bury(key(1).id(), life(0), died(life(0)), at(0));
     assert_eq!(table.len(), 0);
     assert_eq!(table.news(&record(1, life(0), 99, ""), at(0)), Said::Buried);
-    assert_eq!(table.news(&record(1, life(1), 0, ""), at(0)), Said::Stranger);
-    table.bury(key(1).id(), life(1), died(life(1)), at(0));
-    assert_eq!(table.news(&record(1, life(2), 0, ""), at(29)), Said::Held);
-    assert_eq!(table.news(&record(1, life(2), 0, ""), at(30)), Said::Stranger);
+    let news = |table: &Table, now| table.news(&record(1, life(2), 0, ""), at(now));
+    assert_eq!([news(&table, 299), news(&table, 300)], [Said::Held, Said::Stranger]);
+    table.bury(key(1).id(), life(1), died(life(1)), at(300));
+    assert_eq!([news(&table, 899), news(&table, 900)], [Said::Held, Said::Stranger]);
     let reborn = Epoch { generation: 8, incarnation: 0 };
     assert_eq!(table.news(&record(1, reborn, 0, ""), at(0)), Said::Stranger);
-    table.reap(at(86_400));
+    table.reap(at(86_700));
     assert_eq!(table.graves(), 0);
+}
+
+#[test]
+fn who_died_with_a_tenth_of_the_others_comes_back_at_once() {
+    for (dead, says) in [(3, Said::Held), (4, Said::Stranger)] {
+        let mut table = Table::new();
+        (0..20).for_each(|of| drop(table.insert(entry(record(of, EPOCH, 0, "")), key(99).id())));
+        for of in 0..dead {
+            let subject = key(of).id();
+            let certificate = Certificate { subject, epoch: EPOCH, accusations: Vec::new() };
+            table.bury(subject, EPOCH, Why::Died(certificate), at(u64::from(of) * 20));
+        }
+        let next = Epoch { incarnation: 3, ..EPOCH };
+        assert_eq!(table.news(&record(0, next, 0, ""), at(80)), says, "{dead} dead");
+    }
+}
+
+#[test]
+fn this_nodes_own_record_is_compared_like_others() {
+    let (mut one, mut other) = (Table::new(), Table::new());
+    one.set_own(record(1, EPOCH, 0, ""));
+    one.set_own(record(1, EPOCH, 1, ""));
+    let name = record(1, EPOCH, 1, "").name();
+    assert!(one.named(name).is_some());
+    other.insert(entry(record(1, EPOCH, 1, "")), key(9).id());
+    assert_eq!(one.sums(), other.sums());
 }
 
 #[test]

@@ -195,7 +195,8 @@ mod tests {
         assert!(may_pull(2, 0) && may_pull(1, 4));
         assert!(exchange.ask(peer(1), at(4)) && !exchange.ask(peer(1), at(33)));
         assert!(exchange.ask(peer(1), at(34)), "it never answered");
-        assert!(exchange.answer(&peer(1), at(35)) && !exchange.answer(&peer(1), at(35)));
+        let mut answer = || exchange.answer(&peer(1), at(35));
+        assert_eq!([answer(), answer(), answer()], [true, true, false], "both may have been late");
         assert!(
             exchange.has_answered(&peer(1), at(44)) && !exchange.has_answered(&peer(1), at(45))
         );
