@@ -46,6 +46,9 @@ pub(crate) struct MembershipArgs {
     /// Share of the nodes that accuse nobody
     #[arg(long, value_name = "F", default_value_t = 0.0, value_parser = share)]
     silent: f64,
+    /// All nodes restart within 5 s, so long after measuring began
+    #[arg(long, value_name = "AT", value_parser = humantime::parse_duration)]
+    restart_all: Option<Duration>,
     /// How members are observed
     #[arg(long, value_enum, default_value_t = Preset::Lan)]
     preset: Preset,
@@ -80,6 +83,7 @@ pub(super) fn membership(args: &MembershipArgs) -> Result<Report, Failure> {
         one_way: args.one_way,
         liars: args.liars,
         silent: args.silent,
+        restart_all: args.restart_all,
         preset: match args.preset {
             Preset::Local => membership::Preset::Local,
             Preset::Lan => membership::Preset::Lan,

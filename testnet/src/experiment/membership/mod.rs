@@ -5,6 +5,7 @@
 //! time, and bandwidth has no limit.
 
 mod report;
+mod restart;
 mod scene;
 mod schemer;
 mod watch;
@@ -39,6 +40,8 @@ pub struct Setting {
     pub liars: f64,
     /// Share of the nodes that accuse nobody and pass no accusation on.
     pub silent: f64,
+    /// When all nodes restart, within a few seconds, if they do.
+    pub restart_all: Option<Duration>,
     /// How members are observed.
     pub preset: Preset,
     /// How long is measured.

@@ -23,6 +23,8 @@ pub struct Report {
     pub observers: usize,
     /// Virtual seconds until all knew all; null if they never did.
     pub join_converge_s: Option<f64>,
+    /// Virtual seconds from when all began to restart until all knew all in their new lives.
+    pub restart_converge_s: Option<f64>,
     pub crashed: usize,
     /// Virtual seconds from the crash to the first certificate of each, and to each other's node's.
     pub detect_first_s: Option<Tail>,
@@ -129,6 +131,10 @@ impl Report {
             tolerated: state.tolerated,
             observers: state.observers,
             join_converge_s: scene.gathered.map(|at| at.as_duration().as_secs_f64()),
+            restart_converge_s: scene.regathered.and_then(|at| {
+                let began = scene.begun + setting.restart_all?;
+                Some(at.since(began).as_secs_f64())
+            }),
             crashed: setting.crash,
             detect_first_s: in_seconds(Tail::of_micros(first.into_iter())),
             detect_all_s: in_seconds(Tail::of_micros(all.into_iter())),

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use forsooth_crypto::{Keypair, NodeId};
 use forsooth_protocol::{
-    Config, Core, Input, Network, Time,
+    Config, Core, Input, Network, Participant, Time,
     membership::Settings,
     network::{Defence, Kind, Policy, Topic},
 };
@@ -12,6 +12,7 @@ use rand::{Rng as _, RngExt as _, seq::index};
 
 use super::{
     Error, Setting,
+    restart::Restarts,
     schemer::{Scheme, Schemer},
     watch::Shared,
 };
@@ -21,14 +22,14 @@ use crate::{
 };
 
 /// What the wall of the world shows when it begins.
-const GENERATION: u64 = 1_767_225_600;
+pub(super) const GENERATION: u64 = 1_767_225_600;
 /// Nodes start at random within this time.
 const START_WITHIN: Duration = Duration::from_secs(1);
 /// The longest that is waited until all know all; and how long is waited after that.
 const GATHERED_WITHIN: Duration = Duration::from_secs(180);
 const REST: Duration = Duration::from_secs(90);
 /// How often is looked.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long one-way links are cut, and whole, in turn.
 const FLAP: Duration = Duration::from_secs(20);
 /// How often slow nodes are paused.
@@ -46,6 +47,9 @@ pub(super) struct Scene<'a> {
     pub(super) ids: BTreeMap<NodeId, usize>,
     /// Those that crash, in the first places; then the slow, the lossy, the one-way, the liars, the silent.
     pub(super) bands: Bands,
+    pub(super) network: Arc<Network>,
+    /// When all knew all anew, after all had restarted.
+    pub(super) regathered: Option<Time>,
     /// When all knew all, if they did.
     pub(super) gathered: Option<Time>,
     /// When measuring began.
@@ -117,8 +121,11 @@ impl<'a> Scene<'a> {
             // Groups that nobody names are like the highest that somebody does.
             links.by_group.insert(Group(2), conditions);
         }
+        let network = Arc::new(network);
         let mut scene = Self {
             setting,
+            network: Arc::clone(&network),
+            regathered: None,
             world: World::new(setting.seed, links),
             sheet: Shared::default(),
             nodes: Vec::new(),
@@ -127,38 +134,50 @@ impl<'a> Scene<'a> {
             gathered: None,
             begun: Time::ZERO,
         };
-        let network = Arc::new(network);
         (0..setting.nodes).for_each(|node| scene.join(node, &network));
         (0..setting.nodes).for_each(|node| scene.introduce(node));
         Ok(scene)
     }
 
     fn join(&mut self, node: usize, network: &Arc<Network>) {
-        let mut seed = [0; 32];
-        stream(self.setting.seed, Purpose::Key, node).fill_bytes(&mut seed);
-        let keypair = Keypair::from_seed(seed);
-        stream(self.setting.seed, Purpose::Core, node).fill_bytes(&mut seed);
-        let id = keypair.id();
-        let config = Config::new(Arc::clone(network), GENERATION);
-        let core = Box::new(Core::new(config, keypair.clone(), seed));
-        let scheme = match self.bands.band(node) {
-            4 => Some(Scheme::Accuse),
-            5 => Some(Scheme::Silence),
-            _ => None,
-        };
-        let participant: Box<dyn forsooth_protocol::Participant> = match scheme {
-            Some(scheme) => Box::new(Schemer::new(core, scheme, keypair, Arc::clone(network))),
-            None => self.sheet.watch(node, core),
-        };
+        let (id, participant) = self.participant(node, network, Duration::ZERO);
         let group = if self.bands.band(node) == 2 { LOSSY } else { Group(0) };
         let index = self.world.add_at(Place { group, ip: None }, id, participant);
         self.nodes.push(index);
         self.ids.insert(id, node);
     }
 
-    fn introduce(&mut self, node: usize) {
+    /// A node of this world, in a life that begins then.
+    pub(super) fn participant(
+        &self,
+        node: usize,
+        network: &Arc<Network>,
+        begins: Duration,
+    ) -> (NodeId, Box<dyn Participant>) {
+        let mut seed = [0; 32];
+        stream(self.setting.seed, Purpose::Key, node).fill_bytes(&mut seed);
+        let keypair = Keypair::from_seed(seed);
+        stream(self.setting.seed, Purpose::Core, node).fill_bytes(&mut seed);
+        let life = begins.as_secs();
+        seed.iter_mut().zip(life.to_le_bytes()).for_each(|(byte, more)| *byte ^= more);
+        let id = keypair.id();
+        let config = Config::new(Arc::clone(network), GENERATION + life);
+        let core = Box::new(Core::new(config, keypair.clone(), seed));
+        let scheme = match self.bands.band(node) {
+            4 => Some(Scheme::Accuse),
+            5 => Some(Scheme::Silence),
+            _ => None,
+        };
+        let participant: Box<dyn Participant> = match scheme {
+            Some(scheme) => Box::new(Schemer::new(core, scheme, keypair, Arc::clone(network))),
+            None => self.sheet.watch(node, core),
+        };
+        (id, participant)
+    }
+
+    pub(super) fn introduce(&mut self, node: usize) {
         let mut rng = stream(self.setting.seed, Purpose::Graph, node);
-        let at = Time::ZERO + START_WITHIN.mul_f64(rng.random::<f64>());
+        let at = self.world.now() + START_WITHIN.mul_f64(rng.random::<f64>());
         let last = self.nodes.len() - 1;
         let told = match self.setting.contacts {
             // One that will stay.
@@ -173,15 +192,20 @@ impl<'a> Scene<'a> {
         }
     }
 
+    /// Whether all who run know all.
+    pub(super) fn know_all(&self) -> bool {
+        let all = |index: &Index| {
+            let state = self.world.snapshot(*index).membership;
+            state.is_some_and(|state| state.members == self.nodes.len())
+        };
+        self.nodes.iter().all(all)
+    }
+
     /// Runs until all know all.
     pub(super) fn gather(&mut self) {
         while self.world.now() < Time::ZERO + GATHERED_WITHIN && self.gathered.is_none() {
             self.world.run_until(self.world.now() + LOOK_EVERY);
-            let all = |index: &Index| {
-                let state = self.world.snapshot(*index).membership;
-                state.is_some_and(|state| state.members == self.nodes.len())
-            };
-            self.gathered = self.nodes.iter().all(all).then(|| self.world.now());
+            self.gathered = self.know_all().then(|| self.world.now());
         }
         self.world.run_until(self.world.now() + REST);
         // Liars and bad links were there from the start; what they did before is no part of it.
@@ -212,6 +236,7 @@ impl<'a> Scene<'a> {
         }
         let mut is_cut = false;
         let mut flap_at = self.begun;
+        let mut restarts = Restarts::of(self);
         while self.world.now() < end {
             let now = self.world.now();
             if !one_way.is_empty() && flap_at <= now {
@@ -232,9 +257,16 @@ impl<'a> Scene<'a> {
                 wakes.push((now + pause, *index));
                 *at = now + PAUSE_EVERY;
             }
+            restarts.act(self);
             let next = wakes.iter().chain(&sleeps).map(|(at, _)| *at).min();
             let flap = (!one_way.is_empty()).then_some(flap_at);
-            let next = next.into_iter().chain(flap).chain([end]).min().unwrap_or(end);
+            let next = next
+                .into_iter()
+                .chain(flap)
+                .chain(restarts.next())
+                .chain([end])
+                .min()
+                .unwrap_or(end);
             self.world.run_until(next.max(now + Duration::from_millis(1)));
         }
     }
