@@ -293,12 +293,28 @@ impl Court {
 
     /// When the next case may be decided, or an accusation expires.
     pub(super) fn deadline(&self, rules: Rules) -> Option<Time> {
-        let of_case = |(subject, case): (&NodeId, &Case)| {
+        let of_case = |case: &Case| {
             let expires = case.by.values().map(|charge| charge.until).min();
             let asks = (!case.asked).then(|| case.asks_at(rules));
-            [self.due(subject, case, rules), expires, asks].into_iter().flatten().min()
+            [expires, asks].into_iter().flatten().min()
         };
-        self.cases.iter().filter_map(of_case).min()
+        self.cases.values().filter_map(of_case).chain(self.verdict_at(rules)).min()
+    }
+
+    /// When those are certified for whom it is time. If others are suspected as well, they are waited for, but not for long: those
+    /// who die together are one change to whoever acts on it (Suresh et al., "Rapid", section 4.2).
+    fn verdict_at(&self, rules: Rules) -> Option<Time> {
+        let due = |(subject, case): (&NodeId, &Case)| self.due(subject, case, rules);
+        let first = self.cases.iter().filter_map(due).min()?;
+        let latest = first + rules.rebut_min;
+        let others = self.cases.iter().filter(|(subject, case)| {
+            // Who is suspected for longer than that is not on its way to be certified.
+            self.tally.count(subject) >= rules.suspects()
+                && first < case.since + rules.rebut_max * 2
+        });
+        // Its time may yet become shorter.
+        let last = others.map(|other| due(other).unwrap_or(latest).min(latest)).max();
+        Some(last.unwrap_or(first))
     }
 
     /// When enough independent accusers have waited for long enough.
@@ -323,7 +339,7 @@ impl Court {
             .collect()
     }
 
-    /// Expires what is old, and decides what is due: who is dead, and by whose word.
+    /// Expires what is old, and decides what is due: who is dead, and by whose word. Those who die together come together.
     pub(super) fn decide(&mut self, now: Time, rules: Rules) -> Vec<Certificate> {
         for (subject, case) in &mut self.cases {
             let expired: Vec<_> =
@@ -331,6 +347,9 @@ impl Court {
             expired.iter().for_each(|accuser| self.tally.retract(subject, accuser));
         }
         self.cases.retain(|_, case| !case.by.is_empty());
+        if self.verdict_at(rules).is_none_or(|at| now < at) {
+            return Vec::new();
+        }
         let is_due = |(subject, case): &(&NodeId, &Case)| {
             self.due(subject, case, rules).is_some_and(|due| due <= now)
         };

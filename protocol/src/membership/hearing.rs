@@ -92,6 +92,7 @@ impl Membership {
             News::Conflict => return self.evict(&record, from, cx),
             News::Known | News::Older | News::Buried | News::Held => return,
         }
+        let returns = news == News::Stranger && self.table.grave(&id).is_some();
         if left {
             self.rumours.drop_accusations(id);
             self.end(id, epoch, Why::Left(record.clone()), cx);
@@ -101,8 +102,8 @@ impl Membership {
         } else {
             self.take_in(record.clone(), from, cx);
         }
-        // What was asked for is old: others have told it to all.
-        if !self.sync.take(record.name()) {
+        // What was asked for is old: others have told it to all; but of whom they held for dead, they told nothing.
+        if !self.sync.take(record.name()) || returns {
             self.spread(Rumour::Member(record), Some(from), cx);
         }
     }
@@ -231,7 +232,9 @@ impl Membership {
             let Some(member) = self.table.member(&said.subject) else { return false };
             (member.epoch, member.nonce)
         };
+        let is_dead_to_us = is_of_us && self.table.grave(&said.accuser).is_some();
         let knows = said.accuser == self.config.me || self.table.get(&said.accuser).is_some();
+        let knows = knows || is_dead_to_us;
         if said.epoch != epoch
             || !knows
             || !self.court.hears(&said.accuser, &said.subject, said.epoch, cx.now, self.rules())
@@ -242,8 +245,12 @@ impl Membership {
         let lifetime = self.settings.accusation_lifetime.saturating_add(skew);
         let is_fresh = said.time <= cx.wall.saturating_add(skew)
             && cx.wall <= said.time.saturating_add(lifetime);
-        // Of us, even what is old: somebody holds us for dead, and has to be told.
-        if is_of_us && !is_fresh { true } else { is_fresh && self.observes(accusation, nonce, cx) }
+        // Of us, even what is old, and what those say whom we hold for dead ourselves: after a cut, both sides have to be told.
+        if is_of_us && (!is_fresh || is_dead_to_us) {
+            true
+        } else {
+            is_fresh && self.observes(accusation, nonce, cx)
+        }
     }
 
     /// Whether an accuser observes its subject, as far as can be told from here.
@@ -297,8 +304,8 @@ impl Membership {
         if !self.is_news(&accusation, cx) {
             return;
         }
-        let Some(accuser) = self.table.get(&accusation.content().accuser) else { return };
-        let group = accuser.group;
+        let accuser = accusation.content().accuser;
+        let group = self.table.get(&accuser).map_or(Group::Peer(accuser), |known| known.group);
         self.count(accusation, group, Some(from), cx);
     }
 

@@ -111,6 +111,8 @@ pub(crate) struct Membership {
     gossip_at: Option<Time>,
     sync: telling::Pace,
     refresh_at: Option<Time>,
+    /// When it last signed its record.
+    said_at: Time,
     reap_at: Time,
     strangers: Budgets<NodeId>,
     requests: Budgets<NodeId>,
@@ -259,6 +261,7 @@ impl Membership {
             gossip_at: None,
             sync: telling::Pace::default(),
             refresh_at: None,
+            said_at: Time::ZERO,
             reap_at: Time::ZERO + REAP_EVERY,
             strangers: Budgets::new(STRANGERS_BURST, STRANGERS_EVERY),
             requests: Budgets::new(telling::REQUESTS_BURST, telling::REQUESTS_EVERY),
@@ -327,11 +330,8 @@ impl Membership {
     /// Our own record is signed.
     fn own(&mut self, record: Verified<SignedMember>, cx: &mut Cx<'_>) {
         self.since.get_or_insert(cx.wall);
-        let members = u64::try_from(self.table.len()).unwrap_or(u64::MAX);
-        let copies = u64::from(tellings(self.table.len()));
-        let seconds = members * copies * RECORD_BYTES / REFRESH_BYTES_PER_SECOND;
-        let period = self.settings.shift.max(Duration::from_secs(seconds));
-        self.refresh_at = Some(cx.now + jitter(period, cx));
+        self.said_at = cx.now;
+        self.refresh_at = Some(cx.now + jitter(self.refresh_every(), cx));
         self.table.set_own(record.clone());
         if record.content().left {
             // There is no time for rounds.
@@ -340,6 +340,25 @@ impl Membership {
             self.spread(Rumour::Member(record), None, cx);
         }
         self.unsettle(cx);
+    }
+
+    /// How often this node signs its record anew, in a network of this size.
+    fn refresh_every(&self) -> Duration {
+        let members = u64::try_from(self.table.len()).unwrap_or(u64::MAX);
+        let copies = u64::from(tellings(self.table.len()));
+        let bytes = members.saturating_mul(copies).saturating_mul(RECORD_BYTES);
+        self.settings.shift.max(Duration::from_secs(bytes / REFRESH_BYTES_PER_SECOND))
+    }
+
+    /// Signs this node's record anew, if it still is time: when it last did, there may have been far fewer members.
+    fn refresh(&mut self, cx: &mut Cx<'_>) {
+        self.refresh_at = None;
+        let next = self.said_at + jitter(self.refresh_every(), cx);
+        if next <= cx.now + self.settings.shift / 2 {
+            self.declare(Declare::Alive, cx);
+        } else {
+            self.refresh_at = Some(next);
+        }
     }
 
     /// Whom to observe is to be found anew.
@@ -492,8 +511,7 @@ impl Machine for Membership {
             self.draw_roster(cx);
         }
         if self.refresh_at.is_some_and(|at| at <= cx.now) {
-            self.refresh_at = None;
-            self.declare(Declare::Alive, cx);
+            self.refresh(cx);
         }
         for subject in self.watch.due(cx.now) {
             self.act(subject, cx);

@@ -26,7 +26,7 @@ impl Membership {
             doubtful,
             health: self.health.score(),
             epoch: self.said.map(|(epoch, ..)| epoch),
-            own: self.own.as_ref().map(|own| (**own).clone()),
+            own: self.table.own().map(|own| (**own).clone()),
             rumours: self.rumours.len(),
         }
     }

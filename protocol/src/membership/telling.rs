@@ -223,6 +223,8 @@ impl Membership {
 
     /// A peer says what it knows, in short.
     pub(super) fn compared(&mut self, from: NodeId, sums: &[u64], cx: &mut Cx<'_>) {
+        // A link may outlive the cut in which its peer died to us.
+        self.tell_of_grave(&from, from, cx);
         if self.requests.take(from, 1, cx.now) == 0 {
             return;
         }

@@ -131,6 +131,27 @@ fn who_was_rebutted_twice_is_not_heard_about_that_member_until_the_next_shift() 
 }
 
 #[test]
+fn those_who_die_together_are_certified_together_and_nobody_waits_long_for_others() {
+    let mut court = Court::new();
+    let accuse = |court: &mut Court, of, by: core::ops::Range<u16>, now| {
+        for by in by {
+            let group = Group::Peer(key(by).id());
+            court.hear(accusation(by, of, EPOCH), group, at(now), RULES);
+        }
+    };
+    accuse(&mut court, 0, 50..54, 0);
+    accuse(&mut court, 1, 60..64, 3);
+    // Suspected, and no more: two of the four that are needed.
+    accuse(&mut court, 2, 70..72, 3);
+    assert!(court.decide(at(8), RULES).is_empty(), "one is due, and two may follow");
+    assert!(court.decide(at(11), RULES).is_empty());
+    assert_eq!(court.decide(at(12), RULES).len(), 2, "the third is not waited for any longer");
+    accuse(&mut court, 2, 72..74, 13);
+    assert!(court.decide(at(20), RULES).is_empty());
+    assert_eq!(court.decide(at(21), RULES).len(), 1, "alone, nobody is waited for");
+}
+
+#[test]
 fn what_one_says_again_and_again_is_heard_ever_more_rarely() {
     let mut court = Court::new();
     let (accuser, subject) = (key(1).id(), key(0).id());

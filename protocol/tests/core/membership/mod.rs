@@ -4,5 +4,6 @@
 
 mod detection;
 mod liars;
+mod recovery;
 mod refused;
 mod town;

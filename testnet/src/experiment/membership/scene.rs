@@ -143,6 +143,8 @@ impl<'a> Scene<'a> {
         let (id, participant) = self.participant(node, network, Duration::ZERO);
         let group = if self.bands.band(node) == 2 { LOSSY } else { Group(0) };
         let index = self.world.add_at(Place { group, ip: None }, id, participant);
+        // What nobody will read: with it, each node's book would be held twice.
+        self.world.disk_full(index, self.setting.restart_all.is_none());
         self.nodes.push(index);
         self.ids.insert(id, node);
     }
