@@ -8,6 +8,8 @@ mod report;
 mod restart;
 mod scene;
 mod schemer;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use std::time::{Duration, Instant};
