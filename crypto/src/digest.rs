@@ -92,11 +92,13 @@ pub enum Domain {
     Bucket,
     /// A run's inputs and effects, to compare two runs.
     Trace,
+    /// The key of a network's sketches of sets.
+    Sketch,
 }
 
 impl Domain {
     /// Every domain, in the order of declaration.
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Network,
         Self::Purpose,
         Self::Header,
@@ -112,6 +114,7 @@ impl Domain {
         Self::Ring,
         Self::Bucket,
         Self::Trace,
+        Self::Sketch,
     ];
 
     const fn context(self) -> &'static str {
@@ -131,6 +134,7 @@ impl Domain {
             Self::Ring => "forsooth/1 ring",
             Self::Bucket => "forsooth/1 bucket",
             Self::Trace => "forsooth/1 trace",
+            Self::Sketch => "forsooth/1 sketch",
         }
     }
 

@@ -35,6 +35,7 @@ mod peers;
 mod quota;
 mod short_id;
 pub mod snapshot;
+pub mod sync;
 mod tally;
 mod time;
 mod verify;

@@ -19,10 +19,11 @@ use crate::{
     network::{Network, TopicId},
     overlay::record::SignedRecord,
     short_id::{SHORT_ID_BYTES, ShortId, VouchKey},
+    sync::reconcile::{Question, Reply},
     time::Timestamp,
 };
 
-mod schema {
+pub(crate) mod schema {
     #![allow(
         missing_docs,
         unreachable_pub,
@@ -148,6 +149,20 @@ pub enum Frame {
         names: Vec<u64>,
         /// Or the members' own.
         members: Vec<NodeId>,
+    },
+    /// A question where two sets of messages differ.
+    Compare {
+        /// The topic that they are on.
+        topic: TopicId,
+        /// The question.
+        question: Question,
+    },
+    /// A reply to it.
+    Compared {
+        /// From the question.
+        topic: TopicId,
+        /// The reply.
+        reply: Reply,
     },
 }
 
@@ -289,6 +304,14 @@ impl Frame {
                 let members = ids.iter().map(|id| NodeId::from_bytes(*id)).collect();
                 Ok(Self::Want { names: decode_words(&names, NAMES_MAX)?, members })
             }
+            Body::Compare(compare) => {
+                let topic = network.topic_at(compare.topic).ok_or(Fault::UnknownTopic)?;
+                Ok(Self::Compare { topic, question: Question::from_wire(&compare)? })
+            }
+            Body::Compared(compared) => {
+                let topic = network.topic_at(compared.topic).ok_or(Fault::UnknownTopic)?;
+                Ok(Self::Compared { topic, reply: Reply::from_wire(&compared)? })
+            }
         }
     }
 
@@ -359,6 +382,8 @@ impl Frame {
                 let members = members.iter().flat_map(|id| *id.as_bytes()).collect();
                 Body::Want(schema::Want { names: encode_words(names), members })
             }
+            Self::Compare { topic, question } => Body::Compare(question.to_wire(*topic)),
+            Self::Compared { topic, reply } => Body::Compared(reply.to_wire(*topic)),
         };
         schema::Frame { body: Some(body) }.encode_to_vec().into()
     }

@@ -66,7 +66,9 @@ impl Core {
             | Frame::Rumours { .. }
             | Frame::Sync { .. }
             | Frame::Summary { .. }
-            | Frame::Want { .. } => false,
+            | Frame::Want { .. }
+            | Frame::Compare { .. }
+            | Frame::Compared { .. } => false,
         };
         // Nor does a visitor, whatever it brings; its hello may have been overtaken.
         if is_gossip && visits && greeted {
@@ -110,6 +112,9 @@ impl Core {
             Frame::Want { names, members } => {
                 self.tell_membership(membership::Event::Wanted { from, names, members });
             }
+            // Nobody compares yet, so nothing is answered, and nothing was asked.
+            Frame::Compare { .. } => {}
+            Frame::Compared { .. } => self.accuse(from, Fault::Unsolicited),
         }
     }
 
@@ -455,6 +460,7 @@ const fn class(frame: &Frame) -> Class {
         Frame::Summary { .. } | Frame::Want { .. } => Class::Members,
         Frame::Vouch { .. } | Frame::ShortVouch { .. } => Class::Vouch,
         Frame::Pull | Frame::Answer(_) | Frame::Push(_) => Class::Peers,
+        Frame::Compare { .. } | Frame::Compared { .. } => Class::Peers,
         Frame::Publication(_) => Class::Payload,
     }
 }

@@ -214,7 +214,9 @@ impl Rig {
             | Frame::Rumours { .. }
             | Frame::Sync { .. }
             | Frame::Summary { .. }
-            | Frame::Want { .. } => Lane::Control,
+            | Frame::Want { .. }
+            | Frame::Compare { .. }
+            | Frame::Compared { .. } => Lane::Control,
         };
         self.send_bytes(from, lane, frame.encode())
     }
@@ -352,7 +354,9 @@ fn lane_of(frame: &Frame) -> Lane {
         | Frame::Rumours { .. }
         | Frame::Sync { .. }
         | Frame::Summary { .. }
-        | Frame::Want { .. } => Lane::Control,
+        | Frame::Want { .. }
+        | Frame::Compare { .. }
+        | Frame::Compared { .. } => Lane::Control,
     }
 }
 

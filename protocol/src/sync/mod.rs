@@ -1,0 +1,20 @@
+//! What did I miss? Sets that are compared with others', and what follows.
+//!
+//! [`Index`] is what a node holds of one set, in order. [`reconcile`] finds out in what two of them differ.
+
+pub mod reconcile;
+
+mod decoder;
+mod estimate;
+mod index;
+mod item;
+mod prefix;
+mod sketch;
+mod symbol;
+
+pub use self::{
+    index::{Index, View},
+    item::{Bounds, Item},
+    prefix::Prefix,
+    symbol::{SKETCH_KEY_BYTES, SketchKey, Symbol},
+};

@@ -1,0 +1,214 @@
+//! Coded symbols, and which items go into which (Yang, Gilad, Alizadeh, "Practical Rateless Set Reconciliation",
+//! section 4).
+//!
+//! A set has an endless sequence of symbols. Each item is in the first, and in later ones with a chance that falls
+//! as 2/(2 + place): so whoever has the difference of two sets' sequences can solve it after a third more symbols
+//! than there are differences, and needs no estimate beforehand. Which symbols an item is in, and the check by which
+//! an item alone in a symbol is known, are a keyed hash of the item.
+
+use core::hash::Hasher as _;
+
+use siphasher::sip128::{Hasher128 as _, SipHasher24};
+
+use super::item::Item;
+use crate::Network;
+
+/// Bytes of a [`SketchKey`].
+pub const SKETCH_KEY_BYTES: usize = 16;
+
+/// The key of a sketch. Sketches under different keys cannot be compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SketchKey([u8; SKETCH_KEY_BYTES]);
+
+impl SketchKey {
+    /// The key that these bytes are.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; SKETCH_KEY_BYTES]) -> Self {
+        Self(bytes)
+    }
+
+    /// The key of a network's sketches: everybody who knows the network's manifest knows it.
+    #[must_use]
+    pub fn of(network: &Network) -> Self {
+        let digest = forsooth_crypto::Digest::of(
+            forsooth_crypto::Domain::Sketch,
+            network.digest().as_bytes(),
+        );
+        let mut bytes = [0; SKETCH_KEY_BYTES];
+        bytes.iter_mut().zip(digest.as_bytes()).for_each(|(to, from)| *to = *from);
+        Self(bytes)
+    }
+
+    /// The item with what follows from it under this key.
+    pub(super) fn code(&self, item: &Item) -> Coded {
+        let mut hasher = SipHasher24::new_with_key(&self.0);
+        hasher.write(&item.to_bytes());
+        let hash = hasher.finish128();
+        Coded { item: *item, check: hash.h1, seed: hash.h2 }
+    }
+}
+
+/// An item, ready to go into symbols.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Coded {
+    pub(super) item: Item,
+    check: u64,
+    seed: u64,
+}
+
+impl Coded {
+    /// The places of the symbols that it is in, in order, from the first on.
+    pub(super) const fn places(&self) -> Places {
+        Places { next: 0, state: self.seed }
+    }
+}
+
+/// The places of the symbols that an item is in: an endless, growing sequence.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Places {
+    next: u64,
+    state: u64,
+}
+
+impl Places {
+    /// Calls with each place from where it stands up to a length, and stands behind them then.
+    pub(super) fn each_below(&mut self, len: usize, mut call: impl FnMut(usize)) {
+        while let Some(place) = usize::try_from(self.next).ok().filter(|place| *place < len) {
+            call(place);
+            self.advance();
+        }
+    }
+
+    /// Of the places after this one, the next is more than `gap` away with a chance of about
+    /// ((1.5 + place) / (1.5 + place + gap))² (section 4.2 of the paper), which is inverted here.
+    fn advance(&mut self) {
+        // SplitMix64 (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators").
+        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.state ^ self.state >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        let drawn = (mixed ^ mixed >> 31) >> 11;
+        // All of this is exactly rounded in IEEE 754, so everybody has the same places.
+        let chance = (drawn + 1) as f64 / (1_u64 << 53) as f64;
+        let gap = (self.next as f64 + 1.5) * (1.0 / chance.sqrt() - 1.0);
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "saturates; such a place is never reached"
+        )]
+        let gap = gap.ceil() as u64;
+        self.next = self.next.saturating_add(gap.max(1));
+    }
+}
+
+/// The sum of the items that are in it. Zero if there are none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Symbol {
+    /// Their positions, added up bit by bit.
+    pub at: u64,
+    /// Their ids, added up bit by bit.
+    pub id: [u8; 32],
+    /// Their checks, added up bit by bit.
+    pub check: u64,
+    /// How many there are; in a difference of two sets, of the first less of the second.
+    pub count: i64,
+}
+
+impl Symbol {
+    /// Adds an item, or a symbol's worth of items, so many times: once or minus once.
+    fn mix(&mut self, at: u64, id: &[u8; 32], check: u64, count: i64) {
+        self.at ^= at;
+        self.id.iter_mut().zip(id).for_each(|(sum, byte)| *sum ^= byte);
+        self.check ^= check;
+        self.count = self.count.wrapping_add(count);
+    }
+
+    /// Puts an item in, or takes it out.
+    pub(super) fn apply(&mut self, coded: &Coded, count: i64) {
+        self.mix(coded.item.at(), coded.item.id(), coded.check, count);
+    }
+
+    /// What is in this and not in another, less what is in the other and not in this.
+    pub(super) fn less(mut self, other: &Self) -> Self {
+        self.mix(other.at, &other.id, other.check, other.count.wrapping_neg());
+        self
+    }
+
+    /// Whether nothing is in it.
+    pub(super) fn is_zero(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The one item that is in it, and in which of the two sets it is: 1 or -1.
+    pub(super) fn single(&self, key: &SketchKey) -> Option<(Coded, i64)> {
+        let count = Some(self.count).filter(|count| count.unsigned_abs() == 1)?;
+        self.lone(key).map(|coded| (coded, count))
+    }
+
+    /// The one item that is in it an odd number of times.
+    pub(super) fn lone(&self, key: &SketchKey) -> Option<Coded> {
+        if self.at > Item::AT_MAX {
+            return None;
+        }
+        let coded = key.code(&Item::new(self.at, self.id));
+        (coded.check == self.check).then_some(coded)
+    }
+}
+
+/// The chance of an item to be in the symbol at a place.
+pub(super) fn chance(place: usize) -> f64 {
+    2.0 / (place as f64 + 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: SketchKey = SketchKey::from_bytes([3; 16]);
+
+    fn item(n: u64) -> Item {
+        let mut id = [0; 32];
+        id[..8].copy_from_slice(&n.to_le_bytes());
+        Item::new(n, id)
+    }
+
+    #[test]
+    fn places_grow_begin_with_the_first_and_thin_out_as_the_paper_says() {
+        let mut counts = vec![0_u32; 1000];
+        for n in 0..10_000 {
+            let mut last = None;
+            KEY.code(&item(n)).places().each_below(1000, |place| {
+                assert!(last.is_none_or(|last| last < place));
+                last = Some(place);
+                counts[place] += 1;
+            });
+        }
+        assert_eq!(counts[0], 10_000);
+        for window in [1..4, 10..20, 100..200, 500..1000] {
+            let got: u32 = counts[window.clone()].iter().sum();
+            let expected: f64 = window.map(|place| 10_000.0 * chance(place)).sum();
+            assert!((f64::from(got) / expected - 1.0).abs() < 0.05, "{got} for {expected}");
+        }
+    }
+
+    /// Part of the protocol: other places are another sketch.
+    #[test]
+    fn known_places_stay_what_they_were() {
+        let mut places = Vec::new();
+        KEY.code(&item(5)).places().each_below(2000, |place| places.push(place));
+        assert_eq!(places, [0, 1, 2, 13, 17, 18, 42, 58, 71, 132, 140, 289, 863, 985, 1210, 1915]);
+    }
+
+    #[test]
+    fn an_item_alone_is_known_and_two_are_not() {
+        let (one, other) = (KEY.code(&item(1)), KEY.code(&item(2)));
+        let mut symbol = Symbol::default();
+        symbol.apply(&one, 1);
+        assert_eq!(symbol.single(&KEY), Some((one, 1)));
+        assert_eq!(Symbol::default().less(&symbol).single(&KEY), Some((one, -1)));
+        assert_eq!(symbol.single(&SketchKey::from_bytes([4; 16])), None);
+        symbol.apply(&other, 1);
+        assert_eq!(symbol.single(&KEY), None);
+        symbol.apply(&one, -1);
+        symbol.apply(&other, -1);
+        assert!(symbol.is_zero());
+    }
+}
