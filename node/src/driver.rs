@@ -237,7 +237,7 @@ impl Driver {
                     book,
                     known,
                     "no peer is linked: dialling bootnodes and named peers (contacts), those that were linked before, and others of \
-                     the address book (book), again and again, with longer pauses"
+                     the address book (book), again and again"
                 );
                 if known == 0 && contacts == 0 {
                     tracing::warn!(

@@ -19,7 +19,7 @@ use forsooth_crypto::NodeId;
 
 pub(crate) use self::{dials::Purpose, service::EXTRA_MAX};
 use self::{
-    dials::{BACKOFF_MAX, BUSY_BACKOFF_MAX, Dials},
+    dials::{BACKOFF_MAX, BEREFT_BACKOFF_MAX, BUSY_BACKOFF_MAX, Dials},
     places::VISITORS_MAX,
     service::{Review, SILENT_BURST, SILENT_EVERY, Service},
 };
@@ -118,6 +118,8 @@ pub(crate) struct Links {
     wake: Option<Time>,
     /// Something has changed since the core last looked whom to choose.
     restless: bool,
+    /// There has been a link in this life.
+    had_links: bool,
 }
 
 /// What [`Links`] is told when it is made.
@@ -233,6 +235,7 @@ impl Links {
             salt,
             wake: None,
             restless: true,
+            had_links: false,
         }
     }
 
@@ -447,10 +450,20 @@ impl Links {
         }
         if !was_visit {
             // Who has no links yet comes again soon to who has no place for it: it may know nobody else.
-            let is_alone = link.direction == Direction::Outbound && self.joined().next().is_none();
-            let longest = if is_alone { BUSY_BACKOFF_MAX } else { BACKOFF_MAX };
+            let longest = match link.direction {
+                Direction::Outbound if self.is_alone() => BUSY_BACKOFF_MAX,
+                Direction::Outbound | Direction::Inbound => self.backoff_max(),
+            };
             self.dials.back_off(peer, longest, cx.now, cx.rng);
         }
+    }
+
+    fn is_alone(&self) -> bool {
+        self.joined().next().is_none()
+    }
+
+    fn backoff_max(&self) -> Duration {
+        if self.had_links && self.is_alone() { BEREFT_BACKOFF_MAX } else { BACKOFF_MAX }
     }
 
     fn avoid(&mut self, peer: NodeId, until: Option<Time>) {
@@ -505,7 +518,7 @@ impl Machine for Links {
             Event::Disconnected { peer } => self.disconnect(peer, cx),
             Event::DialFailed { peer } => {
                 if self.dials.end(&peer).is_some() {
-                    self.dials.back_off(peer, BACKOFF_MAX, cx.now, cx.rng);
+                    self.dials.back_off(peer, self.backoff_max(), cx.now, cx.rng);
                     cx.signals.push_back(Signal::Unreached { peer });
                 }
             }
@@ -554,7 +567,7 @@ impl Machine for Links {
             self.extra = 0;
         }
         for peer in self.dials.stuck(cx.now) {
-            self.dials.back_off(peer, BACKOFF_MAX, cx.now, cx.rng);
+            self.dials.back_off(peer, self.backoff_max(), cx.now, cx.rng);
             cx.signals.push_back(Signal::Unreached { peer });
         }
         self.dials.expire(cx.now);

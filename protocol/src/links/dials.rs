@@ -26,6 +26,8 @@ const FAILURES_MAX: usize = 4096;
 /// Back-off after the first failure; doubles up to the maximum, with up to half of it as jitter.
 const BACKOFF: Duration = Duration::from_secs(1);
 pub(super) const BACKOFF_MAX: Duration = Duration::from_secs(300);
+/// The maximum while a node that had links has none: it may be its own network that fails, and comes back any time.
+pub(super) const BEREFT_BACKOFF_MAX: Duration = Duration::from_secs(30);
 /// The maximum for whoever answered and had no place, while this node has no link at all.
 pub(super) const BUSY_BACKOFF_MAX: Duration = Duration::from_secs(4);
 

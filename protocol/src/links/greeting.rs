@@ -104,6 +104,7 @@ impl Links {
         {
             let (key, vouches) = (hello.vouch_key, hello.intent == Intent::Witness);
             link.joined = true;
+            self.had_links = true;
             link.service = self.review.newcomer(cx.now);
             cx.signals.push_back(Signal::Joined { peer, role, key, vouches });
         }

@@ -138,12 +138,16 @@ impl Overlay {
         merit == Merit::BEST
     }
 
-    /// Whom an earlier life was linked with comes first: nobody can have arranged that since.
+    /// Whom an earlier life was linked with comes first: nobody can have arranged that since. So does, while nobody at all is
+    /// connected, whom this node was linked with for longest.
     fn draw_anchor(
         &mut self,
         is_free: &dyn Fn(&NodeId) -> bool,
         rng: &mut ChaCha8Rng,
     ) -> Option<Target> {
+        if self.met.is_empty() && self.anchors.is_empty() {
+            self.anchors.extend(self.book.anchors().iter().rev());
+        }
         while let Some(anchor) = self.anchors.pop() {
             if let Some(target) = self.target(anchor, rng).filter(|_| is_free(&anchor)) {
                 return Some(target);

@@ -372,8 +372,16 @@ impl Overlay {
         // It may have left before it said hello: then it was not met for what it was to be met for.
         self.errands.remove(&peer);
         self.tried.remove(&peer);
-        if self.met.remove(&peer).is_some() && direction == Direction::Outbound {
+        if self.met.remove(&peer).is_none() {
+            return;
+        }
+        if direction == Direction::Outbound {
             self.book.tried(&peer, remote, cx.wall);
+        }
+        if self.met.is_empty() {
+            // It looks for others as it did at its start.
+            self.interval = FIRST_ROUND;
+            self.round_at = self.round_at.min(cx.now + FIRST_ROUND);
         }
     }
 

@@ -27,7 +27,9 @@ impl Overlay {
         let interval = millis(self.interval);
         let jitter = cx.rng.next_u64() % (interval / 2).max(1);
         self.round_at = cx.now + Duration::from_millis(interval * 3 / 4 + jitter);
-        let longest = if self.settled_at.is_some() { CALM_ROUND } else { ROUND };
+        let is_alone = self.met.is_empty();
+        let is_calm = self.settled_at.is_some() && !is_alone;
+        let longest = if is_calm { CALM_ROUND } else { ROUND };
         self.interval = (self.interval * 2).min(longest);
         let Round { pull, push, samples } = self.sampler.round(cx.rng);
         if !self.sampler.joining() && self.settled_at.is_none() && !self.met.is_empty() {
@@ -41,12 +43,17 @@ impl Overlay {
             (Errand { pull: true, push: false }, Errand { pull: false, push: true });
         pull.into_iter().for_each(|peer| self.send_on(peer, pulls, cx));
         push.into_iter().for_each(|peer| self.send_on(peer, pushes, cx));
+        if is_alone && self.fresh.is_empty() {
+            // Found before or not: whom the manifest or the operator named is there for that.
+            self.fresh.extend(self.directory.contacts());
+        }
         self.try_some(cx);
         self.prune();
     }
 
     /// Has a few dialled to see whether they are there.
     fn try_some(&mut self, cx: &mut Cx<'_>) {
+        let is_alone = self.met.is_empty();
         let is_early = self.settled_at.is_none();
         let trials = if is_early { EARLY_TRIALS_PER_ROUND } else { TRIALS_PER_ROUND };
         for _ in 0..trials {
@@ -72,7 +79,7 @@ impl Overlay {
         if let Some(contact) = self.fresh.pop() {
             self.send_on(contact, Errand { pull: true, push: false }, cx);
         }
-        if cx.now >= self.feeler_at || (self.met.is_empty() && self.visits.is_empty()) {
+        if cx.now >= self.feeler_at || (is_alone && self.visits.is_empty()) {
             self.feeler_at = cx.now + FEELER_EVERY;
             let feeler = self.book.pick_feeler(cx.wall, cx.rng);
             match feeler {

@@ -25,4 +25,5 @@ mod policies;
 mod rig;
 mod service;
 mod siege;
+mod solitude;
 mod twins;
