@@ -47,7 +47,7 @@ impl Membership {
                 edge.stage = Stage::Asking;
                 self.health.ill();
                 edge.at = cx.now + self.health.stretch(self.settings.help_timeout);
-                (edge.asked, edge.failed) = (0, 0);
+                (edge.asked_at, edge.asked, edge.failed) = (cx.now, 0, 0);
                 let nonce = edge.nonce;
                 cx.signals.push_back(Signal::Seek { subject, nonce });
             }
@@ -216,6 +216,10 @@ impl Membership {
                 edge.failed += 1;
                 if edge.failed * 2 > edge.asked {
                     edge.at = cx.now;
+                } else {
+                    // Nor is our own slowness a reason any more to wait longer for the others than they have.
+                    let due = edge.asked_at + self.settings.help_timeout;
+                    edge.at = edge.at.min(due.max(cx.now));
                 }
             }
             Ack::Through(answer) => {

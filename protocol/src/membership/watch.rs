@@ -30,6 +30,8 @@ pub(super) struct Edge {
     pub(super) nonce: u64,
     /// When it was sent over a link of our own, if it was.
     pub(super) sent: Option<Time>,
+    /// When helpers were asked.
+    pub(super) asked_at: Time,
     /// Helpers that were asked, and that have not reached it.
     pub(super) asked: usize,
     pub(super) failed: usize,
@@ -48,6 +50,7 @@ impl Edge {
             at,
             nonce: 0,
             sent: None,
+            asked_at: Time::ZERO,
             asked: 0,
             failed: 0,
             accused: None,

@@ -1,11 +1,11 @@
 //! Towns in which some of the members lie, as members.
 
-use std::collections::BTreeSet;
+use std::{cell::RefCell, collections::BTreeSet, time::Duration};
 
 use forsooth_protocol::{
     Participant as _,
     membership::{Accusation, News, SignedAccusation, signed::Signed},
-    wire::Frame,
+    wire::{Ack, Frame},
 };
 
 use super::town::Town;
@@ -131,4 +131,30 @@ fn a_fifth_of_silent_observers_shields_nobody_for_twice_the_usual_time() {
     };
     let (usual, shielded) = (takes(false), takes(true));
     assert!(shielded < usual * 2, "{shielded:?} against {usual:?}");
+}
+
+#[test]
+fn one_helper_that_says_it_has_not_reached_the_subject_is_enough_to_wait_no_longer_for_the_others()
+{
+    // How long it takes until all hold a dead one for dead, if so many of each observer's helpers say that they did not reach it.
+    let takes = |answer: usize| {
+        let mut town = Town::settled(40);
+        let heard: RefCell<Vec<(usize, u64)>> = RefCell::default();
+        town.filter = Box::new(move |_, to, frame| {
+            let Frame::Ack(Ack::Unreached { nonce, .. }) = frame else { return true };
+            let mut heard = heard.borrow_mut();
+            heard.push((to, *nonce));
+            heard.iter().filter(|one| **one == (to, *nonce)).count() <= answer
+        });
+        town.news.clear();
+        town.kill(7);
+        let begin = town.now;
+        town.run(40);
+        assert_eq!(town.deaths().len(), 39);
+        let died = town.news.iter().filter(|(_, _, news)| matches!(news, News::Died { .. }));
+        died.map(|(at, ..)| at.since(begin)).max().unwrap()
+    };
+    let (none, one) = (takes(0), takes(1));
+    // Helpers have 2 s, and an observer one of whose probes has just failed waits for twice as long.
+    assert!(one + Duration::from_millis(1_500) < none, "{one:?} against {none:?}");
 }

@@ -31,6 +31,8 @@ pub struct Report {
     pub detect_all_s: Option<Tail>,
     /// Of the certificates that are due, those that came.
     pub detected_ratio: Option<f64>,
+    /// Of the nodes that certified any crash, those at which all came at one moment, as one change.
+    pub one_change_ratio: Option<f64>,
     /// Members in good order that somebody certified as dead, each epoch once; and how many said so.
     pub false_deaths: usize,
     pub false_death_reports: usize,
@@ -73,6 +75,12 @@ impl Report {
             first.entry(*id).or_insert(since);
             all.entry((*id, *by)).or_insert(since);
         }
+        let mut moments: BTreeMap<usize, BTreeSet<Time>> = BTreeMap::new();
+        for (at, by, ..) in sheet.died.iter().filter(|(_, by, id, _)| band(id) == 0 && watched(by))
+        {
+            moments.entry(*by).or_default().insert(*at);
+        }
+        let as_one = moments.values().filter(|moments| moments.len() == 1).count();
         let due = setting.crash * (0..setting.nodes).filter(watched).count();
         let detected = all.len();
         let (first, all) = (to_micros(first.into_values()), to_micros(all.into_values()));
@@ -139,6 +147,7 @@ impl Report {
             detect_first_s: in_seconds(Tail::of_micros(first.into_iter())),
             detect_all_s: in_seconds(Tail::of_micros(all.into_iter())),
             detected_ratio: (due > 0).then(|| detected as f64 / due as f64),
+            one_change_ratio: (!moments.is_empty()).then(|| as_one as f64 / moments.len() as f64),
             false_deaths: false_deaths.len(),
             false_death_reports: reports,
             slow_deaths: slow.len(),

@@ -26,6 +26,7 @@ fn all_join_through_one_seed_and_a_crash_is_certified_by_all() {
     let report = run(&Setting { crash: 2, ..small() }).unwrap();
     assert!(report.join_converge_s.is_some_and(|seconds| seconds < 30.0), "{report}");
     assert_eq!(report.detected_ratio, Some(1.0), "{report}");
+    assert!(report.one_change_ratio.is_some_and(|ratio| ratio >= 0.9), "{report}");
     assert_eq!((report.false_deaths, report.missing_in_the_end), (0, 0), "{report}");
 }
 
