@@ -11,7 +11,7 @@ use blake3::hazmat::{ContextKey, HasherExt, hash_derive_key_context};
 /// The name of some bytes in one [`Domain`]: 32 bytes of BLAKE3.
 ///
 /// Text and serde use the 64 lower-case hexadecimal digits.
-#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Copy, Clone, PartialEq, Eq, Hash)]
 pub struct Digest([u8; 32]);
 
 crate::hex::thirty_two_bytes!(Digest);
@@ -166,6 +166,18 @@ mod tests {
             assert_eq!(domain as usize, place);
             let name = format!("{domain:?}").to_lowercase();
             assert_eq!(domain.context(), format!("forsooth/1 {name}"));
+        }
+    }
+
+    #[test]
+    fn digests_are_ordered_as_their_bytes_are() {
+        let mut all: Vec<[u8; 32]> = (0..=255).map(|byte| [byte; 32]).collect();
+        all.extend((0..32).map(|place| core::array::from_fn(|n| if n == place { 1 } else { 128 })));
+        for one in &all {
+            for other in &all {
+                let digests = Digest(*one).cmp(&Digest(*other));
+                assert_eq!(digests, one.cmp(other), "{one:?} {other:?}");
+            }
         }
     }
 

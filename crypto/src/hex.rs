@@ -67,7 +67,29 @@ impl std::fmt::Display for Short {
 /// Gives a newtype over `[u8; 32]` its conversions: bytes, text, logs and serde.
 macro_rules! thirty_two_bytes {
     ($name:ident) => {
+        /// In the order of the bytes. A busy node looks most things up in trees of these, and the first word nearly
+        /// always decides.
+        impl Ord for $name {
+            #[inline]
+            fn cmp(&self, other: &Self) -> core::cmp::Ordering {
+                self.first_word().cmp(&other.first_word()).then_with(|| self.0.cmp(&other.0))
+            }
+        }
+
+        impl PartialOrd for $name {
+            #[inline]
+            fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
+                Some(self.cmp(other))
+            }
+        }
+
         impl $name {
+            #[inline]
+            const fn first_word(&self) -> u64 {
+                let [a, b, c, d, e, f, g, h, ..] = self.0;
+                u64::from_be_bytes([a, b, c, d, e, f, g, h])
+            }
+
             /// Takes the bytes as they are.
             pub const fn from_bytes(bytes: [u8; 32]) -> Self {
                 Self(bytes)

@@ -15,7 +15,7 @@
 /// assert_eq!(format!("{id:?}"), "NodeId(d75a9801…)");
 /// # Ok::<(), forsooth_crypto::ParseHexError>(())
 /// ```
-#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Copy, Clone, PartialEq, Eq, Hash)]
 pub struct NodeId([u8; 32]);
 
 crate::hex::thirty_two_bytes!(NodeId);
