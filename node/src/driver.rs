@@ -290,6 +290,10 @@ impl Driver {
             self.shell.facts.push_back(Input::Tick);
             self.tell_facts();
         }
+        while let Some(batch) = self.shell.outside.checks.check_alone() {
+            self.shell.on_checked(batch);
+            self.tell_facts();
+        }
         self.shell.outside.checks.dispatch();
     }
 

@@ -57,5 +57,8 @@ pub use crate::{
     short_id::{SHORT_ID_BYTES, ShortId, VOUCH_KEY_BYTES, VouchKey},
     snapshot::Snapshot,
     time::{Time, Timestamp},
-    verify::{Check, Outcome, Subject, Ticket, Verdict, check_all, member_outcome, record_outcome},
+    verify::{
+        Check, Outcome, Subject, Ticket, Verdict, check_all, check_one, member_outcome,
+        record_outcome,
+    },
 };

@@ -3,7 +3,7 @@
 //! The core does not know who checks, where, or in what company. [`check_all`] is the one function that
 //! turns a [`Check`] into a [`Verdict`], a batch at a time.
 
-use forsooth_crypto::{Rejected, Rejection, Untrusted, Verifiable, Verified, verify_all};
+use forsooth_crypto::{Rejected, Rejection, Untrusted, Verifiable, Verified, verify, verify_all};
 use rand_core::CryptoRng;
 
 use crate::{
@@ -11,6 +11,9 @@ use crate::{
     message::{Proof, Publication},
     overlay::record::SignedRecord,
 };
+
+/// Hashing a payload up to this takes less time than checking its message's signature.
+const BRIEF_BYTES_MAX: usize = 16 << 10;
 
 /// Ties an answer to its question. Unique in one core's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,6 +34,22 @@ pub enum Check {
     Accusation(Untrusted<SignedAccusation>),
     /// A member's answer to a probe that came through somebody else.
     Answer(Untrusted<SignedAnswer>),
+}
+
+impl Check {
+    /// Whether it is a single signature and little else, so that it need not wait for a thread.
+    #[must_use]
+    pub fn is_brief(&self) -> bool {
+        match self {
+            Self::Publication(message) => message.unverified().payload().len() <= BRIEF_BYTES_MAX,
+            // Two signatures, or a proof of work; or what is seldom.
+            Self::Proof(_)
+            | Self::Record(_)
+            | Self::Member(_)
+            | Self::Accusation(_)
+            | Self::Answer(_) => false,
+        }
+    }
 }
 
 /// What the check found.
@@ -146,6 +165,24 @@ pub fn check_all(checks: Vec<(Ticket, Check)>, rng: &mut impl CryptoRng) -> Vec<
         outcome: outcome(result, Outcome::Answer, Subject::Answer),
     }));
     verdicts
+}
+
+/// Checks one by itself, as [`check_all`] would.
+#[must_use]
+pub fn check_one((ticket, check): (Ticket, Check)) -> Verdict {
+    let outcome = match check {
+        Check::Publication(message) => {
+            outcome(verify(message), Outcome::Publication, Subject::Publication)
+        }
+        Check::Proof(proof) => outcome(verify(proof), Outcome::Proof, Subject::Proof),
+        Check::Record(record) => record_outcome(verify(record)),
+        Check::Member(member) => member_outcome(verify(member)),
+        Check::Accusation(accusation) => {
+            outcome(verify(accusation), Outcome::Accusation, Subject::Accusation)
+        }
+        Check::Answer(answer) => outcome(verify(answer), Outcome::Answer, Subject::Answer),
+    };
+    Verdict { ticket, outcome }
 }
 
 /// No randomness is taken where there is nothing to check.

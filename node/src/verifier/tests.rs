@@ -27,6 +27,28 @@ async fn each_check_gets_its_own_verdict() {
     }
 }
 
+#[test]
+fn one_check_alone_needs_no_thread_and_two_do() {
+    let (jobs, mut queue) = mpsc::channel(JOBS_MAX);
+    let mut client = Verifier { jobs }.client();
+    let (checks, expected) = checks(4);
+    let (alone, rest) = checks.split_at(2);
+    for check in alone.iter().cloned() {
+        client.gather(check.0, check.1);
+        let batch = client.check_alone().unwrap();
+        let good = !matches!(batch.verdicts[0].outcome, Outcome::Rejected(..));
+        assert_eq!(expected.get(&batch.verdicts[0].ticket), Some(&good));
+    }
+    client.dispatch();
+    assert!(client.check_alone().is_none() && queue.try_recv().is_err(), "there is nothing to do");
+    rest.iter().cloned().for_each(|(ticket, check)| client.gather(ticket, check));
+    assert!(client.check_alone().is_none(), "a batch is cheaper");
+    client.dispatch();
+    assert_eq!(queue.try_recv().unwrap().checks.len(), 2);
+    client.gather(alone[0].0, alone[0].1.clone());
+    assert!(client.check_alone().is_none(), "the threads are busy with others");
+}
+
 #[tokio::test]
 async fn nodes_that_share_threads_get_their_own_verdicts() {
     let verifier = Verifier::start(NonZeroUsize::MIN).unwrap();
