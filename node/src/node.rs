@@ -295,11 +295,7 @@ impl Node {
     /// What happens inside the node from now on.
     #[must_use]
     pub fn events(&self) -> Events {
-        self.inner
-            .window
-            .events
-            .upgrade()
-            .map_or_else(Events::none, |events| Events::new(events.subscribe()))
+        Events::of(&self.inner.window.events)
     }
 
     /// Every member of the network but this node, by id, as this node knows them. What it says of itself is in
@@ -316,8 +312,7 @@ impl Node {
     /// membership.
     #[must_use]
     pub fn member_news(&self) -> Events<membership::News> {
-        let news = self.inner.window.members.upgrade();
-        news.map_or_else(Events::none, |news| Events::new(news.subscribe()))
+        Events::of(&self.inner.window.members)
     }
 
     /// Has all members know these of this node, instead of those before. They are gone with its next life.

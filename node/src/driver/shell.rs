@@ -274,8 +274,7 @@ impl Shell {
             | Event::Twin(_) => {}
             Event::Membership(news) => {
                 self.counters.members.count(news);
-                // An error only says that nobody watches.
-                let _ = self.view.members.send(news.clone());
+                self.view.members.tell(news.clone());
             }
             &Event::Unaccepted { id, topic, policy, vouched, threshold, why } => {
                 let notice = Notice::Unaccepted { id, vouched, threshold, why };
@@ -290,7 +289,6 @@ impl Shell {
             let before = std::mem::replace(joined, self.joined.len());
             before != *joined
         });
-        // An error only says that nobody observes.
-        let _ = self.view.events.send(event);
+        self.view.events.tell(event);
     }
 }

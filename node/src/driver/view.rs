@@ -1,16 +1,18 @@
 //! What the handles of a node can see without asking its driver.
 
+use std::sync::{Arc, Weak};
+
 use forsooth_protocol::{Event, membership};
 use libp2p::Multiaddr;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 
-use crate::events::{BUFFER, MEMBERS_BUFFER};
+use crate::events::{BUFFER, Feed, MEMBERS_BUFFER};
 
 /// The driver's side.
 pub(crate) struct View {
-    pub(super) events: broadcast::Sender<Event>,
+    pub(super) events: Arc<Feed<Event>>,
     /// Apart from the rest, so that busy topics displace none of it.
-    pub(super) members: broadcast::Sender<membership::News>,
+    pub(super) members: Arc<Feed<membership::News>>,
     /// How many peers have said hello.
     pub(super) joined: watch::Sender<usize>,
     /// Where the node listens.
@@ -21,8 +23,8 @@ pub(crate) struct View {
 #[derive(Debug)]
 pub(crate) struct Window {
     /// Weak, so that the streams of observers end when the driver does.
-    pub(crate) events: broadcast::WeakSender<Event>,
-    pub(crate) members: broadcast::WeakSender<membership::News>,
+    pub(crate) events: Weak<Feed<Event>>,
+    pub(crate) members: Weak<Feed<membership::News>>,
     pub(crate) joined: watch::Receiver<usize>,
     pub(crate) addresses: watch::Receiver<Vec<Multiaddr>>,
 }
@@ -30,13 +32,13 @@ pub(crate) struct Window {
 impl View {
     /// Both sides.
     pub(crate) fn new() -> (Self, Window) {
-        let (events, _) = broadcast::channel(BUFFER);
-        let (members, _) = broadcast::channel(MEMBERS_BUFFER);
+        let events = Arc::new(Feed::new(BUFFER));
+        let members = Arc::new(Feed::new(MEMBERS_BUFFER));
         let (joined, joined_now) = watch::channel(0);
         let (addresses, addresses_now) = watch::channel(Vec::new());
         let window = Window {
-            events: events.downgrade(),
-            members: members.downgrade(),
+            events: Arc::downgrade(&events),
+            members: Arc::downgrade(&members),
             joined: joined_now,
             addresses: addresses_now,
         };

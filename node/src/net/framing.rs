@@ -12,11 +12,11 @@ use forsooth_protocol::Fault;
 use unsigned_varint::{decode, encode};
 
 /// A link that was never busy reads into chunks of this size...
-const CHUNK_BYTES_MIN: usize = 4 * 1024;
+const CHUNK_BYTES_MIN: usize = 1024;
 /// ...and one whose reads fill their chunk, into larger ones, up to this.
 const CHUNK_BYTES_MAX: usize = 64 * 1024;
 /// A chunk with less room than this is replaced: reading in crumbs costs more than a new chunk.
-const ROOM_BYTES_MIN: usize = 1024;
+const ROOM_BYTES_MIN: usize = 256;
 
 /// Appends the length prefix of a frame.
 pub fn put_prefix(frame_bytes: usize, out: &mut Vec<u8>) {
