@@ -634,7 +634,9 @@ fn encode_ids(ids: &[MessageId]) -> Bytes {
 }
 
 fn encode_names(names: &[ShortId]) -> Bytes {
-    names.iter().flat_map(|name| name.to_bytes()).collect()
+    let mut bytes = Vec::with_capacity(names.len() * SHORT_ID_BYTES);
+    names.iter().for_each(|name| bytes.extend_from_slice(&name.to_bytes()));
+    bytes.into()
 }
 
 fn decode_names(bytes: &[u8]) -> Result<Vec<ShortId>, Fault> {

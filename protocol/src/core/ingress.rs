@@ -410,7 +410,11 @@ impl Core {
             return;
         };
         match judgement {
-            Judgement::Accept => self.hold(ticket, message),
+            Judgement::Accept => {
+                // Some may have named it while the application judged.
+                self.recognise(&message.id(), message.header().slot.topic);
+                self.hold(ticket, message);
+            }
             Judgement::Ignore => self.refuse(ticket, &message),
             Judgement::Reject => {
                 let from = self.intake.get(ticket).map(|pending| pending.from);
@@ -428,7 +432,6 @@ impl Core {
         }
         let Some(pending) = self.intake.finish(ticket) else { return };
         let (id, slot, from) = (message.id(), message.header().slot, pending.from);
-        self.recognise(&id, slot.topic);
         let (mut cx, _, gossip, _) = self.lend();
         let Spread { pushed, vouched, holders } = gossip.spread(&message, Some(from), &mut cx);
         self.tell_links(links::Event::Served { peer: from });
@@ -439,10 +442,14 @@ impl Core {
         self.effects.push_back(Effect::Event(event));
         // What this node said in an earlier life is news to others, not to its own application.
         if slot.author != self.me {
+            // Whoever sends a message stands behind it, which may be all that it has to wait for.
+            if self.acceptance.counts_vouches()
+                && let Some(witness) = self.links.witness(&from)
+            {
+                self.tell_acceptance(Vouched { witness, ids: vec![id] });
+            }
             self.tell_acceptance(acceptance::Event::Held { message, from });
         }
-        // Whoever sends a message stands behind it.
-        self.count_vouches(from, vec![id]);
         pending.also.into_iter().for_each(|also| self.repeated(id, slot, also));
     }
 }
