@@ -12,6 +12,7 @@
 
 mod missing;
 mod naming;
+mod outbox;
 mod patience;
 mod store;
 mod tree;
@@ -37,11 +38,14 @@ use missing::{Arrival, Missing, Step, Voucher};
 use naming::{Due, Known, Naming};
 
 pub(crate) use naming::Named;
+use outbox::Outbox;
 use store::{Serve, Store};
 use tree::{Adoption, Share, Trees};
 
-/// A voucher that is so much earlier than the parent makes a better one. Less would chase jitter.
+/// A voucher that is so much earlier than the parent makes a better one, and by an eighth of what is waited for the tree.
+/// Less would chase jitter, of which an overloaded network has more.
 const EARLIER: Duration = Duration::from_millis(10);
+const EARLIER_SHARE: u32 = 8;
 /// Whoever was asked and has not answered by then has broken its promise. Long enough for a slow honest one.
 const PROMISE: Duration = Duration::from_secs(8);
 
@@ -53,9 +57,9 @@ pub(crate) struct Gossip {
     store: Store,
     missing: Missing,
     naming: Naming,
-    /// Vouches that leave when the input at hand is dealt with, so that a batch of messages costs each
-    /// peer one frame.
-    outbox: BTreeMap<NodeId, Vec<ShortId>>,
+    /// Vouches that leave when the input at hand is dealt with, or a little later, so that a batch of messages costs
+    /// each peer one frame.
+    outbox: Outbox,
 }
 
 /// What [`Gossip`] reacts to.
@@ -114,7 +118,7 @@ impl Gossip {
             store: Store::default(),
             missing: Missing::new(defences),
             naming: Naming::new(keys),
-            outbox: BTreeMap::new(),
+            outbox: Outbox::new(),
         }
     }
 
@@ -140,7 +144,8 @@ impl Gossip {
         let mut spread = Spread { pushed: 0, vouched: 0, holders: Vec::new() };
         let has = |peer: &NodeId| Some(*peer) == from || holders.contains(peer);
         let Self { trees, outbox, naming, .. } = self;
-        trees.shares(&author, topic, has, |to, share| match share {
+        let now = cx.now;
+        trees.shares(&author, topic, has, now, |to, share| match share {
             Share::Payload => {
                 spread.pushed += 1;
                 let frame = message.frame().clone();
@@ -148,12 +153,12 @@ impl Gossip {
             }
             Share::Vouch => {
                 spread.vouched += 1;
-                outbox.entry(to).or_default().extend(naming.name(&to, &id));
+                outbox.add(to, naming.name(&to, &id), now);
             }
         });
         if let Some((first, lead)) = first
             && Some(first) != from
-            && lead >= EARLIER
+            && lead >= EARLIER.max(self.missing.patience() / EARLIER_SHARE)
             && let Some(Adoption { from }) = self.trees.adopt(&author, first)
         {
             let frame = Frame::Adopt { author }.encode();
@@ -170,9 +175,9 @@ impl Gossip {
         spread
     }
 
-    /// Sends the vouches that the input at hand gave rise to.
+    /// Sends the vouches that the input at hand gave rise to, and those that have waited for them.
     pub(crate) fn flush(&mut self, cx: &mut Cx<'_>) {
-        while let Some((to, names)) = self.outbox.pop_first() {
+        for (to, names) in self.outbox.take(cx.now) {
             for names in names.chunks(IDS_MAX) {
                 let frame = Frame::ShortVouch { names: names.to_vec() }.encode();
                 cx.order(Effect::Send { to, class: Class::Vouch, frame });
@@ -222,6 +227,7 @@ impl Gossip {
             self.missing.bound(),
             self.trees.bound(),
             self.naming.bound(),
+            self.outbox.bound(self.naming.links()),
         ])
     }
 
@@ -240,7 +246,7 @@ impl Gossip {
         if self.trees.want(&peer, vouches) {
             let recent = self.store.recent(cx.now).into_values().flatten();
             let names = recent.filter_map(|id| self.naming.name(&peer, &id));
-            self.outbox.entry(peer).or_default().extend(names);
+            self.outbox.add(peer, names, cx.now);
         }
     }
 
@@ -322,6 +328,7 @@ impl Machine for Gossip {
                 self.trees.leave(&peer);
                 self.missing.leave(&peer);
                 self.naming.leave(&peer);
+                self.outbox.leave(&peer);
             }
             Event::Seen { id, from } => self.missing.kept(&id, &from, cx.now),
             Event::Checking { id } => self.missing.checking(&id, cx.now),
@@ -370,7 +377,8 @@ impl Machine for Gossip {
 
     fn deadline(&self) -> Option<Time> {
         let names = self.naming.deadline().filter(|_| self.defences.has(Safeguard::Repair));
-        [self.missing.deadline(), self.store.deadline(), names].into_iter().flatten().min()
+        let machines = [self.missing.deadline(), self.store.deadline(), self.outbox.deadline()];
+        machines.into_iter().chain([names]).flatten().min()
     }
 
     fn tick(&mut self, cx: &mut Cx<'_>) {

@@ -27,8 +27,9 @@ const TELL_AGAIN: Duration = Duration::from_secs(1);
 const TRIES_MAX: u8 = 1;
 /// Messages after which a tree has found its shape.
 const GROWN: u32 = 8;
-/// Of the messages that a neighbour would not be vouched to, since it did not choose us, every so many is vouched
-/// for all the same: it can see that we are of use.
+/// A neighbour that did not choose us, and that nothing was said to for so long and for so many messages, is vouched to all
+/// the same: it can see that we are of use. Whoever says nothing for a minute may be let go.
+const SAMPLE_EVERY: Duration = Duration::from_secs(15);
 const SAMPLE: u8 = 8;
 
 /// The neighbours and the trees.
@@ -47,7 +48,8 @@ struct Neighbour {
     lazy: Vec<(TopicId, Time)>,
     /// It chose us, and is vouched to.
     vouches: bool,
-    /// Messages since it was last vouched to, if it did not choose us.
+    /// When it was last sent a message or vouched to, and messages since.
+    said: Option<Time>,
     unsaid: u8,
     /// How often it was adopted and then did not bring what it had.
     reluctance: u8,
@@ -194,6 +196,7 @@ impl Trees {
         author: &NodeId,
         topic: TopicId,
         has: impl Fn(&NodeId) -> bool,
+        now: Time,
         mut tell: impl FnMut(NodeId, Share),
     ) {
         let Self { neighbours, authors, .. } = self;
@@ -203,15 +206,15 @@ impl Trees {
                 Some(tree) => tree.children.contains(peer),
                 None => neighbour.place(topic).is_err(),
             };
-            if eager && !has(peer) {
-                neighbour.unsaid = 0;
-                tell(*peer, Share::Payload);
-            } else if neighbour.vouches || neighbour.unsaid + 1 >= SAMPLE {
-                neighbour.unsaid = 0;
-                tell(*peer, Share::Vouch);
+            let share = if eager && !has(peer) {
+                Share::Payload
+            } else if neighbour.is_to_be_told(now) {
+                Share::Vouch
             } else {
-                neighbour.unsaid += 1;
-            }
+                continue;
+            };
+            (neighbour.said, neighbour.unsaid) = (Some(now), 0);
+            tell(*peer, share);
         }
     }
 
@@ -346,6 +349,13 @@ impl Trees {
 }
 
 impl Neighbour {
+    /// Whether it is vouched to for another message that it is not sent.
+    fn is_to_be_told(&mut self, now: Time) -> bool {
+        self.unsaid = self.unsaid.saturating_add(1);
+        let is_sample = || self.said.is_none_or(|said| now.since(said) >= SAMPLE_EVERY);
+        self.vouches || (self.unsaid >= SAMPLE && is_sample())
+    }
+
     /// Where a topic is among those on which it is lazy, or where it would be.
     fn place(&self, topic: TopicId) -> Result<usize, usize> {
         self.lazy.binary_search_by_key(&topic, |(topic, _)| *topic)
@@ -376,7 +386,7 @@ mod tests {
     fn payloads(trees: &mut Trees, author: u32) -> Vec<NodeId> {
         let mut payloads = Vec::new();
         let nobody = |_: &NodeId| false;
-        trees.shares(&peer(author), topic(), nobody, |peer, share| {
+        trees.shares(&peer(author), topic(), nobody, at(0), |peer, share| {
             if share == Share::Payload {
                 payloads.push(peer);
             }
@@ -444,19 +454,29 @@ mod tests {
     }
 
     #[test]
-    fn a_neighbour_that_did_not_choose_us_hears_of_one_message_in_eight() {
-        let (mut trees, topic, author) = (Trees::default(), topic(), peer(90));
-        (1..=3).for_each(|tag| trees.join(peer(tag)));
-        assert!(trees.want(&peer(2), true) && !trees.want(&peer(2), true));
-        let mut told = BTreeMap::new();
-        for turn in 0..80 {
-            trees.carry(author, topic, Some(peer(1)), at(turn));
-            (2..=3).for_each(|tag| trees.prune(&peer(tag), topic, Some(&author), at(turn)));
-            let has = |_: &NodeId| false;
-            trees.shares(&author, topic, has, |peer, share| {
-                *told.entry(peer).or_insert(0) += u32::from(share == Share::Vouch);
-            });
+    fn a_neighbour_that_did_not_choose_us_hears_of_a_message_now_and_then() {
+        let (topic, author) = (topic(), peer(90));
+        // Messages, how many there are in a second, and how many it hears of.
+        for (messages, rate, heard) in [(300, 1, 20), (300, 10, 2), (20, 1, 1)] {
+            let mut trees = Trees::default();
+            (1..=3).for_each(|tag| trees.join(peer(tag)));
+            assert!(trees.want(&peer(2), true) && !trees.want(&peer(2), true));
+            let mut told = BTreeMap::new();
+            for turn in 0..messages {
+                let now = at(u64::from(turn / rate));
+                trees.carry(author, topic, Some(peer(1)), now);
+                (2..=3).for_each(|tag| trees.prune(&peer(tag), topic, Some(&author), now));
+                trees.shares(
+                    &author,
+                    topic,
+                    |_| false,
+                    now,
+                    |peer, share| {
+                        *told.entry(peer).or_insert(0) += u32::from(share == Share::Vouch);
+                    },
+                );
+            }
+            assert_eq!([2, 3].map(|tag| told[&peer(tag)]), [messages, heard], "{rate} a second");
         }
-        assert_eq!([2, 3].map(|tag| told[&peer(tag)]), [80, 10]);
     }
 }

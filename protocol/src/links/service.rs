@@ -19,7 +19,7 @@ pub(super) const REVIEW_EVERY: Duration = Duration::from_secs(10);
 /// Time in which a peer has to tell of something, at least.
 const SILENCE_MIN: Duration = Duration::from_secs(60);
 /// Messages that most of the witnesses must have told of in the meantime. An honest peer tells those who chose it of
-/// all that it holds, and the others of one message in eight.
+/// all that it holds, and the others of a message every 15 s.
 const TOLD_MIN: u64 = 24;
 /// Witnesses that there must be for their majority to mean anything.
 const JUDGES_MIN: usize = 5;

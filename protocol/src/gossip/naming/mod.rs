@@ -247,6 +247,11 @@ impl Naming {
         waiting.get(waiting.len().saturating_sub(1) / 2).copied().unwrap_or(0)
     }
 
+    /// How many peers take part.
+    pub(super) fn links(&self) -> usize {
+        self.links.len()
+    }
+
     /// Names that wait, of all peers; each has [`OPEN_MAX`] at most.
     pub(super) fn bound(&self) -> Bound {
         let used = self.links.iter().map(|(_, link)| link.waiting()).sum();
