@@ -84,6 +84,8 @@ pub enum Frame {
         /// The messages.
         names: Vec<ShortId>,
     },
+    /// A large message, before it is sent.
+    Announce(Announce),
     /// A request for what the receiver named.
     Inquire {
         /// The names.
@@ -209,6 +211,19 @@ pub enum Ack {
     },
 }
 
+/// Word of a large message: a vouch that says how large, and whether the payload follows unasked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Announce {
+    /// The topic that the sender says it is on.
+    pub topic: TopicId,
+    /// Which.
+    pub id: MessageId,
+    /// Bytes of its frame.
+    pub bytes: u32,
+    /// The sender is sending it; else it waits to be asked.
+    pub sent: bool,
+}
+
 /// The first frame on a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hello {
@@ -263,6 +278,7 @@ impl Frame {
                 Ok(Self::Vouch { topic, ids: decode_ids(&vouch.ids)? })
             }
             Body::ShortVouch(vouch) => Ok(Self::ShortVouch { names: decode_names(&vouch.names)? }),
+            Body::Announce(announce) => decode_announce(&announce, network).map(Self::Announce),
             Body::Inquire(schema::Inquire { names, payloads }) => {
                 Ok(Self::Inquire { names: decode_names(&names)?, payloads })
             }
@@ -338,6 +354,14 @@ impl Frame {
             }
             Self::ShortVouch { names } => {
                 Body::ShortVouch(schema::ShortVouch { names: encode_names(names) })
+            }
+            Self::Announce(Announce { topic, id, bytes, sent }) => {
+                Body::Announce(schema::Announce {
+                    topic: topic.index().into(),
+                    id: Bytes::copy_from_slice(id.as_bytes()),
+                    bytes: *bytes,
+                    sent: *sent,
+                })
             }
             Self::Inquire { names, payloads } => {
                 Body::Inquire(schema::Inquire { names: encode_names(names), payloads: *payloads })
@@ -498,6 +522,12 @@ pub(crate) fn record_bytes(record: &SignedRecord) -> Bytes {
 pub(crate) fn record_from_bytes(bytes: &[u8], network: &Network) -> Result<SignedRecord, Fault> {
     let wire = schema::SignedRecord::decode(bytes).map_err(|_| Fault::Malformed)?;
     SignedRecord::from_parts(&wire.record, &wire.signature, network)
+}
+
+fn decode_announce(wire: &schema::Announce, network: &Network) -> Result<Announce, Fault> {
+    let topic = network.topic_at(wire.topic).ok_or(Fault::UnknownTopic)?;
+    let id = wire.id.as_ref().try_into().map_err(|_| Fault::Malformed)?;
+    Ok(Announce { topic, id: MessageId::from_bytes(id), bytes: wire.bytes, sent: wire.sent })
 }
 
 fn encode_probe(probe: &Probe) -> schema::Probe {

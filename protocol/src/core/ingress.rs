@@ -11,7 +11,7 @@ use crate::{
     Class, Effect, Event, Fault, Judgement, Lane,
     acceptance::{self, Event::Vouched},
     defences::Safeguard,
-    gossip::{self, Named, Spread},
+    gossip::{self, Heard, Named, Spread},
     ledger::Entry,
     links, membership,
     message::{Header, MessageId, Proof, Publication, Slot},
@@ -20,7 +20,7 @@ use crate::{
     short_id::ShortId,
     time::Time,
     verify::{Check, Outcome, Subject, Ticket, Verdict},
-    wire::Frame,
+    wire::{Announce, DATA_FRAME_OVERHEAD_MAX, Frame},
 };
 
 /// A generation is about the Unix time of its node's start; one this far ahead of the clock is absurd.
@@ -52,6 +52,7 @@ impl Core {
             Frame::Publication(_)
             | Frame::Vouch { .. }
             | Frame::ShortVouch { .. }
+            | Frame::Announce(_)
             | Frame::Inquire { .. }
             | Frame::Graft { .. }
             | Frame::Adopt { .. }
@@ -79,6 +80,7 @@ impl Core {
             Frame::Publication(message) => self.arrived(from, message),
             Frame::Vouch { topic, ids } => self.vouched_in_full(from, topic, ids),
             Frame::ShortVouch { names } => self.vouched_in_short(from, &names),
+            Frame::Announce(announce) => self.announced(from, announce),
             Frame::Inquire { names, payloads } => {
                 self.tell_gossip(gossip::Event::Inquired { from, names, payloads });
             }
@@ -204,11 +206,34 @@ impl Core {
     /// A peer vouches by names that only the two of us know.
     fn vouched_in_short(&mut self, from: NodeId, names: &[ShortId]) {
         let Some(role) = self.links.get(&from).map(|link| link.role()) else { return };
-        let known = self.gossip.told(&from, role, names, self.now);
-        if !known.is_empty() {
-            self.tell_links(links::Event::Told { peer: from, messages: known.len() });
-            self.count_vouches(from, known);
+        let Heard { held, expected } = self.gossip.told(&from, role, names, self.now);
+        if !held.is_empty() {
+            self.tell_links(links::Event::Told { peer: from, messages: held.len() });
+            self.count_vouches(from, held);
         }
+        expected.into_iter().for_each(|(topic, id)| self.vouched(from, topic, vec![id], self.now));
+    }
+
+    /// A peer says that it is sending a large message, or would; which is a vouch.
+    fn announced(&mut self, from: NodeId, announce: Announce) {
+        let Announce { topic, id, bytes, sent } = announce;
+        let Some(role) = self.links.get(&from).map(|link| link.role()) else { return };
+        let payload_max = self.network.topic(topic).payload_bytes_max as usize;
+        if bytes as usize > payload_max.saturating_add(DATA_FRAME_OVERHEAD_MAX) {
+            return self.accuse(from, Fault::BadPayload);
+        }
+        if self.ledger.contains(&id) || self.intake.holds(&id) {
+            // What it offers is here: a link too many, which has cost no payload.
+            if let Some(author) = self.gossip.author(&id).filter(|_| !sent) {
+                self.tell_gossip(gossip::Event::Duplicate { topic, author, from });
+            }
+        } else {
+            for named in self.gossip.expect(&from, topic, id) {
+                self.understood(named, id, topic);
+            }
+            self.tell_gossip(gossip::Event::Announced { from, role, announce });
+        }
+        self.vouched(from, topic, vec![id], self.now);
     }
 
     /// A peer vouches by full ids, which may explain names that it and others have told us.
@@ -465,7 +490,7 @@ const fn class(frame: &Frame) -> Class {
             Class::Members
         }
         Frame::Summary { .. } | Frame::Want { .. } => Class::Members,
-        Frame::Vouch { .. } | Frame::ShortVouch { .. } => Class::Vouch,
+        Frame::Vouch { .. } | Frame::ShortVouch { .. } | Frame::Announce(_) => Class::Vouch,
         Frame::Pull | Frame::Answer(_) | Frame::Push(_) => Class::Peers,
         Frame::Compare { .. } | Frame::Compared { .. } => Class::Peers,
         Frame::Publication(_) => Class::Payload,

@@ -10,6 +10,7 @@
 //! It keeps what may be asked for ([`store`]) and what others have and we lack ([`missing`]). It does not
 //! know what a vouch is worth, nor who is a witness.
 
+mod large;
 mod missing;
 mod naming;
 mod outbox;
@@ -32,15 +33,15 @@ use crate::{
     short_id::{ShortId, VouchKey, VouchKeys},
     snapshot::Bound,
     time::Time,
-    wire::{Frame, IDS_MAX},
+    wire::{Announce, Frame, IDS_MAX},
 };
-use missing::{Arrival, Missing, Step, Voucher};
+use missing::{Arrival, Manner, Missing, Step, Voucher};
 use naming::{Due, Known, Naming};
 
-pub(crate) use naming::Named;
+pub(crate) use naming::{Heard, Named};
 use outbox::Outbox;
 use store::{Serve, Store};
-use tree::{Adoption, Share, Trees};
+use tree::{Adoption, Share, Size, Trees};
 
 /// A voucher that is so much earlier than the parent makes a better one, and by an eighth of what is waited for the tree.
 /// Less would chase jitter, of which an overloaded network has more.
@@ -89,6 +90,8 @@ pub(crate) enum Event {
     Vouched { from: NodeId, role: Role, topic: TopicId, ids: Vec<MessageId>, since: Time },
     /// As [`Self::Vouched`], of one that is asked for the payload already.
     Promised { id: MessageId, topic: TopicId, role: Role, named: Named },
+    /// A peer says that it sends a large message, or would; we lack it.
+    Announced { from: NodeId, role: Role, announce: Announce },
     /// A peer asks what we meant by these names, or for the payloads.
     Inquired { from: NodeId, names: Vec<ShortId>, payloads: bool },
     /// A peer asks for these, and to be sent what their authors say from now on.
@@ -102,7 +105,7 @@ pub(crate) enum Event {
 /// What became of a message that was passed on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Spread {
-    /// Links that got the payload.
+    /// Links that got the payload, or that were told to ask for it.
     pub(crate) pushed: usize,
     /// Links that got the id.
     pub(crate) vouched: usize,
@@ -131,11 +134,13 @@ impl Gossip {
     ) -> Spread {
         let id = message.id();
         let Slot { author, topic, .. } = message.header().slot;
-        let Arrival { holders, first, lag } = self.missing.arrived(&id, cx.now);
+        let Arrival { holders, offers, first, lag } = self.missing.arrived(&id, cx.now);
         let is_grown = self.trees.carry(author, topic, from, cx.now);
-        self.naming.note(Known { topic, id, is_held: true });
-        // A tree that has yet to find its shape says nothing of the others.
+        let (known, size) = (Known { topic, id, is_held: true }, large::size(message.frame()));
+        self.naming.note(known);
+        // A tree that has yet to find its shape says nothing of the others, and a large payload nothing of small ones.
         if is_grown
+            && size == Size::Small
             && from.is_some()
             && let Some(lag) = lag
         {
@@ -145,17 +150,23 @@ impl Gossip {
         let has = |peer: &NodeId| Some(*peer) == from || holders.contains(peer);
         let Self { trees, outbox, naming, .. } = self;
         let now = cx.now;
-        trees.shares(&author, topic, has, now, |to, share| match share {
+        trees.shares(&author, (topic, size), now, has, |to, share| match share {
             Share::Payload => {
                 spread.pushed += 1;
-                let frame = message.frame().clone();
-                cx.order(Effect::Send { to, class: Class::Payload, frame });
+                Self::send(to, Class::Payload, (known, message.frame()), cx);
+            }
+            Share::Offer => {
+                spread.pushed += 1;
+                cx.order(large::announce(to, known, message.frame(), Manner::Offered));
             }
             Share::Vouch => {
                 spread.vouched += 1;
                 outbox.add(to, naming.name(&to, &id), now);
             }
         });
+        // Who offered it in vain is a parent too many, which has cost no payload.
+        let offers = offers.into_iter().filter(|offer| Some(*offer) != from);
+        offers.for_each(|offer| self.decline(offer, topic, author, cx));
         if let Some((first, lead)) = first
             && Some(first) != from
             && lead >= EARLIER.max(self.missing.patience() / EARLIER_SHARE)
@@ -185,15 +196,15 @@ impl Gossip {
         }
     }
 
-    /// A peer vouches for what is called so. Returns the messages that are held here; of those that
-    /// were never seen it is found out what they are.
+    /// A peer vouches for what is called so. Returns the messages that are held here, and those that were announced; of
+    /// the others it is found out what they are.
     pub(crate) fn told(
         &mut self,
         from: &NodeId,
         role: Role,
         names: &[ShortId],
         now: Time,
-    ) -> Vec<MessageId> {
+    ) -> Heard {
         self.naming.told(from, role, names, (now, self.missing.patience()))
     }
 
@@ -205,6 +216,11 @@ impl Gossip {
     /// A peer vouches for a message by its full id. Whose names that explains, its own among them.
     pub(crate) fn answered(&mut self, from: &NodeId, id: &MessageId) -> Vec<Named> {
         self.naming.answered(from, id)
+    }
+
+    /// Who wrote a message that may be asked for here.
+    pub(crate) fn author(&self, id: &MessageId) -> Option<NodeId> {
+        self.store.author(id)
     }
 
     /// Whether a message was verified before and is not to be passed on.
@@ -258,12 +274,11 @@ impl Gossip {
             if let Some(author) = self.store.author(id) {
                 self.trees.graft(from, &author, topic);
             }
+            let known = Known { topic, id: *id, is_held: true };
             match self.store.serve(id, from) {
-                Serve::Frame(frame) => {
-                    cx.order(Effect::Send { to: from, class: Class::Requested, frame })
-                }
+                Serve::Frame(frame) => Self::send(from, Class::Requested, (known, &frame), cx),
                 Serve::Greedy(frame) if !self.defences.has(Safeguard::ServeLimit) => {
-                    cx.order(Effect::Send { to: from, class: Class::Requested, frame });
+                    Self::send(from, Class::Requested, (known, &frame), cx);
                 }
                 Serve::Greedy(_) => cx.fault(from, Fault::Greedy),
                 Serve::Unknown => {}
@@ -271,7 +286,18 @@ impl Gossip {
         }
     }
 
+    /// A neighbour sent what is here, or offered to.
+    fn decline(&mut self, from: NodeId, topic: TopicId, author: NodeId, cx: &mut Cx<'_>) {
+        let told = self.trees.duplicate(from, topic, &author, cx.now);
+        let whose = [told.author.then_some(Some(author)), told.topic.then_some(None)];
+        for author in whose.into_iter().flatten() {
+            let frame = Frame::Prune { topic, author }.encode();
+            cx.order(Effect::Send { to: from, class: Class::Tree, frame });
+        }
+    }
+
     fn refuse(&mut self, id: MessageId, from: NodeId, now: Time) {
+        self.naming.unexpect(&id);
         self.missing.arrived(&id, now);
         self.store.refuse(id, from);
     }
@@ -334,14 +360,7 @@ impl Machine for Gossip {
             Event::Checking { id } => self.missing.checking(&id, cx.now),
             Event::Unusable { id } => drop(self.missing.arrived(&id, cx.now)),
             Event::Spoiled { id } => self.missing.spoiled(&id, cx.now),
-            Event::Duplicate { topic, author, from } => {
-                let told = self.trees.duplicate(from, topic, &author, cx.now);
-                let whose = [told.author.then_some(Some(author)), told.topic.then_some(None)];
-                for author in whose.into_iter().flatten() {
-                    let frame = Frame::Prune { topic, author }.encode();
-                    cx.order(Effect::Send { to: from, class: Class::Tree, frame });
-                }
-            }
+            Event::Duplicate { topic, author, from } => self.decline(from, topic, author, cx),
             Event::Refused { id, from } => self.refuse(id, from, cx.now),
             Event::Overruled { id, topic, from } => {
                 self.naming.note(Known { topic, id, is_held: false });
@@ -367,6 +386,7 @@ impl Machine for Gossip {
                     lacking.for_each(|id| self.missing.vouched(id, voucher, since, cx.now));
                 }
             }
+            Event::Announced { from, role, announce } => self.announced(from, role, announce, cx),
             Event::Grafted { from, topic, ids } => self.serve(from, topic, &ids, cx),
             Event::Adopted { from, author } => self.trees.add_child(from, &author),
             Event::Pruned { from, topic, author } => {

@@ -30,6 +30,17 @@ impl Patience {
         Self { mean: Duration::from_millis(150), deviation: Duration::ZERO, least, most }
     }
 
+    /// With 1024 bytes of a large payload that is on its way: a megabyte takes one second to four.
+    pub(super) const fn with_transfer() -> Self {
+        let (least, most) = (Duration::from_millis(1), Duration::from_millis(4));
+        Self { mean: Duration::ZERO, deviation: Duration::ZERO, least, most }
+    }
+
+    /// It takes so long on average.
+    pub(super) const fn mean(&self) -> Duration {
+        self.mean
+    }
+
     /// It took so long.
     pub(super) fn learn(&mut self, delay: Duration) {
         let delay = delay.min(self.most);

@@ -7,7 +7,7 @@ use forsooth_protocol::{
     Address, Fault, MessageId, PeerRecord, Proof, Publication, ShortId, SignedRecord, Slot,
     Timestamp, VouchKey,
     membership::{Accusation, Answer, Epoch, Member, Tags, signed::Signed},
-    wire::{Ack, Frame, Hello, Intent, Probe},
+    wire::{Ack, Announce, Frame, Hello, Intent, Probe},
 };
 use proptest::prelude::*;
 
@@ -81,6 +81,13 @@ fn tables() -> impl Strategy<Value = Frame> {
     ]
 }
 
+fn announcements() -> impl Strategy<Value = Frame> {
+    (any::<[u8; 32]>(), any::<u32>(), any::<bool>()).prop_map(|(id, bytes, sent)| {
+        let (topic, id) = (network().topic_id("news").unwrap(), MessageId::from_bytes(id));
+        Frame::Announce(Announce { topic, id, bytes, sent })
+    })
+}
+
 fn frames() -> impl Strategy<Value = Frame> {
     let topic = || network().topic_id("news").unwrap();
     let ids = prop::collection::vec(any::<[u8; 32]>().prop_map(MessageId::from_bytes), 1..50);
@@ -110,6 +117,7 @@ fn frames() -> impl Strategy<Value = Frame> {
         ids.clone().prop_map(move |ids| Frame::Vouch { topic: topic(), ids }),
         names.clone().prop_map(|names| Frame::ShortVouch { names }),
         (names, any::<bool>()).prop_map(|(names, payloads)| Frame::Inquire { names, payloads }),
+        announcements(),
         ids.prop_map(move |ids| Frame::Graft { topic: topic(), ids }),
         Just(Frame::Prune { topic: topic(), author: None }),
         any::<u8>().prop_map(|tag| Frame::Adopt { author: key(tag).id() }),

@@ -17,6 +17,7 @@ mod faults;
 mod frames;
 mod gossip;
 mod harm;
+mod large;
 mod links;
 mod membership;
 mod naming;

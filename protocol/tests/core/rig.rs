@@ -201,6 +201,7 @@ impl Rig {
             Frame::Hello(_)
             | Frame::Vouch { .. }
             | Frame::ShortVouch { .. }
+            | Frame::Announce(_)
             | Frame::Inquire { .. }
             | Frame::Graft { .. }
             | Frame::Adopt { .. }
@@ -341,6 +342,7 @@ fn lane_of(frame: &Frame) -> Lane {
         Frame::Hello(_)
         | Frame::Vouch { .. }
         | Frame::ShortVouch { .. }
+        | Frame::Announce(_)
         | Frame::Inquire { .. }
         | Frame::Graft { .. }
         | Frame::Adopt { .. }

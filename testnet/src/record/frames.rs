@@ -92,6 +92,7 @@ fn look(frame: &Bytes, network: &Network) -> Facts {
             Frame::Hello(_)
             | Frame::Vouch { .. }
             | Frame::ShortVouch { .. }
+            | Frame::Announce(_)
             | Frame::Inquire { .. }
             | Frame::Graft { .. }
             | Frame::Adopt { .. }

@@ -81,6 +81,7 @@ impl Censor {
                 }
                 (!rest.is_empty()).then(|| Frame::ShortVouch { names: rest }.encode())
             }
+            Ok(Frame::Announce(announce)) => (!self.ids.contains(&announce.id)).then_some(frame),
             Ok(
                 Frame::Vouch { .. }
                 | Frame::Inquire { .. }

@@ -93,6 +93,7 @@ impl Strategy for GraftDrain {
             match Frame::decode(frame, cx.network) {
                 Ok(Frame::Publication(message)) => self.learn(message.id()),
                 Ok(Frame::Vouch { ids, .. }) => ids.into_iter().for_each(|id| self.learn(id)),
+                Ok(Frame::Announce(announce)) => self.learn(announce.id),
                 Ok(named @ Frame::ShortVouch { .. }) => craft::inquire(*from, &named, cx),
                 Ok(
                     Frame::Hello(_)

@@ -73,6 +73,7 @@ impl Pack {
                 | Frame::Publication(_)
                 | Frame::Vouch { .. }
                 | Frame::ShortVouch { .. }
+                | Frame::Announce(_)
                 | Frame::Inquire { .. }
                 | Frame::Graft { .. }
                 | Frame::Adopt { .. }

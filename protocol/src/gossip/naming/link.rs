@@ -8,6 +8,8 @@ use super::{Index, PROMISE};
 use crate::{
     agenda::Agenda,
     links::Role,
+    message::MessageId,
+    network::TopicId,
     short_id::{ShortId, VouchKey},
     time::Time,
     wire::IDS_MAX,
@@ -26,6 +28,8 @@ pub(super) struct Link {
     pub(super) heard: Index,
     /// What we may have named to it; empty until it asks.
     pub(super) said: Index,
+    /// What was announced, by anybody, and has yet to come, by what this peer calls it.
+    expected: Vec<(ShortId, TopicId, MessageId)>,
     /// What it named and we do not have.
     open: BTreeMap<ShortId, Open>,
     /// When to ask what is meant; among these queues are names that no longer wait for what they are due.
@@ -56,6 +60,7 @@ impl Link {
             role: Role::Inbound,
             heard: Index::new(ours),
             said: Index::new(theirs),
+            expected: Vec::new(),
             open: BTreeMap::new(),
             unclear: VecDeque::new(),
             late: VecDeque::new(),
@@ -72,6 +77,22 @@ impl Link {
     /// Names that wait.
     pub(super) fn waiting(&self) -> usize {
         self.open.len()
+    }
+
+    /// A message is announced.
+    pub(super) fn expect(&mut self, topic: TopicId, id: MessageId) {
+        self.expected.push((self.heard.key().name(&id), topic, id));
+    }
+
+    /// It is here, or will not come.
+    pub(super) fn unexpect(&mut self, id: &MessageId) {
+        self.expected.retain(|(.., expected)| expected != id);
+    }
+
+    /// What is called so, if it was announced.
+    pub(super) fn expected(&self, name: ShortId) -> Option<(TopicId, MessageId)> {
+        let found = self.expected.iter().find(|(expected, ..)| *expected == name);
+        found.map(|(_, topic, id)| (*topic, *id))
     }
 
     /// Whether this name waits.

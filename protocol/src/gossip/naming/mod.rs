@@ -5,7 +5,7 @@
 //! patient with the tree, who named it is asked for the full id; what one answers is recognised on all other links too.
 //! If patience is over before that, some are asked for the payload by their name: no more at a time than there are
 //! messages missing, since nobody can tell yet whether another means the same. So a vouch costs 8 bytes, and 32 more
-//! only where something is late, which costs no time.
+//! only where something is late, which costs no time. What a peer announces by its full id has a name on each link at once.
 
 mod index;
 mod link;
@@ -23,6 +23,7 @@ use self::{
 use super::PROMISE;
 use crate::{
     agenda::Agenda,
+    bounded::FairMap,
     links::Role,
     message::MessageId,
     network::TopicId,
@@ -32,6 +33,8 @@ use crate::{
     time::Time,
 };
 
+/// Announced messages that are on their way, each charged to who announced it first.
+const EXPECTED_MAX: usize = 64;
 /// How long to wait when no more payloads may be asked for by name.
 const GRAFT_EVERY: Duration = Duration::from_millis(20);
 
@@ -45,6 +48,17 @@ pub(super) struct Naming {
     timers: Agenda<Time, NodeId>,
     /// What was asked for lately by name.
     grafted: Flight,
+    /// What was announced and is not here.
+    expected: FairMap<MessageId, NodeId, ()>,
+}
+
+/// What a peer named that we know.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Heard {
+    /// It is held.
+    pub(crate) held: Vec<MessageId>,
+    /// It was announced, and has yet to come.
+    pub(crate) expected: Vec<(TopicId, MessageId)>,
 }
 
 /// Names that somebody was asked about a moment ago.
@@ -90,7 +104,8 @@ pub(super) struct Due {
 impl Naming {
     pub(super) fn new(keys: VouchKeys) -> Self {
         let (links, timers) = (PeerMap::new(), Agenda::new());
-        Self { keys, log: Log::default(), links, timers, grafted: Flight::default() }
+        let (log, grafted) = (Log::default(), Flight::default());
+        Self { keys, log, links, timers, grafted, expected: FairMap::new(EXPECTED_MAX) }
     }
 
     /// A peer takes part from now on, and wants messages named under this key.
@@ -112,10 +127,29 @@ impl Naming {
 
     /// A message was verified here.
     pub(super) fn note(&mut self, known: Known) {
+        self.unexpect(&known.id);
         self.log.push(known);
     }
 
-    /// A peer says that it has what is called so. Returns what we hold of it; what we never saw waits, and is asked for
+    /// A peer announces a message that we lack. Who had named it; who names it from now on is understood.
+    pub(super) fn expect(&mut self, from: NodeId, topic: TopicId, id: MessageId) -> Vec<Named> {
+        if !self.expected.contains(&id) {
+            for (forgotten, ()) in self.expected.insert(id, from, 1, ()) {
+                self.links.iter_mut().for_each(|(_, link)| link.unexpect(&forgotten));
+            }
+            self.links.iter_mut().for_each(|(_, link)| link.expect(topic, id));
+        }
+        self.recognise(&id)
+    }
+
+    /// What was announced is here, or will not come.
+    pub(super) fn unexpect(&mut self, id: &MessageId) {
+        if self.expected.remove(id).is_some() {
+            self.links.iter_mut().for_each(|(_, link)| link.unexpect(id));
+        }
+    }
+
+    /// A peer says that it has what is called so. Returns what we know of it; what we never saw waits, and is asked for
     /// after `patience`.
     pub(super) fn told(
         &mut self,
@@ -123,19 +157,21 @@ impl Naming {
         role: Role,
         names: &[ShortId],
         (now, patience): (Time, Duration),
-    ) -> Vec<MessageId> {
-        let Some(link) = self.links.get_mut(from) else { return Vec::new() };
+    ) -> Heard {
+        let mut heard = Heard::default();
+        let Some(link) = self.links.get_mut(from) else { return heard };
         link.role = role;
-        let mut held = Vec::new();
         for name in names {
             if let Some(known) = link.heard.take(*name, &self.log) {
-                held.extend(known.is_held.then_some(known.id));
+                heard.held.extend(known.is_held.then_some(known.id));
+            } else if let Some(expected) = link.expected(*name) {
+                heard.expected.push(expected);
             } else {
                 link.wait_for(*name, now, now + patience / 5, now + patience);
             }
         }
         link.reschedule(*from, self.grafted.from, &mut self.timers);
-        held
+        heard
     }
 
     /// A message is known by its full id now. Who had named it.
@@ -299,7 +335,7 @@ mod tests {
             let name = naming.keys.of(&peer(tag)).name(&id);
             let patience = (at(0), Duration::from_millis(100));
             let held = naming.told(&peer(tag), Role::Inbound, &[name], patience);
-            assert_eq!(held, []);
+            assert_eq!(held, Heard::default());
         }
         (naming, id)
     }

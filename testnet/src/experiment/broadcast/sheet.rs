@@ -243,7 +243,9 @@ impl Sheet {
                 self.vouches.bytes += bytes;
                 self.vouches.count += names.len() as u64;
             }
-            Ok(Frame::Inquire { .. } | Frame::Vouch { .. }) => self.vouches.bytes += bytes,
+            Ok(Frame::Inquire { .. } | Frame::Vouch { .. } | Frame::Announce(_)) => {
+                self.vouches.bytes += bytes
+            }
             Ok(
                 Frame::Hello(_)
                 | Frame::Publication(_)

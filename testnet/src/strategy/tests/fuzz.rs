@@ -3,7 +3,7 @@
 use forsooth_protocol::{
     Config, Connection, Core, Defences, Direction, Effect, MessageId, Proof, Safeguard, ShortId,
     Slot, VouchKey, check_all,
-    wire::{Hello, Intent},
+    wire::{Announce, Hello, Intent},
 };
 use rand::RngExt as _;
 
@@ -117,6 +117,8 @@ fn seeds(field: &Field, network: &Network, topic: TopicId) -> Vec<Bytes> {
         [
             Frame::Hello(hello),
             Frame::Vouch { topic, ids: ids.clone() },
+            Frame::Announce(Announce { topic, id: ids[0], bytes: 60_000, sent: false }),
+            Frame::Announce(Announce { topic, id: ids[1], bytes: 60_000, sent: true }),
             Frame::Graft { topic, ids },
             Frame::ShortVouch { names: names.clone() },
             Frame::Inquire { names: names.clone(), payloads: false },

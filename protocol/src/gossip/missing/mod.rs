@@ -1,20 +1,27 @@
 //! Messages that others vouch for and we lack, whom we asked, and who broke the promise to serve.
 //!
 //! A vouch starts a timer; the payload usually overtakes it. If not, a random voucher is asked, witnesses
-//! first, then another. Whoever was asked and has not served within [`PROMISE`] has broken a promise, unless
+//! first, then another. Whoever was asked and has not served within [`PROMISE`](super::PROMISE) has broken a promise, unless
 //! the payload came from elsewhere first, after which nobody can tell. But whoever was asked in vain, until
 //! somebody else served, is asked after others from then on, until it serves again. What one peer is asked
 //! for at a time is bounded, so that a newcomer who lacks everything does not overrun the queues of those who
 //! serve it.
+//!
+//! A large payload is announced: with its size, and whether it is sent or waits to be asked for. It is taken from the
+//! first who says so, and nobody else is asked for as long as so many bytes take. Whoever announces owes it, as if it
+//! had been asked, and one that was asked in vain gains no time by announcing.
+
+mod load;
+mod pace;
+mod wanted;
 
 use core::time::Duration;
-use std::collections::BTreeMap;
 
 use forsooth_crypto::NodeId;
 use rand_chacha::ChaCha8Rng;
-use rand_core::Rng as _;
 
-use super::{PROMISE, patience::Patience};
+use self::{load::Load, pace::Pace, wanted::Wanted};
+use super::patience::Patience;
 use crate::{
     agenda::Agenda,
     bounded::FairMap,
@@ -33,13 +40,8 @@ const CHECKING: Duration = Duration::from_secs(2);
 const ALL_BUSY: Duration = Duration::from_secs(1);
 /// Messages missing, each charged to one of its vouchers.
 const MISSING_MAX: usize = 16_384;
-/// Vouchers kept for one missing message; witnesses have room beyond it, so that those who came to us cannot
-/// shut out those whom we chose.
-const VOUCHERS_MAX: usize = 16;
-/// Vouchers kept for one missing message when the rest are witnesses.
-const VOUCHERS_AND_WITNESSES_MAX: usize = 64;
-/// Messages that one peer is asked for and has not served. A few frames of the largest size.
-const ASKED_MAX: usize = 128;
+/// Who announced one message and was not asked, as far as it is remembered; there are hardly more links.
+const OFFERS_MAX: usize = 64;
 
 /// What we lack.
 #[derive(Debug)]
@@ -47,29 +49,11 @@ pub(super) struct Missing {
     defences: Defences,
     messages: FairMap<MessageId, NodeId, Wanted>,
     timers: Agenda<Time, MessageId>,
-    /// How many messages each peer is asked for.
-    asked: BTreeMap<NodeId, usize>,
-    /// How often each linked peer was asked in vain since it last served.
-    in_vain: BTreeMap<NodeId, u8>,
+    load: Load,
     /// With the tree, before somebody is asked.
     patience: Patience,
     /// With who was asked, before the next is.
-    round_trip: Patience,
-}
-
-#[derive(Debug)]
-struct Wanted {
-    /// When the first voucher spoke.
-    since: Time,
-    /// The first peer of our choice to vouch, and when.
-    first: Option<(NodeId, Time)>,
-    /// When a payload was here, and whether from somebody who was asked.
-    seen: Option<(Time, bool)>,
-    /// Who says to have it and was not asked yet.
-    vouchers: Vec<Voucher>,
-    /// Who was asked, and by when it must have served.
-    asked: Vec<(NodeId, Time)>,
-    timer: Time,
+    pace: Pace,
 }
 
 /// Somebody who says to have a message, and on which topic.
@@ -81,11 +65,22 @@ pub(super) struct Voucher {
     pub(super) topic: TopicId,
 }
 
+/// How a large payload was announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// It is on its way.
+    Sent,
+    /// It is sent to who asks for it.
+    Offered,
+}
+
 /// What is known of a message when it is here.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Arrival {
     /// Who said to have it.
     pub(super) holders: Vec<NodeId>,
+    /// Who announced it and was not asked.
+    pub(super) offers: Vec<NodeId>,
     /// The first peer of our choice to say so, and how long before a payload came that nobody was asked for.
     pub(super) first: Option<(NodeId, Duration)>,
     /// How long after the first id of all that payload came; `None` if somebody had to be asked.
@@ -102,15 +97,14 @@ pub(super) enum Step {
 }
 
 impl Missing {
-    pub(super) const fn new(defences: Defences) -> Self {
+    pub(super) fn new(defences: Defences) -> Self {
         Self {
             defences,
             messages: FairMap::new(MISSING_MAX),
             timers: Agenda::new(),
-            asked: BTreeMap::new(),
-            in_vain: BTreeMap::new(),
+            load: Load::default(),
             patience: Patience::with_tree(),
-            round_trip: Patience::with_voucher(),
+            pace: Pace::new(),
         }
     }
 
@@ -119,9 +113,7 @@ impl Missing {
     pub(super) fn vouched(&mut self, id: MessageId, voucher: Voucher, since: Time, now: Time) {
         let Some(wanted) = self.messages.get_mut(&id) else {
             let timer = since + self.patience.wait();
-            let (vouchers, asked, seen) = (vec![voucher], Vec::new(), None);
-            let first = voucher.is_chosen().then_some((voucher.peer, since));
-            return self.insert(id, Wanted { since, first, seen, vouchers, asked, timer });
+            return self.insert(id, Wanted::new(voucher, since, timer));
         };
         wanted.since = wanted.since.min(since);
         if voucher.is_chosen() && wanted.first.is_none_or(|(_, first)| since < first) {
@@ -132,7 +124,7 @@ impl Missing {
         }
         // Everybody was asked, and the timer waits for nothing but promises: bring it forward.
         let timer = if wanted.vouchers.is_empty() {
-            wanted.timer.min(now + self.round_trip.wait())
+            wanted.timer.min(wanted.next_ask.max(now + self.pace.request(None)))
         } else {
             wanted.timer
         };
@@ -142,23 +134,61 @@ impl Missing {
 
     /// A voucher was asked at that time, by what it called the message.
     pub(super) fn asked(&mut self, id: &MessageId, peer: &NodeId, at: Time) {
-        let Some(wanted) = self.messages.get_mut(id) else { return };
-        let Some(place) = wanted.vouchers.iter().position(|voucher| voucher.peer == *peer) else {
-            return;
-        };
-        wanted.vouchers.remove(place);
-        wanted.asked.push((*peer, at + PROMISE));
-        let count = self.asked.entry(*peer).or_default();
-        *count = count.saturating_add(1);
-        let next = at + self.round_trip.wait();
-        let timer = if wanted.vouchers.is_empty() { at + PROMISE } else { next };
-        let timer = timer.max(wanted.timer);
-        self.set_timer(id, timer);
+        if let Some(wanted) = self.messages.get_mut(id)
+            && wanted.commit(peer, at, false, &self.pace).is_some()
+        {
+            self.load.charge(wanted.asked.last());
+            let timer = wanted.next_look().max(wanted.timer);
+            self.set_timer(id, timer);
+        }
+    }
+
+    /// A peer vouches for a payload of so many bytes, and sends it or offers to. If it is to be asked now, returns it.
+    pub(super) fn announced(
+        &mut self,
+        id: MessageId,
+        voucher: Voucher,
+        bytes: u32,
+        manner: Manner,
+        now: Time,
+    ) -> Option<Voucher> {
+        self.vouched(id, voucher, now, now);
+        let Self { messages, timers, load, pace, .. } = self;
+        let wanted = messages.get_mut(&id)?;
+        let timer = wanted.note_size(bytes, pace);
+        timers.remove(&(wanted.timer, id));
+        wanted.timer = timer;
+        timers.insert((timer, id));
+        let sends = manner == Manner::Sent;
+        if let Some(asked) = wanted.asked.iter_mut().find(|asked| asked.peer == voucher.peer) {
+            if sends && !asked.sends {
+                asked.sends = true;
+                let transfer = pace.transfer(wanted.bytes);
+                asked.due = asked.due + transfer;
+                wanted.next_ask = wanted.next_ask.max(now + transfer);
+                let timer = wanted.timer.max(wanted.next_look());
+                self.set_timer(&id, timer);
+            }
+            return None;
+        }
+        let is_free = wanted.asked.is_empty() && wanted.seen.is_none();
+        let is_trusted = load.in_vain(&voucher.peer) == 0;
+        if is_free && is_trusted && load.has_room(&voucher.peer, wanted.bytes) {
+            let chosen = wanted.commit(&voucher.peer, now, sends, pace)?;
+            load.charge(wanted.asked.last());
+            let timer = wanted.next_look();
+            self.set_timer(&id, timer);
+            return (!sends).then_some(chosen);
+        }
+        if !sends && wanted.offers.len() < OFFERS_MAX {
+            wanted.offers.push(voucher.peer);
+        }
+        None
     }
 
     /// How often a peer was asked in vain since it last served.
     pub(super) fn in_vain(&self, peer: &NodeId) -> u8 {
-        self.in_vain.get(peer).copied().unwrap_or(0)
+        self.load.in_vain(peer)
     }
 
     /// Inserts at the expense of the first voucher. Whoever has too much missing loses its oldest, but what
@@ -195,25 +225,28 @@ impl Missing {
         self.timers.remove(&(wanted.timer, *id));
         self.owe_nothing(&wanted);
         // Others served first; who was asked a moment ago could not have.
-        let patience = PROMISE.saturating_sub(self.round_trip.wait());
-        let late = wanted.asked.iter().filter(|(_, due)| *due <= now + patience);
-        late.for_each(|(peer, _)| self.asked_in_vain(*peer));
+        let request = self.pace.request(wanted.bytes);
+        let late = wanted.asked.iter().filter(|asked| asked.at + request <= now);
+        late.for_each(|asked| self.asked_in_vain(asked.peer));
         let vouchers = wanted.vouchers.into_iter().map(|voucher| voucher.peer);
-        let asked = wanted.asked.into_iter().map(|(peer, _)| peer);
-        Arrival { holders: vouchers.chain(asked).collect(), first, lag }
+        let asked = wanted.asked.into_iter().map(|asked| asked.peer);
+        Arrival { holders: vouchers.chain(asked).collect(), offers: wanted.offers, first, lag }
     }
 
     /// A peer has sent it, whatever it is worth: its promise is kept.
     pub(super) fn kept(&mut self, id: &MessageId, from: &NodeId, now: Time) {
         let Some(wanted) = self.messages.get_mut(id) else { return };
         wanted.vouchers.retain(|voucher| voucher.peer != *from);
-        let asked = wanted.asked.iter().position(|(peer, _)| peer == from);
-        wanted.seen = wanted.seen.or(Some((now, asked.is_some())));
+        let place = wanted.asked.iter().position(|asked| asked.peer == *from);
+        let asked = place.map(|place| wanted.asked.swap_remove(place));
+        // Whoever sends a large one unasked is as early as its announcement.
+        let pushed = asked.filter(|asked| asked.sends && !asked.was_asked);
+        let seen_at = pushed.map_or(now, |pushed| pushed.at);
+        wanted.seen = wanted.seen.or(Some((seen_at, asked.is_some() && pushed.is_none())));
         if let Some(asked) = asked {
-            let (_, due) = wanted.asked.swap_remove(asked);
-            self.round_trip.learn(PROMISE.saturating_sub(due.since(now)));
-            release(&mut self.asked, from);
-            self.in_vain.remove(from);
+            self.load.release(&asked);
+            self.pace.learn(now.since(asked.at), wanted.bytes);
+            self.load.forgive(from);
         }
     }
 
@@ -224,7 +257,7 @@ impl Missing {
 
     /// How long somebody who was asked is waited for, before the next is.
     pub(super) fn round_trip(&self) -> Duration {
-        self.round_trip.wait()
+        self.pace.request(None)
     }
 
     /// The tree took so long.
@@ -256,23 +289,21 @@ impl Missing {
         for id in concerned {
             if let Some(wanted) = self.messages.get_mut(&id) {
                 wanted.vouchers.retain(|voucher| voucher.peer != *peer);
-                wanted.asked.retain(|(asked, _)| asked != peer);
+                wanted.asked.retain(|asked| asked.peer != *peer);
+                wanted.offers.retain(|offer| offer != peer);
             }
         }
-        self.asked.remove(peer);
-        self.in_vain.remove(peer);
+        self.load.forget(peer);
     }
 
     fn asked_in_vain(&mut self, peer: NodeId) {
-        if !self.defences.has(Safeguard::Promises) {
-            return;
+        if self.defences.has(Safeguard::Promises) {
+            self.load.fail(peer);
         }
-        let times = self.in_vain.entry(peer).or_default();
-        *times = times.saturating_add(1);
     }
 
     fn owe_nothing(&mut self, wanted: &Wanted) {
-        wanted.asked.iter().for_each(|(peer, _)| release(&mut self.asked, peer));
+        wanted.asked.iter().for_each(|asked| self.load.release(asked));
     }
 
     pub(super) fn deadline(&self) -> Option<Time> {
@@ -286,8 +317,8 @@ impl Missing {
         {
             self.timers.pop_first();
             let Some(wanted) = self.messages.get_mut(&id) else { continue };
-            let step = wanted.step(id, now, &mut self.asked, &self.in_vain, rng);
-            match wanted.next_timer(now, step.as_ref(), self.round_trip.wait()) {
+            let step = wanted.step(id, now, &mut self.load, &self.pace, rng);
+            match wanted.next_timer(now, step.as_ref()) {
                 Some(next) => {
                     wanted.timer = next;
                     self.timers.insert((next, id));
@@ -314,7 +345,7 @@ impl Missing {
 impl Arrival {
     /// Nobody had vouched for it.
     const fn on_time() -> Self {
-        Self { holders: Vec::new(), first: None, lag: Some(Duration::ZERO) }
+        Self { holders: Vec::new(), offers: Vec::new(), first: None, lag: Some(Duration::ZERO) }
     }
 }
 
@@ -322,82 +353,5 @@ impl Voucher {
     /// Whether we, or the operator, chose it.
     const fn is_chosen(&self) -> bool {
         matches!(self.role, Role::Witness | Role::Kept)
-    }
-}
-
-fn release(asked: &mut BTreeMap<NodeId, usize>, peer: &NodeId) {
-    if let Some(count) = asked.get_mut(peer) {
-        *count = count.saturating_sub(1);
-        if *count == 0 {
-            asked.remove(peer);
-        }
-    }
-}
-
-impl Wanted {
-    fn concerns(&self, peer: &NodeId) -> bool {
-        self.vouchers.iter().any(|voucher| voucher.peer == *peer)
-            || self.asked.iter().any(|(asked, _)| asked == peer)
-    }
-
-    fn has_room(&self, role: Role) -> bool {
-        let max = match role {
-            Role::Witness => VOUCHERS_AND_WITNESSES_MAX,
-            Role::Kept | Role::Inbound => VOUCHERS_MAX,
-        };
-        self.vouchers.len() < max
-    }
-
-    fn step(
-        &mut self,
-        id: MessageId,
-        now: Time,
-        asked: &mut BTreeMap<NodeId, usize>,
-        in_vain: &BTreeMap<NodeId, u8>,
-        rng: &mut ChaCha8Rng,
-    ) -> Option<Step> {
-        if let Some(broken) = self.asked.iter().position(|(_, due)| *due <= now) {
-            let (peer, _) = self.asked.swap_remove(broken);
-            release(asked, &peer);
-            return Some(Step::Broken { peer });
-        }
-        let index = self.choose(asked, in_vain, rng)?;
-        let voucher = self.vouchers.remove(index);
-        let count = asked.entry(voucher.peer).or_default();
-        *count = count.saturating_add(1);
-        self.asked.push((voucher.peer, now + PROMISE));
-        Some(Step::Ask { voucher, id })
-    }
-
-    /// A random voucher that is not asked for too much already: a witness if there is one, then a kept peer, and
-    /// of those who were asked in vain least often.
-    fn choose(
-        &self,
-        asked: &BTreeMap<NodeId, usize>,
-        in_vain: &BTreeMap<NodeId, u8>,
-        rng: &mut ChaCha8Rng,
-    ) -> Option<usize> {
-        let idle = |voucher: &Voucher| asked.get(&voucher.peer).copied().unwrap_or(0) < ASKED_MAX;
-        let rank =
-            |voucher: &Voucher| (voucher.role, in_vain.get(&voucher.peer).copied().unwrap_or(0));
-        let vouchers = || self.vouchers.iter().enumerate().filter(|(_, voucher)| idle(voucher));
-        let best = vouchers().map(|(_, voucher)| rank(voucher)).min()?;
-        let eligible: Vec<usize> = vouchers()
-            .filter(|(_, voucher)| rank(voucher) == best)
-            .map(|(index, _)| index)
-            .collect();
-        let random = usize::try_from(rng.next_u32()).unwrap_or(0);
-        eligible.get(random.checked_rem(eligible.len())?).copied()
-    }
-
-    /// When to look at it again; `None` if there is nothing left to do.
-    fn next_timer(&self, now: Time, step: Option<&Step>, next_ask: Duration) -> Option<Time> {
-        if matches!(step, Some(Step::Broken { .. })) {
-            return Some(now);
-        }
-        if !self.vouchers.is_empty() {
-            return Some(now + if step.is_some() { next_ask } else { ALL_BUSY });
-        }
-        self.asked.iter().map(|(_, due)| *due).min()
     }
 }

@@ -8,12 +8,19 @@
 //! The authors that have a tree are bounded in number. Whoever was silent for longest makes room, unless even that
 //! one was heard lately: then newcomers are carried along the topic's tree. So keys that somebody makes up cost
 //! honest authors no tree that they use.
+//!
+//! A large payload goes whole only to a child that is known to have no other parent; it is announced to the others.
+
+mod author;
+#[cfg(test)]
+mod tests;
 
 use core::time::Duration;
 use std::collections::BTreeMap;
 
 use forsooth_crypto::NodeId;
 
+use self::author::{Push, Tree};
 use crate::{agenda::Agenda, network::TopicId, peer_map::PeerMap, snapshot::Bound, time::Time};
 
 /// Authors that have a tree of their own.
@@ -25,8 +32,6 @@ const KEPT_FOR: Duration = Duration::from_secs(60);
 const TELL_AGAIN: Duration = Duration::from_secs(1);
 /// How often a neighbour is adopted as a parent in vain before it is not any more.
 const TRIES_MAX: u8 = 1;
-/// Messages after which a tree has found its shape.
-const GROWN: u32 = 8;
 /// A neighbour that did not choose us, and that nothing was said to for so long and for so many messages, is vouched to all
 /// the same: it can see that we are of use. Whoever says nothing for a minute may be let go.
 const SAMPLE_EVERY: Duration = Duration::from_secs(15);
@@ -57,18 +62,13 @@ struct Neighbour {
     proven: bool,
 }
 
-/// An author's tree, as far as it can be seen from here.
-#[derive(Debug)]
-struct Tree {
-    heard_at: Time,
-    /// Messages carried so far.
-    carried: u32,
-    parent: Option<NodeId>,
-    children: Vec<NodeId>,
-    /// Who was adopted because it had messages earlier than the parent, and has yet to bring one.
-    adopted: Option<NodeId>,
-    /// Who was told that it need not send, and when.
-    told: Vec<(NodeId, Time)>,
+/// Whether a payload is announced first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Size {
+    /// It costs little more than its announcement would.
+    Small,
+    /// It is, to those who may have another parent.
+    Large,
 }
 
 /// What a neighbour gets of a message.
@@ -76,6 +76,8 @@ struct Tree {
 pub(super) enum Share {
     /// The payload.
     Payload,
+    /// The id and the size, and the payload if it asks.
+    Offer,
     /// The id.
     Vouch,
 }
@@ -118,11 +120,7 @@ impl Trees {
     /// A neighbour is gone. Whose parent it was, somebody who vouches for the next message is asked for it.
     pub(super) fn leave(&mut self, peer: &NodeId) {
         self.neighbours.remove(peer);
-        for tree in self.authors.values_mut() {
-            tree.children.retain(|child| child != peer);
-            tree.parent = tree.parent.filter(|parent| parent != peer);
-            tree.adopted = tree.adopted.filter(|adopted| adopted != peer);
-        }
+        self.authors.values_mut().for_each(|tree| tree.leave(peer));
     }
 
     pub(super) fn knows(&self, peer: &NodeId) -> bool {
@@ -146,15 +144,9 @@ impl Trees {
         self.heard.remove(&(tree.heard_at, author));
         tree.heard_at = now;
         self.heard.insert((now, author));
-        tree.carried = tree.carried.saturating_add(1);
-        tree.parent = from.or(tree.parent);
-        if tree.adopted == from {
-            tree.adopted = None;
-        }
-        let (is_young, is_grown) = (tree.carried == 1, tree.carried > GROWN);
+        tree.carry(from);
+        let (is_young, is_grown) = (tree.is_young(), tree.is_grown());
         if let Some(from) = from {
-            // A parent is no child: it has everything first.
-            tree.children.retain(|child| *child != from);
             if let Some(neighbour) = self.neighbours.get_mut(&from) {
                 (neighbour.reluctance, neighbour.proven) = (0, true);
             }
@@ -175,16 +167,8 @@ impl Trees {
             self.heard.pop_first();
             self.authors.remove(&silent);
         }
-        let eager = self.neighbours.iter().filter(|(_, neighbour)| neighbour.place(topic).is_err());
-        let children = eager.map(|(peer, _)| *peer).collect();
-        let tree = Tree {
-            heard_at: now,
-            carried: 0,
-            parent: None,
-            children,
-            adopted: None,
-            told: Vec::new(),
-        };
+        let eager = self.neighbours.iter().filter(|(_, neighbour)| neighbour.eager(topic));
+        let tree = Tree::new(eager.map(|(peer, _)| *peer), now);
         self.heard.insert((now, author));
         self.authors.insert(author, tree);
         true
@@ -194,20 +178,25 @@ impl Trees {
     pub(super) fn shares(
         &mut self,
         author: &NodeId,
-        topic: TopicId,
-        has: impl Fn(&NodeId) -> bool,
+        (topic, size): (TopicId, Size),
         now: Time,
+        has: impl Fn(&NodeId) -> bool,
         mut tell: impl FnMut(NodeId, Share),
     ) {
         let Self { neighbours, authors, .. } = self;
-        let tree = authors.get(author);
+        let mut tree = authors.get_mut(author);
         for (peer, neighbour) in neighbours.iter_mut() {
-            let eager = match tree {
-                Some(tree) => tree.children.contains(peer),
-                None => neighbour.place(topic).is_err(),
+            let push = if has(peer) {
+                None
+            } else {
+                match (tree.as_mut(), size) {
+                    (Some(tree), _) => tree.pushes(peer, size, now),
+                    (None, Size::Small) => neighbour.eager(topic).then_some(Push::Payload),
+                    (None, Size::Large) => neighbour.eager(topic).then_some(Push::Offer),
+                }
             };
-            let share = if eager && !has(peer) {
-                Share::Payload
+            let share = if let Some(push) = push {
+                push.into()
             } else if neighbour.is_to_be_told(now) {
                 Share::Vouch
             } else {
@@ -236,7 +225,7 @@ impl Trees {
             return None;
         }
         tree.adopted = Some(peer);
-        tree.children.retain(|child| *child != peer);
+        tree.remove(&peer);
         // Who has never brought anything may never do so: the parent stays until it has.
         let from = if neighbour.proven { tree.parent.take() } else { None };
         Some(Adoption { from })
@@ -246,11 +235,10 @@ impl Trees {
     pub(super) fn graft(&mut self, peer: NodeId, author: &NodeId, topic: TopicId) {
         match self.authors.get_mut(author) {
             Some(tree) => {
-                if self.neighbours.contains_key(&peer) && !tree.children.contains(&peer) {
-                    tree.children.push(peer);
+                if self.neighbours.contains_key(&peer) {
+                    tree.graft(peer);
                 }
-                tree.told.retain(|(told, _)| *told != peer);
-                if tree.carried <= 1 {
+                if tree.is_young() {
                     self.make_eager(&peer, topic);
                 }
             }
@@ -262,9 +250,8 @@ impl Trees {
     pub(super) fn add_child(&mut self, peer: NodeId, author: &NodeId) {
         if let Some(tree) = self.authors.get_mut(author)
             && self.neighbours.contains_key(&peer)
-            && !tree.children.contains(&peer)
         {
-            tree.children.push(peer);
+            tree.adopt(peer);
         }
     }
 
@@ -288,7 +275,7 @@ impl Trees {
             None => drop(self.make_lazy(peer, topic, now)),
             Some(author) => {
                 if let Some(tree) = self.authors.get_mut(author) {
-                    tree.children.retain(|child| child != peer);
+                    tree.remove(peer);
                 }
             }
         }
@@ -311,15 +298,9 @@ impl Trees {
         if tree.parent == Some(peer) {
             return Duplicate::default();
         }
-        tree.children.retain(|child| *child != peer);
-        tree.told.retain(|(_, at)| now.since(*at) < TELL_AGAIN);
-        let again = tree.told.iter().any(|(told, _)| *told == peer);
-        if !again {
-            tree.told.push((peer, now));
-        }
-        let is_young = tree.carried <= 1;
-        let topic = is_young && self.make_lazy(&peer, topic, now);
-        Duplicate { author: !again, topic }
+        let is_young = tree.is_young();
+        let author = tree.duplicate(peer, now);
+        Duplicate { author, topic: is_young && self.make_lazy(&peer, topic, now) }
     }
 
     /// Makes a neighbour lazy on a topic's tree; whether it is to be told.
@@ -340,7 +321,7 @@ impl Trees {
 
     /// Whether a neighbour is eager on a topic's tree.
     pub(super) fn eager(&self, peer: &NodeId, topic: TopicId) -> bool {
-        self.neighbours.get(peer).is_some_and(|neighbour| neighbour.place(topic).is_err())
+        self.neighbours.get(peer).is_some_and(|neighbour| neighbour.eager(topic))
     }
 
     pub(super) fn bound(&self) -> Bound {
@@ -360,123 +341,18 @@ impl Neighbour {
     fn place(&self, topic: TopicId) -> Result<usize, usize> {
         self.lazy.binary_search_by_key(&topic, |(topic, _)| *topic)
     }
+
+    /// Whether it is eager on a topic's tree.
+    fn eager(&self, topic: TopicId) -> bool {
+        self.place(topic).is_err()
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::network::{Defence, Kind, Network, Policy, Topic};
-
-    const fn at(seconds: u64) -> Time {
-        Time::from_duration(Duration::from_secs(seconds))
-    }
-
-    fn peer(tag: u32) -> NodeId {
-        let mut id = [0; 32];
-        id[..4].copy_from_slice(&tag.to_be_bytes());
-        NodeId::from_bytes(id)
-    }
-
-    fn topic() -> TopicId {
-        let topics = vec![Topic::new("a", Policy::Verified)];
-        let defence = Defence::recommended(Kind::Local);
-        Network::new("trees", Kind::Local, topics, defence).unwrap().topic_id("a").unwrap()
-    }
-
-    fn payloads(trees: &mut Trees, author: u32) -> Vec<NodeId> {
-        let mut payloads = Vec::new();
-        let nobody = |_: &NodeId| false;
-        trees.shares(&peer(author), topic(), nobody, at(0), |peer, share| {
-            if share == Share::Payload {
-                payloads.push(peer);
-            }
-        });
-        payloads
-    }
-
-    #[test]
-    fn trees_are_bounded_and_those_in_use_are_kept() {
-        let (mut trees, topic) = (Trees::default(), topic());
-        trees.join(peer(1));
-        for author in 0..2000 {
-            trees.carry(peer(author), topic, Some(peer(1)), at(0));
-        }
-        assert_eq!(trees.bound().used, AUTHORS_MAX);
-        assert!(trees.authors.contains_key(&peer(0)) && !trees.authors.contains_key(&peer(1999)));
-        trees.carry(peer(0), topic, Some(peer(1)), at(50));
-        trees.carry(peer(5000), topic, Some(peer(1)), at(61));
-        assert!(trees.authors.contains_key(&peer(5000)), "who was silent makes room");
-        assert!(trees.authors.contains_key(&peer(0)));
-        assert_eq!((trees.authors.len(), trees.heard.iter().count()), (AUTHORS_MAX, AUTHORS_MAX));
-    }
-
-    #[test]
-    fn an_authors_tree_begins_as_the_topics_and_is_then_its_own() {
-        let (mut trees, topic) = (Trees::default(), topic());
-        (1..=4).for_each(|tag| trees.join(peer(tag)));
-        trees.carry(peer(90), topic, Some(peer(1)), at(0));
-        assert_eq!(payloads(&mut trees, 90), [peer(2), peer(3), peer(4)]);
-        let duplicate = trees.duplicate(peer(2), topic, &peer(90), at(0));
-        assert_eq!(duplicate, Duplicate { author: true, topic: true });
-        trees.carry(peer(91), topic, Some(peer(3)), at(0));
-        assert_eq!(payloads(&mut trees, 91), [peer(1), peer(4)]);
-        // No longer a new tree: a duplicate says nothing of the others.
-        trees.carry(peer(91), topic, Some(peer(3)), at(0));
-        let duplicate = trees.duplicate(peer(4), topic, &peer(91), at(0));
-        assert_eq!(duplicate, Duplicate { author: true, topic: false });
-        assert_eq!((payloads(&mut trees, 91), trees.eager(&peer(4), topic)), (vec![peer(1)], true));
-    }
-
-    #[test]
-    fn who_is_adopted_in_vain_is_not_adopted_for_ever() {
-        let (mut trees, topic, author) = (Trees::default(), topic(), peer(90));
-        (1..=2).for_each(|tag| trees.join(peer(tag)));
-        let mut adopted = 0;
-        for turn in 0..20 {
-            trees.carry(author, topic, Some(peer(1)), at(turn));
-            adopted += u8::from(trees.adopt(&author, peer(2)).is_some());
-        }
-        assert_eq!(adopted, TRIES_MAX);
-        trees.carry(author, topic, Some(peer(2)), at(30));
-        trees.carry(author, topic, Some(peer(1)), at(31));
-        assert!(trees.adopt(&author, peer(2)).is_some(), "it has brought one");
-    }
-
-    #[test]
-    fn the_parent_goes_at_once_if_the_new_one_has_proven_itself() {
-        let (mut trees, topic, author) = (Trees::default(), topic(), peer(90));
-        (1..=2).for_each(|tag| trees.join(peer(tag)));
-        trees.carry(author, topic, Some(peer(1)), at(0));
-        assert_eq!(trees.adopt(&author, peer(2)), Some(Adoption { from: None }));
-        trees.carry(author, topic, Some(peer(2)), at(1));
-        trees.carry(author, topic, Some(peer(1)), at(2));
-        assert_eq!(trees.adopt(&author, peer(2)), Some(Adoption { from: Some(peer(1)) }));
-    }
-
-    #[test]
-    fn a_neighbour_that_did_not_choose_us_hears_of_a_message_now_and_then() {
-        let (topic, author) = (topic(), peer(90));
-        // Messages, how many there are in a second, and how many it hears of.
-        for (messages, rate, heard) in [(300, 1, 20), (300, 10, 2), (20, 1, 1)] {
-            let mut trees = Trees::default();
-            (1..=3).for_each(|tag| trees.join(peer(tag)));
-            assert!(trees.want(&peer(2), true) && !trees.want(&peer(2), true));
-            let mut told = BTreeMap::new();
-            for turn in 0..messages {
-                let now = at(u64::from(turn / rate));
-                trees.carry(author, topic, Some(peer(1)), now);
-                (2..=3).for_each(|tag| trees.prune(&peer(tag), topic, Some(&author), now));
-                trees.shares(
-                    &author,
-                    topic,
-                    |_| false,
-                    now,
-                    |peer, share| {
-                        *told.entry(peer).or_insert(0) += u32::from(share == Share::Vouch);
-                    },
-                );
-            }
-            assert_eq!([2, 3].map(|tag| told[&peer(tag)]), [messages, heard], "{rate} a second");
+impl From<Push> for Share {
+    fn from(push: Push) -> Self {
+        match push {
+            Push::Payload => Self::Payload,
+            Push::Offer => Self::Offer,
         }
     }
 }

@@ -1,0 +1,143 @@
+//! One author's tree, as far as it can be seen from one node: a parent, and children.
+
+use core::time::Duration;
+
+use forsooth_crypto::NodeId;
+
+use super::{Size, TELL_AGAIN};
+use crate::time::Time;
+
+/// Messages after which a tree has found its shape.
+const GROWN: u32 = 8;
+/// A child that was pushed a message so long ago, and has not sent it back, has no other parent. Longer than most
+/// round trips.
+const SETTLED_AFTER: Duration = Duration::from_millis(500);
+
+/// An author's tree.
+#[derive(Debug)]
+pub(super) struct Tree {
+    pub(super) heard_at: Time,
+    /// Messages carried so far.
+    carried: u32,
+    pub(super) parent: Option<NodeId>,
+    children: Vec<Child>,
+    /// Who was adopted because it had messages earlier than the parent, and has yet to bring one.
+    pub(super) adopted: Option<NodeId>,
+    /// Who was told that it need not send, and when.
+    told: Vec<(NodeId, Time)>,
+}
+
+/// A neighbour that has this author's messages from us.
+#[derive(Clone, Copy, Debug)]
+struct Child {
+    peer: NodeId,
+    /// When it was first pushed one and did not send it back.
+    pushed: Option<Time>,
+    /// It has asked for one.
+    asked: bool,
+}
+
+impl Tree {
+    /// A tree in which all these are children.
+    pub(super) fn new(children: impl Iterator<Item = NodeId>, now: Time) -> Self {
+        Self {
+            heard_at: now,
+            carried: 0,
+            parent: None,
+            children: children.map(Child::new).collect(),
+            adopted: None,
+            told: Vec::new(),
+        }
+    }
+
+    /// A message came from this neighbour, or from nobody if it is our own.
+    pub(super) fn carry(&mut self, from: Option<NodeId>) {
+        self.carried = self.carried.saturating_add(1);
+        self.parent = from.or(self.parent);
+        if self.adopted == from {
+            self.adopted = None;
+        }
+        // A parent is no child: it has everything first.
+        from.iter().for_each(|from| self.remove(from));
+    }
+
+    /// Whether it has carried no more than one message.
+    pub(super) const fn is_young(&self) -> bool {
+        self.carried <= 1
+    }
+
+    /// Whether it has found its shape.
+    pub(super) const fn is_grown(&self) -> bool {
+        self.carried > GROWN
+    }
+
+    /// Whether a neighbour gets a message at once, and in which way. A large one is only announced to who may have
+    /// another parent.
+    pub(super) fn pushes(&mut self, peer: &NodeId, size: Size, now: Time) -> Option<Push> {
+        let child = self.children.iter_mut().find(|child| child.peer == *peer)?;
+        match size {
+            Size::Large if !child.is_settled(now) => Some(Push::Offer),
+            Size::Large | Size::Small => {
+                child.pushed = child.pushed.or(Some(now));
+                Some(Push::Payload)
+            }
+        }
+    }
+
+    /// A neighbour asks for one of the author's messages, and to be sent what follows.
+    pub(super) fn graft(&mut self, peer: NodeId) {
+        self.adopt(peer);
+        self.children.iter_mut().filter(|child| child.peer == peer).for_each(|it| it.asked = true);
+        self.told.retain(|(told, _)| *told != peer);
+    }
+
+    /// A neighbour asks to be sent what follows, for which it may have another parent.
+    pub(super) fn adopt(&mut self, peer: NodeId) {
+        if !self.children.iter().any(|child| child.peer == peer) {
+            self.children.push(Child::new(peer));
+        }
+    }
+
+    /// A neighbour is no child.
+    pub(super) fn remove(&mut self, peer: &NodeId) {
+        self.children.retain(|child| child.peer != *peer);
+    }
+
+    /// A neighbour is gone.
+    pub(super) fn leave(&mut self, peer: &NodeId) {
+        self.remove(peer);
+        self.parent = self.parent.filter(|parent| parent != peer);
+        self.adopted = self.adopted.filter(|adopted| adopted != peer);
+    }
+
+    /// A neighbour sent what was here: it is no child. Whether it is to be told.
+    pub(super) fn duplicate(&mut self, peer: NodeId, now: Time) -> bool {
+        self.remove(&peer);
+        self.told.retain(|(_, at)| now.since(*at) < TELL_AGAIN);
+        let again = self.told.iter().any(|(told, _)| *told == peer);
+        if !again {
+            self.told.push((peer, now));
+        }
+        !again
+    }
+}
+
+/// How a child gets a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Push {
+    /// Whole.
+    Payload,
+    /// Its id and its size.
+    Offer,
+}
+
+impl Child {
+    const fn new(peer: NodeId) -> Self {
+        Self { peer, pushed: None, asked: false }
+    }
+
+    /// Whether it has no other parent.
+    fn is_settled(&self, now: Time) -> bool {
+        self.asked || self.pushed.is_some_and(|at| now.since(at) >= SETTLED_AFTER)
+    }
+}

@@ -1,0 +1,131 @@
+use super::*;
+use crate::network::{Defence, Kind, Network, Policy, Topic};
+
+const fn at(seconds: u64) -> Time {
+    Time::from_duration(Duration::from_secs(seconds))
+}
+
+fn peer(tag: u32) -> NodeId {
+    let mut id = [0; 32];
+    id[..4].copy_from_slice(&tag.to_be_bytes());
+    NodeId::from_bytes(id)
+}
+
+fn topic() -> TopicId {
+    let topics = vec![Topic::new("a", Policy::Verified)];
+    let defence = Defence::recommended(Kind::Local);
+    Network::new("trees", Kind::Local, topics, defence).unwrap().topic_id("a").unwrap()
+}
+
+fn payloads(trees: &mut Trees, author: u32) -> Vec<NodeId> {
+    let mut payloads = Vec::new();
+    let nobody = |_: &NodeId| false;
+    trees.shares(&peer(author), (topic(), Size::Small), at(0), nobody, |peer, share| {
+        if share == Share::Payload {
+            payloads.push(peer);
+        }
+    });
+    payloads
+}
+
+#[test]
+fn trees_are_bounded_and_those_in_use_are_kept() {
+    let (mut trees, topic) = (Trees::default(), topic());
+    trees.join(peer(1));
+    for author in 0..2000 {
+        trees.carry(peer(author), topic, Some(peer(1)), at(0));
+    }
+    assert_eq!(trees.bound().used, AUTHORS_MAX);
+    assert!(trees.authors.contains_key(&peer(0)) && !trees.authors.contains_key(&peer(1999)));
+    trees.carry(peer(0), topic, Some(peer(1)), at(50));
+    trees.carry(peer(5000), topic, Some(peer(1)), at(61));
+    assert!(trees.authors.contains_key(&peer(5000)), "who was silent makes room");
+    assert!(trees.authors.contains_key(&peer(0)));
+    assert_eq!((trees.authors.len(), trees.heard.iter().count()), (AUTHORS_MAX, AUTHORS_MAX));
+}
+
+#[test]
+fn a_large_message_goes_whole_to_children_that_have_no_other_parent() {
+    let (mut trees, topic, author) = (Trees::default(), topic(), peer(90));
+    (1..=4).for_each(|tag| trees.join(peer(tag)));
+    let shares = |trees: &mut Trees, size, now| {
+        trees.carry(author, topic, None, now);
+        let mut all = Vec::new();
+        trees.shares(&author, (topic, size), now, |_| false, |_, share| all.push(share));
+        all
+    };
+    let (payload, offer) = (Share::Payload, Share::Offer);
+    assert_eq!(shares(&mut trees, Size::Large, at(0)), [offer; 4]);
+    trees.graft(peer(1), &author, topic);
+    assert_eq!(shares(&mut trees, Size::Large, at(0)), [payload, offer, offer, offer]);
+    trees.prune(&peer(2), topic, Some(&author), at(0));
+    assert_eq!(shares(&mut trees, Size::Small, at(0)), [payload; 3]);
+    trees.prune(&peer(3), topic, Some(&author), at(0));
+    // The fourth was sent a small one, and may yet send it back.
+    assert_eq!(shares(&mut trees, Size::Large, at(0)), [payload, offer]);
+    assert_eq!(shares(&mut trees, Size::Large, at(1)), [payload, payload]);
+}
+
+#[test]
+fn an_authors_tree_begins_as_the_topics_and_is_then_its_own() {
+    let (mut trees, topic) = (Trees::default(), topic());
+    (1..=4).for_each(|tag| trees.join(peer(tag)));
+    trees.carry(peer(90), topic, Some(peer(1)), at(0));
+    assert_eq!(payloads(&mut trees, 90), [peer(2), peer(3), peer(4)]);
+    let duplicate = trees.duplicate(peer(2), topic, &peer(90), at(0));
+    assert_eq!(duplicate, Duplicate { author: true, topic: true });
+    trees.carry(peer(91), topic, Some(peer(3)), at(0));
+    assert_eq!(payloads(&mut trees, 91), [peer(1), peer(4)]);
+    // No longer a new tree: a duplicate says nothing of the others.
+    trees.carry(peer(91), topic, Some(peer(3)), at(0));
+    let duplicate = trees.duplicate(peer(4), topic, &peer(91), at(0));
+    assert_eq!(duplicate, Duplicate { author: true, topic: false });
+    assert_eq!((payloads(&mut trees, 91), trees.eager(&peer(4), topic)), (vec![peer(1)], true));
+}
+
+#[test]
+fn who_is_adopted_in_vain_is_not_adopted_for_ever() {
+    let (mut trees, topic, author) = (Trees::default(), topic(), peer(90));
+    (1..=2).for_each(|tag| trees.join(peer(tag)));
+    let mut adopted = 0;
+    for turn in 0..20 {
+        trees.carry(author, topic, Some(peer(1)), at(turn));
+        adopted += u8::from(trees.adopt(&author, peer(2)).is_some());
+    }
+    assert_eq!(adopted, TRIES_MAX);
+    trees.carry(author, topic, Some(peer(2)), at(30));
+    trees.carry(author, topic, Some(peer(1)), at(31));
+    assert!(trees.adopt(&author, peer(2)).is_some(), "it has brought one");
+}
+
+#[test]
+fn the_parent_goes_at_once_if_the_new_one_has_proven_itself() {
+    let (mut trees, topic, author) = (Trees::default(), topic(), peer(90));
+    (1..=2).for_each(|tag| trees.join(peer(tag)));
+    trees.carry(author, topic, Some(peer(1)), at(0));
+    assert_eq!(trees.adopt(&author, peer(2)), Some(Adoption { from: None }));
+    trees.carry(author, topic, Some(peer(2)), at(1));
+    trees.carry(author, topic, Some(peer(1)), at(2));
+    assert_eq!(trees.adopt(&author, peer(2)), Some(Adoption { from: Some(peer(1)) }));
+}
+
+#[test]
+fn a_neighbour_that_did_not_choose_us_hears_of_a_message_now_and_then() {
+    let (topic, author) = (topic(), peer(90));
+    // Messages, how many there are in a second, and how many it hears of.
+    for (messages, rate, heard) in [(300, 1, 20), (300, 10, 2), (20, 1, 1)] {
+        let mut trees = Trees::default();
+        (1..=3).for_each(|tag| trees.join(peer(tag)));
+        assert!(trees.want(&peer(2), true) && !trees.want(&peer(2), true));
+        let mut told = BTreeMap::new();
+        for turn in 0..messages {
+            let now = at(u64::from(turn / rate));
+            trees.carry(author, topic, Some(peer(1)), now);
+            (2..=3).for_each(|tag| trees.prune(&peer(tag), topic, Some(&author), now));
+            trees.shares(&author, (topic, Size::Small), now, |_| false, |peer, share| {
+                *told.entry(peer).or_insert(0) += u32::from(share == Share::Vouch);
+            });
+        }
+        assert_eq!([2, 3].map(|tag| told[&peer(tag)]), [messages, heard], "{rate} a second");
+    }
+}
