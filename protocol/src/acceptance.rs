@@ -6,6 +6,7 @@
 //! handed over is the claim that they signed alike. It does not relay, and does not
 //! know how a vouch travels.
 
+mod asking;
 mod claims;
 mod room;
 
@@ -18,6 +19,7 @@ use std::{
 use forsooth_crypto::{NodeId, Verified};
 
 use self::{
+    asking::Asking,
     claims::{Attestation, Claims},
     room::{Room, Waiting},
 };
@@ -62,6 +64,8 @@ pub(crate) struct Acceptance {
     counts: BTreeMap<TopicId, TopicState>,
     /// When messages began to wait, in order; those that no longer do among them.
     since: VecDeque<(Time, MessageId)>,
+    /// Messages about which witnesses are asked.
+    asking: Asking,
     /// When it is next looked whether one has waited for too long.
     starved_at: Option<Time>,
     /// Independent witnesses that there are.
@@ -80,6 +84,8 @@ pub(crate) enum Event {
     /// A peer is gone, or was caught lying: what it said of undecided messages counts no more. Otherwise all
     /// liars that we ever chose would vote, one after the other.
     Withdrawn { peer: NodeId },
+    /// A witness that was asked about these does not know them.
+    Unknown { ids: Vec<MessageId> },
     /// A message will never be held.
     Refused { id: MessageId },
     /// One of our own was published.
@@ -106,6 +112,7 @@ impl Acceptance {
             subscribed: BTreeSet::new(),
             counts: BTreeMap::new(),
             since: VecDeque::new(),
+            asking: Asking::new(),
             starved_at: None,
             witnesses: 0,
             is_voted: false,
@@ -117,6 +124,11 @@ impl Acceptance {
     /// Whether a held message still waits for vouches.
     pub(crate) fn waits(&self, id: &MessageId) -> bool {
         self.room.contains(id)
+    }
+
+    /// Whether a peer has vouched for a message that waits.
+    pub(crate) fn has_vouched(&self, id: &MessageId, peer: &NodeId) -> bool {
+        self.tally.supports(id, peer)
     }
 
     /// Whether vouches decide anything. Of a vouch that comes before its message nobody knows the topic.
@@ -224,6 +236,21 @@ impl Acceptance {
             self.since.retain(|(_, id)| self.room.contains(id));
         }
         self.starved_at = self.starved_at.or(Some(now + STARVED_AFTER));
+        self.asking.watch(id, self.room.len(), now, |id| self.room.contains(id));
+    }
+
+    /// Has witnesses asked about messages that lack vouches.
+    fn ask(&mut self, cx: &mut Cx<'_>) {
+        let Self { asking, room, tally, witnesses, .. } = self;
+        let lacks = |id: &MessageId| {
+            let open = room.get(id).map(|waiting| waiting.open.iter());
+            let needed = open.into_iter().flatten().map(|policy| policy.needed(*witnesses));
+            tally.count(id) < needed.max().unwrap_or(0)
+        };
+        let ids = asking.due(cx.now, lacks, cx.rng);
+        if !ids.is_empty() {
+            cx.signals.push_back(Signal::Ask { ids });
+        }
     }
 
     /// Says so if a message has waited for vouches for too long, and when to look again.
@@ -328,6 +355,7 @@ impl Acceptance {
         let waiting = waiting.clone();
         let open = self.decide(&waiting, cx);
         if open.is_empty() {
+            self.asking.forget(id);
             self.room.remove(id);
             self.tally.close(id);
         } else {
@@ -347,10 +375,17 @@ impl Acceptance {
         let own = self.network.topic(slot.topic).policy;
         let vouched = self.tally.count(&id);
         self.tally.close(&id);
+        let unknown = self.asking.forget(&id);
+        let silent = unknown.map_or(0, |unknown| self.witnesses.saturating_sub(unknown + vouched));
         for policy in waiting.open.iter().copied() {
             let threshold = policy.needed(self.witnesses);
-            let late =
-                if vouched < threshold { Shortfall::TooFewVouches } else { Shortfall::Expired };
+            let late = if vouched >= threshold {
+                Shortfall::Expired
+            } else if vouched + silent >= threshold {
+                Shortfall::Unanswered
+            } else {
+                Shortfall::TooFewVouches
+            };
             let why = why.unwrap_or(late);
             if policy == own {
                 self.count(slot.topic).unaccepted.count(why);
@@ -400,6 +435,7 @@ impl Machine for Acceptance {
                     self.review(&id, cx);
                 }
             }
+            Event::Unknown { ids } => ids.iter().for_each(|id| self.asking.unknown(id)),
             Event::Withdrawn { peer } => self.tally.withdraw(&peer),
             Event::Refused { id } => self.tally.close(&id),
             Event::Published { topic } => {
@@ -421,12 +457,19 @@ impl Machine for Acceptance {
 
     fn deadline(&self) -> Option<Time> {
         let due = self.room.first_due().map(|(due, _)| due);
-        due.into_iter().chain(self.claims.first_due()).chain(self.starved_at).min()
+        due.into_iter()
+            .chain(self.claims.first_due())
+            .chain(self.starved_at)
+            .chain(self.asking.deadline())
+            .min()
     }
 
     fn tick(&mut self, cx: &mut Cx<'_>) {
         if self.starved_at.is_some_and(|at| at <= cx.now) {
             self.look_for_starved(cx);
+        }
+        if self.asking.deadline().is_some_and(|at| at <= cx.now) {
+            self.ask(cx);
         }
         while let Some((due, id)) = self.room.first_due()
             && due <= cx.now

@@ -261,6 +261,8 @@ pub enum Event {
 pub enum Shortfall {
     /// Its time was over before enough witnesses vouched, or enough authors signed the same.
     TooFewVouches,
+    /// The same, and witnesses that were asked whether they vouch for it did not answer, who would have been enough.
+    Unanswered,
     /// Its author has said two things.
     Contested,
     /// There was no room for it among the messages that wait: whoever brought it brought too many.
@@ -271,13 +273,15 @@ pub enum Shortfall {
 
 impl Shortfall {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::TooFewVouches, Self::Contested, Self::Crowded, Self::Expired];
+    pub const ALL: [Self; 5] =
+        [Self::TooFewVouches, Self::Unanswered, Self::Contested, Self::Crowded, Self::Expired];
 
     /// A short, stable name: `too_few_vouches`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::TooFewVouches => "too_few_vouches",
+            Self::Unanswered => "unanswered",
             Self::Contested => "contested",
             Self::Crowded => "crowded",
             Self::Expired => "expired",

@@ -15,6 +15,7 @@ use crate::{
     effect::Drain,
     links::Role,
     membership::{Accusation, Answer, Draft, Statement},
+    message::MessageId,
     overlay::record::SignedRecord,
     short_id::VouchKey,
     time::{Time, Timestamp},
@@ -161,6 +162,11 @@ pub(crate) enum Signal {
     Unobserved {
         /// Whom.
         peer: NodeId,
+    },
+    /// Witnesses that have not vouched for these are to be asked whether they do.
+    Ask {
+        /// Which.
+        ids: Vec<MessageId>,
     },
     /// A message waits for more vouches than it gets.
     Starved {

@@ -169,6 +169,7 @@ pub struct TopicState {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Shortfalls {
     too_few_vouches: u64,
+    unanswered: u64,
     contested: u64,
     crowded: u64,
     expired: u64,
@@ -180,6 +181,7 @@ impl Shortfalls {
     pub const fn of(&self, why: Shortfall) -> u64 {
         match why {
             Shortfall::TooFewVouches => self.too_few_vouches,
+            Shortfall::Unanswered => self.unanswered,
             Shortfall::Contested => self.contested,
             Shortfall::Crowded => self.crowded,
             Shortfall::Expired => self.expired,
@@ -196,6 +198,7 @@ impl Shortfalls {
     pub(crate) const fn count(&mut self, why: Shortfall) {
         let count = match why {
             Shortfall::TooFewVouches => &mut self.too_few_vouches,
+            Shortfall::Unanswered => &mut self.unanswered,
             Shortfall::Contested => &mut self.contested,
             Shortfall::Crowded => &mut self.crowded,
             Shortfall::Expired => &mut self.expired,

@@ -54,6 +54,13 @@ impl<C: Ord + Copy, S: Ord + Copy, G: Ord + Copy> Tally<C, S, G> {
         self.voters(claim).map(|support| support.supporter).collect()
     }
 
+    /// Whether a supporter supports a claim.
+    pub(crate) fn supports(&self, claim: &C, supporter: &S) -> bool {
+        self.claims.get(claim).is_some_and(|supports| {
+            supports.binary_search_by_key(supporter, |support| support.supporter).is_ok()
+        })
+    }
+
     /// How many independent supporters a claim has.
     pub(crate) fn count(&self, claim: &C) -> usize {
         self.voters(claim).count()
@@ -129,6 +136,7 @@ mod tests {
         tally.support("claim", 1, 'a');
         tally.support("claim", 2, 'a');
         assert_eq!(tally.count(&"claim"), 1);
+        assert_eq!([1, 2, 3].map(|one| tally.supports(&"claim", &one)), [true, true, false]);
         tally.support("claim", 3, 'b');
         assert_eq!(tally.independent(&"claim"), [1, 3]);
         assert_eq!(tally.count(&"other"), 0);

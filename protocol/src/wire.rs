@@ -86,6 +86,16 @@ pub enum Frame {
     },
     /// A large message, before it is sent.
     Announce(Announce),
+    /// A question whether the receiver vouches for these, by the names that it has for them.
+    Ask {
+        /// The messages.
+        names: Vec<ShortId>,
+    },
+    /// The answer for those that the sender does not vouch for.
+    Unknown {
+        /// The messages.
+        names: Vec<ShortId>,
+    },
     /// A request for what the receiver named.
     Inquire {
         /// The names.
@@ -279,6 +289,8 @@ impl Frame {
             }
             Body::ShortVouch(vouch) => Ok(Self::ShortVouch { names: decode_names(&vouch.names)? }),
             Body::Announce(announce) => decode_announce(&announce, network).map(Self::Announce),
+            Body::Ask(ask) => Ok(Self::Ask { names: decode_names(&ask.names)? }),
+            Body::Unknown(unknown) => Ok(Self::Unknown { names: decode_names(&unknown.names)? }),
             Body::Inquire(schema::Inquire { names, payloads }) => {
                 Ok(Self::Inquire { names: decode_names(&names)?, payloads })
             }
@@ -362,6 +374,10 @@ impl Frame {
                     bytes: *bytes,
                     sent: *sent,
                 })
+            }
+            Self::Ask { names } => Body::Ask(schema::Ask { names: encode_names(names) }),
+            Self::Unknown { names } => {
+                Body::Unknown(schema::Unknown { names: encode_names(names) })
             }
             Self::Inquire { names, payloads } => {
                 Body::Inquire(schema::Inquire { names: encode_names(names), payloads: *payloads })

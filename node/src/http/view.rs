@@ -347,7 +347,7 @@ pub struct TopicView {
     pub waiting: u64,
     /// Messages dropped before the topic's policy accepted them.
     pub unaccepted: u64,
-    /// The same by reason: `too_few_vouches`, `contested`, `crowded`, `expired`.
+    /// The same by reason: `too_few_vouches`, `unanswered`, `contested`, `crowded`, `expired`.
     pub unaccepted_for: BTreeMap<String, u64>,
     /// Accepted messages whose authors turned out to have said two things.
     pub contested: u64,
@@ -476,7 +476,7 @@ pub struct MessageView {
 pub struct UnacceptedView {
     /// The message's id.
     pub id: String,
-    /// `too_few_vouches`, `contested`, `crowded` or `expired`.
+    /// `too_few_vouches`, `unanswered`, `contested`, `crowded` or `expired`.
     pub reason: String,
     /// Independent witnesses that had vouched.
     pub vouched: usize,

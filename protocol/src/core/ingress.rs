@@ -13,7 +13,8 @@ use crate::{
     defences::Safeguard,
     gossip::{self, Heard, Named, Spread},
     ledger::Entry,
-    links, membership,
+    links::{self, Role},
+    membership,
     message::{Header, MessageId, Proof, Publication, Slot},
     network::TopicId,
     overlay,
@@ -53,6 +54,8 @@ impl Core {
             | Frame::Vouch { .. }
             | Frame::ShortVouch { .. }
             | Frame::Announce(_)
+            | Frame::Ask { .. }
+            | Frame::Unknown { .. }
             | Frame::Inquire { .. }
             | Frame::Graft { .. }
             | Frame::Adopt { .. }
@@ -81,6 +84,8 @@ impl Core {
             Frame::Vouch { topic, ids } => self.vouched_in_full(from, topic, ids),
             Frame::ShortVouch { names } => self.vouched_in_short(from, &names),
             Frame::Announce(announce) => self.announced(from, announce),
+            Frame::Ask { names } => self.tell_gossip(gossip::Event::Asked { from, names }),
+            Frame::Unknown { names } => self.unknown(from, &names),
             Frame::Inquire { names, payloads } => {
                 self.tell_gossip(gossip::Event::Inquired { from, names, payloads });
             }
@@ -300,6 +305,27 @@ impl Core {
         self.tell_acceptance(Vouched { witness, ids });
     }
 
+    /// Asks each witness about those of these messages for which it has not vouched.
+    pub(super) fn ask_witnesses(&mut self, ids: &[MessageId]) {
+        let witnesses = self.links.joined().filter(|(_, link)| link.role() == Role::Witness);
+        let witnesses: Vec<_> = witnesses.map(|(peer, _)| peer).collect();
+        for to in witnesses {
+            let silent = ids.iter().filter(|id| !self.acceptance.has_vouched(id, &to));
+            let ids: Vec<_> = silent.copied().collect();
+            if !ids.is_empty() {
+                self.tell_gossip(gossip::Event::Ask { to, ids });
+            }
+        }
+    }
+
+    /// A peer that was asked does not vouch for these.
+    fn unknown(&mut self, from: NodeId, names: &[ShortId]) {
+        let ids = self.gossip.unknown(&from, names);
+        if self.links.witness(&from).is_some() && !ids.is_empty() {
+            self.tell_acceptance(acceptance::Event::Unknown { ids });
+        }
+    }
+
     /// A proof came.
     fn check_proof(&mut self, from: NodeId, proof: Proof, frame: &Bytes) {
         if self.ledger.exposed(&proof.author()) || self.peers.disgraced(&proof.author()) {
@@ -483,14 +509,19 @@ impl Core {
 const fn class(frame: &Frame) -> Class {
     match frame {
         Frame::Hello(_) | Frame::Proof(_) => Class::Evidence,
-        Frame::Inquire { .. } | Frame::Graft { .. } | Frame::Adopt { .. } | Frame::Prune { .. } => {
-            Class::Tree
-        }
+        Frame::Inquire { .. }
+        | Frame::Ask { .. }
+        | Frame::Graft { .. }
+        | Frame::Adopt { .. }
+        | Frame::Prune { .. } => Class::Tree,
         Frame::Probe(_) | Frame::Ack(_) | Frame::Rumours { .. } | Frame::Sync { .. } => {
             Class::Members
         }
         Frame::Summary { .. } | Frame::Want { .. } => Class::Members,
-        Frame::Vouch { .. } | Frame::ShortVouch { .. } | Frame::Announce(_) => Class::Vouch,
+        Frame::Vouch { .. }
+        | Frame::ShortVouch { .. }
+        | Frame::Announce(_)
+        | Frame::Unknown { .. } => Class::Vouch,
         Frame::Pull | Frame::Answer(_) | Frame::Push(_) => Class::Peers,
         Frame::Compare { .. } | Frame::Compared { .. } => Class::Peers,
         Frame::Publication(_) => Class::Payload,

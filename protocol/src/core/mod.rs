@@ -310,6 +310,7 @@ impl Core {
                 Signal::Unobserved { peer } => {
                     self.tell_links(links::Event::Unobserved { peer });
                 }
+                Signal::Ask { ids } => self.ask_witnesses(&ids),
                 Signal::Starved { needs } => self.tell_links(links::Event::Starved { needs }),
             }
         }

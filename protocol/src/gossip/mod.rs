@@ -92,6 +92,10 @@ pub(crate) enum Event {
     Promised { id: MessageId, topic: TopicId, role: Role, named: Named },
     /// A peer says that it sends a large message, or would; we lack it.
     Announced { from: NodeId, role: Role, announce: Announce },
+    /// A witness has not vouched for these, and is to be asked whether it does.
+    Ask { to: NodeId, ids: Vec<MessageId> },
+    /// A peer asks whether we vouch for what we would name so.
+    Asked { from: NodeId, names: Vec<ShortId> },
     /// A peer asks what we meant by these names, or for the payloads.
     Inquired { from: NodeId, names: Vec<ShortId>, payloads: bool },
     /// A peer asks for these, and to be sent what their authors say from now on.
@@ -208,6 +212,11 @@ impl Gossip {
         self.naming.told(from, role, names, (now, self.missing.patience()))
     }
 
+    /// A peer that was asked does not vouch for what is called so: these.
+    pub(crate) fn unknown(&mut self, from: &NodeId, names: &[ShortId]) -> Vec<MessageId> {
+        self.naming.unknown(from, names)
+    }
+
     /// A message is here. Who had named it without our knowing what was meant.
     pub(crate) fn recognise(&mut self, id: &MessageId) -> Vec<Named> {
         self.naming.recognise(id)
@@ -314,6 +323,22 @@ impl Gossip {
         }
     }
 
+    /// Says which of these we hold. Only who chose us is told, who would have been told anyway.
+    fn testify(&mut self, to: NodeId, names: &[ShortId], cx: &mut Cx<'_>) {
+        if !self.trees.wants(&to) {
+            return;
+        }
+        let (held, unknown): (Vec<_>, Vec<_>) =
+            names.iter().partition(|name| self.naming.holds(&to, **name));
+        let frames = [
+            (!held.is_empty()).then_some(Frame::ShortVouch { names: held }),
+            (!unknown.is_empty()).then_some(Frame::Unknown { names: unknown }),
+        ];
+        for frame in frames.into_iter().flatten() {
+            cx.order(Effect::Send { to, class: Class::Vouch, frame: frame.encode() });
+        }
+    }
+
     /// Asks what was meant by names that wait for too long, and somebody for what it named.
     fn inquire(&mut self, cx: &mut Cx<'_>) {
         if !self.defences.has(Safeguard::Repair) {
@@ -366,6 +391,14 @@ impl Machine for Gossip {
                 self.naming.note(Known { topic, id, is_held: false });
                 self.refuse(id, from, cx.now);
             }
+            Event::Ask { to, ids } => {
+                let names = self.naming.poll(&to, &ids);
+                if !names.is_empty() {
+                    let frame = Frame::Ask { names }.encode();
+                    cx.order(Effect::Send { to, class: Class::Tree, frame });
+                }
+            }
+            Event::Asked { from, names } => self.testify(from, &names, cx),
             Event::Inquired { from, names, payloads: false } => self.describe(from, &names, cx),
             Event::Inquired { from, names, payloads: true } => {
                 let meant: Vec<_> = self.naming.meant(&from, &names).collect();

@@ -116,6 +116,8 @@ fn frames() -> impl Strategy<Value = Frame> {
         proof,
         ids.clone().prop_map(move |ids| Frame::Vouch { topic: topic(), ids }),
         names.clone().prop_map(|names| Frame::ShortVouch { names }),
+        names.clone().prop_map(|names| Frame::Ask { names }),
+        names.clone().prop_map(|names| Frame::Unknown { names }),
         (names, any::<bool>()).prop_map(|(names, payloads)| Frame::Inquire { names, payloads }),
         announcements(),
         ids.prop_map(move |ids| Frame::Graft { topic: topic(), ids }),

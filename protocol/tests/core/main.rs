@@ -7,6 +7,7 @@
 )]
 
 mod acceptance;
+mod asking;
 mod attested;
 mod bans;
 mod checking;

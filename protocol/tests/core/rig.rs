@@ -34,6 +34,8 @@ pub(crate) struct Rig {
     /// What peers meant by the names that they told it.
     named: BTreeMap<(NodeId, ShortId), (TopicId, MessageId)>,
     rng: ChaCha8Rng,
+    /// Peers that are asked whether they vouch do not answer; else they know nothing of it.
+    pub(crate) silent: bool,
 }
 
 /// Where a peer that the test plays may be reached.
@@ -75,7 +77,16 @@ impl Rig {
         let core = Core::new(config, key(200), [7; 32]);
         let rng = ChaCha8Rng::from_seed([9; 32]);
         let (keys, named) = (BTreeMap::new(), BTreeMap::new());
-        let mut rig = Self { core, network, now: Time::ZERO, log: Vec::new(), keys, named, rng };
+        let mut rig = Self {
+            core,
+            network,
+            now: Time::ZERO,
+            log: Vec::new(),
+            keys,
+            named,
+            rng,
+            silent: false,
+        };
         rig.input(Input::WallClock(START));
         for topic in [rig.open(), rig.news()] {
             rig.input(Input::Subscribe { topic, policy: None });
@@ -134,6 +145,10 @@ impl Rig {
                     frame: frame.encode(),
                 };
                 return frames.map(received).collect();
+            }
+            Ok(Frame::Ask { names }) if !self.silent => {
+                let frame = Frame::Unknown { names }.encode();
+                return vec![Input::Received { from: *to, lane: Lane::Control, frame }];
             }
             _ => {}
         }
@@ -202,6 +217,8 @@ impl Rig {
             | Frame::Vouch { .. }
             | Frame::ShortVouch { .. }
             | Frame::Announce(_)
+            | Frame::Ask { .. }
+            | Frame::Unknown { .. }
             | Frame::Inquire { .. }
             | Frame::Graft { .. }
             | Frame::Adopt { .. }
@@ -343,6 +360,8 @@ fn lane_of(frame: &Frame) -> Lane {
         | Frame::Vouch { .. }
         | Frame::ShortVouch { .. }
         | Frame::Announce(_)
+        | Frame::Ask { .. }
+        | Frame::Unknown { .. }
         | Frame::Inquire { .. }
         | Frame::Graft { .. }
         | Frame::Adopt { .. }

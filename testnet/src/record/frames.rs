@@ -93,6 +93,8 @@ fn look(frame: &Bytes, network: &Network) -> Facts {
             | Frame::Vouch { .. }
             | Frame::ShortVouch { .. }
             | Frame::Announce(_)
+            | Frame::Ask { .. }
+            | Frame::Unknown { .. }
             | Frame::Inquire { .. }
             | Frame::Graft { .. }
             | Frame::Adopt { .. }

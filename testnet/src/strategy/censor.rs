@@ -84,6 +84,8 @@ impl Censor {
             Ok(Frame::Announce(announce)) => (!self.ids.contains(&announce.id)).then_some(frame),
             Ok(
                 Frame::Vouch { .. }
+                | Frame::Ask { .. }
+                | Frame::Unknown { .. }
                 | Frame::Inquire { .. }
                 | Frame::Hello(_)
                 | Frame::Graft { .. }

@@ -97,6 +97,8 @@ impl Strategy for GraftDrain {
                 Ok(named @ Frame::ShortVouch { .. }) => craft::inquire(*from, &named, cx),
                 Ok(
                     Frame::Hello(_)
+                    | Frame::Ask { .. }
+                    | Frame::Unknown { .. }
                     | Frame::Inquire { .. }
                     | Frame::Graft { .. }
                     | Frame::Adopt { .. }

@@ -74,6 +74,8 @@ impl Pack {
                 | Frame::Vouch { .. }
                 | Frame::ShortVouch { .. }
                 | Frame::Announce(_)
+                | Frame::Ask { .. }
+                | Frame::Unknown { .. }
                 | Frame::Inquire { .. }
                 | Frame::Graft { .. }
                 | Frame::Adopt { .. }

@@ -30,6 +30,8 @@ pub(super) struct Link {
     pub(super) said: Index,
     /// What was announced, by anybody, and has yet to come, by what this peer calls it.
     expected: Vec<(ShortId, TopicId, MessageId)>,
+    /// What it was last asked about, and has not answered.
+    polled: BTreeMap<ShortId, MessageId>,
     /// What it named and we do not have.
     open: BTreeMap<ShortId, Open>,
     /// When to ask what is meant; among these queues are names that no longer wait for what they are due.
@@ -61,6 +63,7 @@ impl Link {
             heard: Index::new(ours),
             said: Index::new(theirs),
             expected: Vec::new(),
+            polled: BTreeMap::new(),
             open: BTreeMap::new(),
             unclear: VecDeque::new(),
             late: VecDeque::new(),
@@ -93,6 +96,18 @@ impl Link {
     pub(super) fn expected(&self, name: ShortId) -> Option<(TopicId, MessageId)> {
         let found = self.expected.iter().find(|(expected, ..)| *expected == name);
         found.map(|(_, topic, id)| (*topic, *id))
+    }
+
+    /// It is asked about these; what it has not answered of an earlier question does not matter any more.
+    pub(super) fn poll(&mut self, ids: &[MessageId]) -> Vec<ShortId> {
+        let key = self.heard.key();
+        self.polled = ids.iter().take(IDS_MAX).map(|id| (key.name(id), *id)).collect();
+        self.polled.keys().copied().collect()
+    }
+
+    /// It answers a question about what it calls so: which message that is. Once.
+    pub(super) fn answered(&mut self, name: ShortId) -> Option<MessageId> {
+        self.polled.remove(&name)
     }
 
     /// Whether this name waits.

@@ -162,7 +162,9 @@ impl Naming {
         let Some(link) = self.links.get_mut(from) else { return heard };
         link.role = role;
         for name in names {
-            if let Some(known) = link.heard.take(*name, &self.log) {
+            if let Some(id) = link.answered(*name) {
+                heard.held.push(id);
+            } else if let Some(known) = link.heard.take(*name, &self.log) {
                 heard.held.extend(known.is_held.then_some(known.id));
             } else if let Some(expected) = link.expected(*name) {
                 heard.expected.push(expected);
@@ -198,6 +200,24 @@ impl Naming {
             named.extend(self.recognise(id));
         }
         named
+    }
+
+    /// Messages about which a peer is asked, all of which are held here. Returns what it calls them.
+    pub(super) fn poll(&mut self, to: &NodeId, ids: &[MessageId]) -> Vec<ShortId> {
+        self.links.get_mut(to).map_or_else(Vec::new, |link| link.poll(ids))
+    }
+
+    /// Of what a peer was asked about, it does not know these.
+    pub(super) fn unknown(&mut self, from: &NodeId, names: &[ShortId]) -> Vec<MessageId> {
+        let Some(link) = self.links.get_mut(from) else { return Vec::new() };
+        names.iter().filter_map(|name| link.answered(*name)).collect()
+    }
+
+    /// Whether we hold what we would call so.
+    pub(super) fn holds(&mut self, to: &NodeId, name: ShortId) -> bool {
+        let Self { links, log, .. } = self;
+        let found = links.get_mut(to).and_then(|link| link.said.find(name, log));
+        found.is_some_and(|known| known.is_held)
     }
 
     /// The messages that we vouched for to this peer by these names.

@@ -117,6 +117,11 @@ impl Trees {
         !std::mem::replace(&mut neighbour.vouches, vouches) && vouches
     }
 
+    /// Whether a neighbour chose us.
+    pub(super) fn wants(&self, peer: &NodeId) -> bool {
+        self.neighbours.get(peer).is_some_and(|neighbour| neighbour.vouches)
+    }
+
     /// A neighbour is gone. Whose parent it was, somebody who vouches for the next message is asked for it.
     pub(super) fn leave(&mut self, peer: &NodeId) {
         self.neighbours.remove(peer);

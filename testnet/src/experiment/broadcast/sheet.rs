@@ -243,9 +243,13 @@ impl Sheet {
                 self.vouches.bytes += bytes;
                 self.vouches.count += names.len() as u64;
             }
-            Ok(Frame::Inquire { .. } | Frame::Vouch { .. } | Frame::Announce(_)) => {
-                self.vouches.bytes += bytes
-            }
+            Ok(
+                Frame::Inquire { .. }
+                | Frame::Vouch { .. }
+                | Frame::Announce(_)
+                | Frame::Ask { .. }
+                | Frame::Unknown { .. },
+            ) => self.vouches.bytes += bytes,
             Ok(
                 Frame::Hello(_)
                 | Frame::Publication(_)

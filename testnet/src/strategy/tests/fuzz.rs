@@ -122,6 +122,8 @@ fn seeds(field: &Field, network: &Network, topic: TopicId) -> Vec<Bytes> {
             Frame::Graft { topic, ids },
             Frame::ShortVouch { names: names.clone() },
             Frame::Inquire { names: names.clone(), payloads: false },
+            Frame::Ask { names: names.clone() },
+            Frame::Unknown { names: names.clone() },
             Frame::Inquire { names, payloads: true },
             Frame::Prune { topic, author: None },
             Frame::Proof(proof),
