@@ -32,6 +32,10 @@ impl<T: Ord + Copy, K: Ord + Copy> Agenda<T, K> {
         }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     pub(crate) const fn first(&self) -> Option<&(T, K)> {
         self.first.as_ref()
     }

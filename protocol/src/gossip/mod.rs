@@ -16,6 +16,7 @@ mod naming;
 mod outbox;
 mod patience;
 mod store;
+mod thrift;
 mod tree;
 
 use core::time::Duration;
@@ -40,7 +41,8 @@ use naming::{Due, Known, Naming};
 
 pub(crate) use naming::{Heard, Named};
 use outbox::Outbox;
-use store::{Serve, Store};
+use store::{Serve, Store, Told};
+use thrift::Thrift;
 use tree::{Adoption, Share, Size, Trees};
 
 /// A voucher that is so much earlier than the parent makes a better one, and by an eighth of what is waited for the tree.
@@ -56,6 +58,7 @@ pub(crate) struct Gossip {
     defences: Defences,
     trees: Trees,
     store: Store,
+    thrift: Thrift,
     missing: Missing,
     naming: Naming,
     /// Vouches that leave when the input at hand is dealt with, or a little later, so that a batch of messages costs
@@ -123,6 +126,7 @@ impl Gossip {
             defences,
             trees: Trees::default(),
             store: Store::default(),
+            thrift: Thrift::new(),
             missing: Missing::new(defences),
             naming: Naming::new(keys),
             outbox: Outbox::new(),
@@ -152,15 +156,19 @@ impl Gossip {
         }
         let mut spread = Spread { pushed: 0, vouched: 0, holders: Vec::new() };
         let has = |peer: &NodeId| Some(*peer) == from || holders.contains(peer);
+        self.thrift.note(message.frame().len());
+        let mut told = Told::default();
         let Self { trees, outbox, naming, .. } = self;
         let now = cx.now;
         trees.shares(&author, (topic, size), now, has, |to, share| match share {
             Share::Payload => {
                 spread.pushed += 1;
+                told.pushed.push(to);
                 Self::send(to, Class::Payload, (known, message.frame()), cx);
             }
             Share::Offer => {
                 spread.pushed += 1;
+                told.offered.push(to);
                 cx.order(large::announce(to, known, message.frame(), Manner::Offered));
             }
             Share::Vouch => {
@@ -184,8 +192,7 @@ impl Gossip {
             }
         }
         let expires = cx.now + message.header().expires().since(cx.wall);
-        let unsent = from.is_none() && spread.pushed == 0;
-        self.store.insert(message, from, expires, unsent);
+        self.store.insert(message, from, [cx.now, expires], told);
         spread.holders = holders;
         spread
     }
@@ -253,12 +260,14 @@ impl Gossip {
             self.trees.bound(),
             self.naming.bound(),
             self.outbox.bound(self.naming.links()),
+            self.thrift.bound(),
         ])
     }
 
     /// Tells a newcomer what is here, and gives it what nobody was here to get.
     fn welcome(&mut self, peer: NodeId, key: VouchKey, vouches: bool, cx: &mut Cx<'_>) {
         self.trees.join(peer);
+        self.thrift.join(peer, cx.now);
         self.naming.join(peer, key);
         for frame in self.store.take_unsent() {
             cx.order(Effect::Send { to: peer, class: Class::Payload, frame });
@@ -279,19 +288,37 @@ impl Gossip {
         if !self.trees.knows(&from) {
             return;
         }
+        let is_limited = self.defences.has(Safeguard::ServeLimit);
         for id in ids {
+            let frame = match self.store.ask(id, &from, cx.now) {
+                Serve::Unknown => continue,
+                // Its graft and our push have crossed: it has been served, and is no child because of it.
+                Serve::Crossed(_) if is_limited => {
+                    self.store.served(id, from);
+                    continue;
+                }
+                Serve::Greedy(_) if is_limited => {
+                    cx.fault(from, Fault::Greedy);
+                    continue;
+                }
+                // It stays to be asked for, here later or elsewhere now.
+                Serve::Frame(frame, since)
+                    if is_limited && !self.thrift.take(&from, frame.len(), since) =>
+                {
+                    cx.fault(from, Fault::Greedy);
+                    continue;
+                }
+                Serve::Frame(frame, _)
+                | Serve::Offered(frame)
+                | Serve::Crossed(frame)
+                | Serve::Greedy(frame) => frame,
+            };
+            self.store.served(id, from);
             if let Some(author) = self.store.author(id) {
                 self.trees.graft(from, &author, topic);
             }
             let known = Known { topic, id: *id, is_held: true };
-            match self.store.serve(id, from) {
-                Serve::Frame(frame) => Self::send(from, Class::Requested, (known, &frame), cx),
-                Serve::Greedy(frame) if !self.defences.has(Safeguard::ServeLimit) => {
-                    Self::send(from, Class::Requested, (known, &frame), cx);
-                }
-                Serve::Greedy(_) => cx.fault(from, Fault::Greedy),
-                Serve::Unknown => {}
-            }
+            Self::send(from, Class::Requested, (known, &frame), cx);
         }
     }
 
@@ -377,6 +404,7 @@ impl Machine for Gossip {
             Event::Wanted { peer, vouches } => self.want(peer, vouches, cx),
             Event::Left { peer } => {
                 self.trees.leave(&peer);
+                self.thrift.leave(peer, cx.now);
                 self.missing.leave(&peer);
                 self.naming.leave(&peer);
                 self.outbox.leave(&peer);
@@ -421,7 +449,11 @@ impl Machine for Gossip {
             }
             Event::Announced { from, role, announce } => self.announced(from, role, announce, cx),
             Event::Grafted { from, topic, ids } => self.serve(from, topic, &ids, cx),
-            Event::Adopted { from, author } => self.trees.add_child(from, &author),
+            Event::Adopted { from, author } => {
+                if !self.defences.has(Safeguard::ServeLimit) || self.thrift.take(&from, 0, cx.now) {
+                    self.trees.add_child(from, &author);
+                }
+            }
             Event::Pruned { from, topic, author } => {
                 self.trees.prune(&from, topic, author.as_ref(), cx.now);
             }

@@ -22,8 +22,10 @@ const OVERHEAD_BYTES: usize = 512;
 /// A message can still be asked for so long after it expired, so that a promise to serve it, given while it
 /// was alive, is not broken by the clock.
 const GRACE: Duration = Duration::from_secs(10);
-/// Times that one peer may ask for one message, whether it was pushed to it or not: a push and a graft may cross.
+/// Times that one peer may ask for one message, whether it was pushed to it or not: what is pushed may be lost in a full queue.
 const SERVES_MAX: u8 = 1;
+/// What was pushed so lately is on its way, and is not sent again because a graft has crossed it.
+const CROSSING: Duration = Duration::from_secs(2);
 /// Ids of verified messages that were refused, each charged to the link that brought it.
 const REFUSED_MAX: usize = 65_536;
 /// Askers remembered for one message; more than there are links.
@@ -48,6 +50,11 @@ struct Stored {
     topic: TopicId,
     author: NodeId,
     unsent: bool,
+    /// When it came here, and was pushed to these.
+    since: Time,
+    pushed: Vec<NodeId>,
+    /// It was announced to these, which may ask.
+    offered: Vec<NodeId>,
     /// When it may be forgotten, after its grace.
     expires: Time,
     served: BTreeMap<NodeId, u8>,
@@ -56,12 +63,25 @@ struct Stored {
 /// The answer to a request.
 #[derive(Debug)]
 pub(super) enum Serve {
-    /// Here it is.
-    Frame(Bytes),
+    /// Here it is, since then.
+    Frame(Bytes, Time),
+    /// Here it is, and it was offered.
+    Offered(Bytes),
+    /// Here it is, but it was pushed a moment ago.
+    Crossed(Bytes),
     /// Here it is, but it was sent often enough.
     Greedy(Bytes),
     /// It is not here, or not any more.
     Unknown,
+}
+
+/// Who got a message when it came, in which way.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// Whole.
+    pub(super) pushed: Vec<NodeId>,
+    /// Its announcement.
+    pub(super) offered: Vec<NodeId>,
 }
 
 impl Default for Store {
@@ -79,15 +99,17 @@ impl Store {
         &mut self,
         message: &Publication,
         from: Option<NodeId>,
-        expires: Time,
-        unsent: bool,
+        [since, expires]: [Time; 2],
+        Told { pushed, offered }: Told,
     ) {
         let expires = expires + GRACE;
+        let unsent = from.is_none() && pushed.is_empty() && offered.is_empty();
         let (slot, frame) = (message.header().slot, message.frame().clone());
         let weight = frame.len().saturating_add(OVERHEAD_BYTES);
         self.expiry.insert((expires, message.id()));
         let (topic, author, served) = (slot.topic, slot.author, BTreeMap::new());
-        let stored = Stored { frame, topic, author, unsent, expires, served };
+        let stored =
+            Stored { frame, topic, author, unsent, since, pushed, offered, expires, served };
         for (id, stored) in self.messages.insert(message.id(), from, weight, stored) {
             self.expiry.remove(&(stored.expires, id));
         }
@@ -98,19 +120,31 @@ impl Store {
         self.messages.get(id).map(|stored| stored.author)
     }
 
-    pub(super) fn serve(&mut self, id: &MessageId, to: NodeId) -> Serve {
-        let Some(stored) = self.messages.get_mut(id) else {
+    /// What a peer gets that asks for a message.
+    pub(super) fn ask(&self, id: &MessageId, to: &NodeId, now: Time) -> Serve {
+        let Some(stored) = self.messages.get(id) else {
             return Serve::Unknown;
         };
+        let frame = stored.frame.clone();
+        if stored.served.get(to).is_some_and(|served| *served >= SERVES_MAX) {
+            Serve::Greedy(frame)
+        } else if stored.offered.contains(to) {
+            Serve::Offered(frame)
+        } else if stored.pushed.contains(to) && now.since(stored.since) < CROSSING {
+            Serve::Crossed(frame)
+        } else {
+            Serve::Frame(frame, stored.since)
+        }
+    }
+
+    /// A peer is sent a message because it asked.
+    pub(super) fn served(&mut self, id: &MessageId, to: NodeId) {
+        let Some(stored) = self.messages.get_mut(id) else { return };
         if stored.served.len() >= ASKERS_MAX && !stored.served.contains_key(&to) {
             stored.served.pop_first();
         }
         let served = stored.served.entry(to).or_default();
-        if *served >= SERVES_MAX {
-            return Serve::Greedy(stored.frame.clone());
-        }
         *served = served.saturating_add(1);
-        Serve::Frame(stored.frame.clone())
     }
 
     /// Our own messages that were published when nobody was linked.
@@ -214,8 +248,8 @@ mod tests {
     fn a_bounded_number_of_askers_is_remembered() {
         let mut store = Store::default();
         let message = message(&network(), "a", 0);
-        store.insert(&message, None, at(60), false);
-        (0..1000).for_each(|tag| drop(store.serve(&message.id(), peer(tag))));
+        store.insert(&message, None, [at(0), at(60)], Told::default());
+        (0..1000).for_each(|tag| store.served(&message.id(), peer(tag)));
         let stored = store.messages.get_mut(&message.id()).unwrap();
         assert_eq!(stored.served.len(), ASKERS_MAX);
     }
@@ -224,9 +258,12 @@ mod tests {
     fn a_newcomer_costs_a_bounded_look_at_the_last_to_expire() {
         let (mut store, network) = (Store::default(), network());
         let forgotten = message(&network, "b", 0);
-        store.insert(&forgotten, None, at(50), false);
+        store.insert(&forgotten, None, [at(0), at(50)], Told::default());
         let seqs = successors(Some(0), |seq| Some(seq + 1)).take(RECENT_MAX);
-        seqs.for_each(|seq| store.insert(&message(&network, "a", seq), None, at(60), false));
+        let told = Told::default;
+        seqs.for_each(|seq| {
+            store.insert(&message(&network, "a", seq), None, [at(0), at(60)], told());
+        });
         let recent = store.recent(at(0));
         assert_eq!(recent.values().map(Vec::len).collect::<Vec<_>>(), [IDS_MAX]);
     }

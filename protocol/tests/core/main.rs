@@ -28,4 +28,5 @@ mod rig;
 mod service;
 mod siege;
 mod solitude;
+mod thrift;
 mod twins;
