@@ -12,6 +12,7 @@ mod justice;
 mod members;
 mod neighbours;
 mod twin;
+mod vouching;
 
 use std::{
     collections::{BTreeMap, VecDeque},

@@ -15,6 +15,7 @@ mod missing;
 mod naming;
 mod outbox;
 mod patience;
+mod serving;
 mod store;
 mod thrift;
 mod tree;
@@ -41,7 +42,7 @@ use naming::{Due, Known, Naming};
 
 pub(crate) use naming::{Heard, Named};
 use outbox::Outbox;
-use store::{Serve, Store, Told};
+use store::{Store, Told};
 use thrift::Thrift;
 use tree::{Adoption, Share, Size, Trees};
 
@@ -284,44 +285,6 @@ impl Gossip {
         }
     }
 
-    fn serve(&mut self, from: NodeId, topic: TopicId, ids: &[MessageId], cx: &mut Cx<'_>) {
-        if !self.trees.knows(&from) {
-            return;
-        }
-        let is_limited = self.defences.has(Safeguard::ServeLimit);
-        for id in ids {
-            let frame = match self.store.ask(id, &from, cx.now) {
-                Serve::Unknown => continue,
-                // Its graft and our push have crossed: it has been served, and is no child because of it.
-                Serve::Crossed(_) if is_limited => {
-                    self.store.served(id, from);
-                    continue;
-                }
-                Serve::Greedy(_) if is_limited => {
-                    cx.fault(from, Fault::Greedy);
-                    continue;
-                }
-                // It stays to be asked for, here later or elsewhere now.
-                Serve::Frame(frame, since)
-                    if is_limited && !self.thrift.take(&from, frame.len(), since) =>
-                {
-                    cx.fault(from, Fault::Greedy);
-                    continue;
-                }
-                Serve::Frame(frame, _)
-                | Serve::Offered(frame)
-                | Serve::Crossed(frame)
-                | Serve::Greedy(frame) => frame,
-            };
-            self.store.served(id, from);
-            if let Some(author) = self.store.author(id) {
-                self.trees.graft(from, &author, topic);
-            }
-            let known = Known { topic, id: *id, is_held: true };
-            Self::send(from, Class::Requested, (known, &frame), cx);
-        }
-    }
-
     /// A neighbour sent what is here, or offered to.
     fn decline(&mut self, from: NodeId, topic: TopicId, author: NodeId, cx: &mut Cx<'_>) {
         let told = self.trees.duplicate(from, topic, &author, cx.now);
@@ -336,34 +299,6 @@ impl Gossip {
         self.naming.unexpect(&id);
         self.missing.arrived(&id, now);
         self.store.refuse(id, from);
-    }
-
-    /// Says in full what was named.
-    fn describe(&mut self, to: NodeId, names: &[ShortId], cx: &mut Cx<'_>) {
-        let mut full: BTreeMap<TopicId, Vec<MessageId>> = BTreeMap::new();
-        for (topic, id) in self.naming.meant(&to, names) {
-            full.entry(topic).or_default().push(id);
-        }
-        for (topic, ids) in full {
-            let frame = Frame::Vouch { topic, ids }.encode();
-            cx.order(Effect::Send { to, class: Class::Vouch, frame });
-        }
-    }
-
-    /// Says which of these we hold. Only who chose us is told, who would have been told anyway.
-    fn testify(&mut self, to: NodeId, names: &[ShortId], cx: &mut Cx<'_>) {
-        if !self.trees.wants(&to) {
-            return;
-        }
-        let (held, unknown): (Vec<_>, Vec<_>) =
-            names.iter().partition(|name| self.naming.holds(&to, **name));
-        let frames = [
-            (!held.is_empty()).then_some(Frame::ShortVouch { names: held }),
-            (!unknown.is_empty()).then_some(Frame::Unknown { names: unknown }),
-        ];
-        for frame in frames.into_iter().flatten() {
-            cx.order(Effect::Send { to, class: Class::Vouch, frame: frame.encode() });
-        }
     }
 
     /// Asks what was meant by names that wait for too long, and somebody for what it named.
