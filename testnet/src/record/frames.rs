@@ -107,7 +107,9 @@ fn look(frame: &Bytes, network: &Network) -> Facts {
             | Frame::Rumours { .. }
             | Frame::Sync { .. }
             | Frame::Summary { .. }
-            | Frame::Want { .. },
+            | Frame::Want { .. }
+            | Frame::Compare { .. }
+            | Frame::Compared { .. },
         ) => Facts { author: None, genuine: true },
         // What does not decode at all is not genuine either.
         Err(_) => Facts { author: None, genuine: false },

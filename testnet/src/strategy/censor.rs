@@ -100,7 +100,9 @@ impl Censor {
                 | Frame::Rumours { .. }
                 | Frame::Sync { .. }
                 | Frame::Summary { .. }
-                | Frame::Want { .. },
+                | Frame::Want { .. }
+                | Frame::Compare { .. }
+                | Frame::Compared { .. },
             )
             | Err(_) => Some(frame),
         }

@@ -112,7 +112,9 @@ impl Strategy for GraftDrain {
                     | Frame::Rumours { .. }
                     | Frame::Sync { .. }
                     | Frame::Summary { .. }
-                    | Frame::Want { .. },
+                    | Frame::Want { .. }
+                    | Frame::Compare { .. }
+                    | Frame::Compared { .. },
                 )
                 | Err(_) => {}
             }

@@ -87,7 +87,9 @@ impl Pack {
                 | Frame::Rumours { .. }
                 | Frame::Sync { .. }
                 | Frame::Summary { .. }
-                | Frame::Want { .. },
+                | Frame::Want { .. }
+                | Frame::Compare { .. }
+                | Frame::Compared { .. },
             )
             | Err(_) => return Some(effect),
         };

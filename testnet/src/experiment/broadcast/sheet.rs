@@ -265,7 +265,9 @@ impl Sheet {
                 | Frame::Rumours { .. }
                 | Frame::Sync { .. }
                 | Frame::Summary { .. }
-                | Frame::Want { .. },
+                | Frame::Want { .. }
+                | Frame::Compare { .. }
+                | Frame::Compared { .. },
             )
             | Err(_) => {}
         }
