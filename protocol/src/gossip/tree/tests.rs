@@ -122,9 +122,15 @@ fn a_neighbour_that_did_not_choose_us_hears_of_a_message_now_and_then() {
             let now = at(u64::from(turn / rate));
             trees.carry(author, topic, Some(peer(1)), now);
             (2..=3).for_each(|tag| trees.prune(&peer(tag), topic, Some(&author), now));
-            trees.shares(&author, (topic, Size::Small), now, |_| false, |peer, share| {
-                *told.entry(peer).or_insert(0) += u32::from(share == Share::Vouch);
-            });
+            trees.shares(
+                &author,
+                (topic, Size::Small),
+                now,
+                |_| false,
+                |peer, share| {
+                    *told.entry(peer).or_insert(0) += u32::from(share == Share::Vouch);
+                },
+            );
         }
         assert_eq!([2, 3].map(|tag| told[&peer(tag)]), [messages, heard], "{rate} a second");
     }
