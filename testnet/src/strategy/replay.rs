@@ -15,8 +15,8 @@ const PACE: Duration = Duration::from_millis(20);
 const FRAMES_MAX: usize = 512;
 /// How wrong its clock may be: past any lifetime and any skew.
 const HOURS: Duration = Duration::from_secs(2 * 3600);
-/// An unknown field of `Frame`, of four bytes: makes other bytes of the same message.
-const JUNK: [u8; 4] = [0xfa, 0x01, 0x01, 0x00];
+/// An unknown field of `Frame` (number 1000), of four bytes: makes other bytes of the same message.
+const JUNK: [u8; 4] = [0xc2, 0x3e, 0x01, 0x00];
 
 /// The strategy's entry.
 pub const REPLAY: Kind = Kind {
