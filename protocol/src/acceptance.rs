@@ -294,13 +294,25 @@ impl Acceptance {
             let accepted = &mut self.count(slot.topic).accepted;
             *accepted = accepted.saturating_add(1);
         }
-        if self.subscribed.contains(&(slot.topic, policy)) {
+        let is_wanted = self.subscribed.contains(&(slot.topic, policy));
+        if is_wanted {
             self.accepted.insert(slot, *from, 1, id);
-            let vouchers = match policy.threshold() {
-                0 => Vec::new(),
-                _ => self.tally.independent(&id),
-            };
-            cx.order(Effect::Deliver(Accepted::new(message.clone(), vouchers, policy, cx.now)));
+        }
+        let vouchers = match policy.threshold() {
+            0 => Vec::new(),
+            _ => self.tally.independent(&id),
+        };
+        let accepted = Accepted::new(message.clone(), vouchers, policy, cx.now);
+        self.hand_over(accepted, is_wanted, cx);
+    }
+
+    /// An accepted message goes to the application; where it is kept, only once it is on disk.
+    fn hand_over(&self, accepted: Accepted, is_wanted: bool, cx: &mut Cx<'_>) {
+        let topic = self.network.topic(accepted.message().header().slot.topic);
+        if topic.retention.is_some() && accepted.policy() == topic.policy {
+            cx.signals.push_back(Signal::Accepted { accepted, is_wanted });
+        } else if is_wanted {
+            cx.order(Effect::Deliver(accepted));
         }
     }
 
@@ -318,14 +330,15 @@ impl Acceptance {
             let accepted = &mut self.count(topic).accepted;
             *accepted = accepted.saturating_add(1);
         }
-        if self.subscribed.contains(&(topic, one.policy)) {
+        let is_wanted = self.subscribed.contains(&(topic, one.policy));
+        if is_wanted {
             for Attestation { slot, from, id, .. } in &enough {
                 self.accepted.insert(*slot, *from, 1, *id);
             }
-            let attestors = enough.iter().map(|one| one.slot.author).collect();
-            let accepted = Accepted::attested(message.clone(), attestors, one.policy, cx.now);
-            cx.order(Effect::Deliver(accepted));
         }
+        let attestors = enough.iter().map(|one| one.slot.author).collect();
+        let accepted = Accepted::attested(message.clone(), attestors, one.policy, cx.now);
+        self.hand_over(accepted, is_wanted, cx);
     }
 
     /// An attestation counts no more, and the claim was not accepted.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use forsooth_crypto::{NodeId, Verified};
 
 use crate::{
-    Class, Fault,
+    Class, Fault, Standing,
     ban::{Ban, Whom},
     fault::Blame,
     input::Address,
@@ -63,6 +63,25 @@ pub enum Effect {
     },
     /// Hand a message to the application.
     Deliver(Accepted),
+    /// Write a message to disk, on topics with a retention; ends in `Kept` or `Unkept`. Orders that come together
+    /// are best written together. A message that is on disk already only changes its standing.
+    Keep {
+        /// Comes back with what became of it. Unique in one core's life.
+        request: u64,
+        /// What to keep.
+        message: Verified<Publication>,
+        /// What this node says of it.
+        standing: Standing,
+    },
+    /// Read messages from disk; ends in `Read`.
+    Load {
+        /// Comes back with the messages.
+        request: u64,
+        /// On which topic.
+        topic: TopicId,
+        /// Which, the most wanted first.
+        ids: Vec<MessageId>,
+    },
     /// A `Publish` is done.
     Published {
         /// From the input.

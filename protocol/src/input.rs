@@ -7,7 +7,7 @@ use bytes::Bytes;
 use forsooth_crypto::NodeId;
 
 use crate::{
-    Fault, Lane, Record, Whom,
+    Fault, Held, Lane, MessageId, Record, Whom,
     membership::Tags,
     network::{Policy, TopicId},
     time::Timestamp,
@@ -108,6 +108,28 @@ pub enum Input {
     Tagged(Tags),
     /// What [`Effect::Store`](crate::Effect::Store) ordered in an earlier life.
     Loaded(Vec<Record>),
+    /// What [`Effect::Keep`](crate::Effect::Keep) ordered in earlier lives and is still there: told at the start, in as many
+    /// pieces as it takes, before the first `Connected`. Later, what is on disk although it was [`Self::Unkept`].
+    Holds(Vec<Held>),
+    /// What these orders to [keep](crate::Effect::Keep) were about is on disk, and survives whatever happens now.
+    Kept {
+        /// From the effects.
+        requests: Vec<u64>,
+    },
+    /// The disk refuses, or does not keep up: what these orders were about is not kept.
+    Unkept {
+        /// From the effects.
+        requests: Vec<u64>,
+    },
+    /// What [`Effect::Load`](crate::Effect::Load) ordered is done.
+    Read {
+        /// From the effect.
+        request: u64,
+        /// The frames, in the order of the request: none for what is not there, or did not fit into one answer. The first fits always.
+        frames: Vec<(MessageId, Option<Bytes>)>,
+    },
+    /// The retention of their topic is over for these: they are no longer on disk.
+    Forgotten(Vec<Held>),
     /// The shell is about to end. Orders to store what is not stored yet, some of it at a time: to be told again
     /// until no [`Effect::Store`](crate::Effect::Store) comes.
     Stopping,

@@ -20,6 +20,7 @@ mod effect;
 mod fault;
 mod gossip;
 mod group;
+mod held;
 mod input;
 mod lane;
 mod ledger;
@@ -47,6 +48,7 @@ pub use crate::{
     defences::{Defences, Safeguard},
     effect::{Drain, Effect, Event, Receipt, Record, Refusal, Shortfall},
     fault::{Blame, Fault},
+    held::{Held, Standing},
     input::{Address, Candidate, Connection, Direction, Input, Judgement},
     lane::{Class, Lane},
     links::Role,

@@ -15,7 +15,7 @@ use crate::{
     effect::Drain,
     links::Role,
     membership::{Accusation, Answer, Draft, Statement},
-    message::MessageId,
+    message::{Accepted, MessageId},
     overlay::record::SignedRecord,
     short_id::VouchKey,
     time::{Time, Timestamp},
@@ -167,6 +167,13 @@ pub(crate) enum Signal {
     Ask {
         /// Which.
         ids: Vec<MessageId>,
+    },
+    /// The policy of a topic that keeps messages accepts one.
+    Accepted {
+        /// The message, and by whose word.
+        accepted: Accepted,
+        /// The application subscribes to it by this policy.
+        is_wanted: bool,
     },
     /// A message waits for more vouches than it gets.
     Starved {

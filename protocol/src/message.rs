@@ -346,7 +346,7 @@ impl Verifiable for Proof {
 /// forsooth_protocol::Accepted { message, vouchers, attestors, policy, at: forsooth_protocol::Time::ZERO };
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
     message: Verified<Publication>,
     vouchers: Vec<NodeId>,

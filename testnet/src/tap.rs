@@ -75,6 +75,8 @@ impl Tap {
             Effect::Dial { .. }
             | Effect::Disconnect { .. }
             | Effect::Validate { .. }
+            | Effect::Keep { .. }
+            | Effect::Load { .. }
             | Effect::Store(_) => {}
         }
     }

@@ -9,9 +9,7 @@
 
 use bytes::Bytes;
 use forsooth_crypto::NodeId;
-use forsooth_protocol::{
-    Accepted, MessageId, Network, Publication, Timestamp, TopicId, wire::Frame,
-};
+use forsooth_protocol::{MessageId, Network, Publication, Timestamp, TopicId, wire::Frame};
 
 use crate::Message;
 
@@ -26,16 +24,6 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    pub(crate) fn new(message: &Accepted, accepted: Timestamp) -> Self {
-        Self {
-            topic: message.message().header().slot.topic,
-            publication: (**message.message()).clone(),
-            vouchers: message.vouchers().to_vec(),
-            attestors: message.attestors().to_vec(),
-            accepted,
-        }
-    }
-
     /// Bytes of its frame, about what it takes in memory.
     pub(crate) fn bytes(&self) -> usize {
         self.publication.frame().len()

@@ -8,8 +8,8 @@ use std::{
 use bytes::Bytes;
 use forsooth_crypto::NodeId;
 use forsooth_protocol::{
-    Accepted, Address, Class, Direction, Effect, Event, Input, MessageId, Network, Receipt, Record,
-    Refusal, Timestamp, TopicId,
+    Accepted, Address, Class, Direction, Effect, Event, Input, MessageId, Network, Publication,
+    Receipt, Record, Refusal, Standing, Timestamp, TopicId,
     network::{LIFETIME_MAX, Policy, Topic},
 };
 use libp2p::{Multiaddr, core::transport::ListenerId, swarm::Swarm};
@@ -166,6 +166,12 @@ impl Shell {
             }
             Effect::Verify { ticket, check } => self.outside.checks.gather(ticket, check),
             Effect::Validate { ticket, message } => self.outside.panel.ask(ticket, message),
+            Effect::Keep { request, message, standing } => self.keep(request, &message, standing),
+            // Nothing asks for it yet.
+            Effect::Load { request, topic: _, ids } => {
+                let frames = ids.into_iter().map(|id| (id, None)).collect();
+                self.facts.push_back(Input::Read { request, frames });
+            }
             Effect::Deliver(accepted) => self.deliver(&accepted),
             Effect::Published { request, outcome } => self.publishing.end(request, outcome),
             Effect::Store(record) => self.store(record),
@@ -239,17 +245,26 @@ impl Shell {
         }
     }
 
+    /// Has an accepted message kept.
+    fn keep(&mut self, request: u64, message: &Publication, standing: Standing) {
+        if let Standing::Accepted { vouchers, attestors } = standing
+            && let Some(keeper) = &self.outside.keeper
+            && !self.earlier.contains(&message.id())
+        {
+            let accepted = self.clock.wall_at(self.clock.now());
+            let topic = message.header().slot.topic;
+            let publication = message.clone();
+            keeper.keep(Kept { topic, publication, vouchers, attestors, accepted });
+        }
+        self.facts.push_back(Input::Kept { requests: vec![request] });
+    }
+
     fn deliver(&mut self, accepted: &Accepted) {
         if self.earlier.contains(&accepted.message().id()) {
             return;
         }
         let topic = accepted.message().header().slot.topic;
         let at = self.clock.wall_at(accepted.at());
-        if let Some(keeper) = &self.outside.keeper
-            && self.keeps(topic, accepted.policy())
-        {
-            keeper.keep(Kept::new(accepted, at));
-        }
         let message = Message::new(accepted, at, &self.network);
         self.outside.subscribers.deliver(topic, accepted.policy(), &message);
     }

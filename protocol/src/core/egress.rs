@@ -4,11 +4,12 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use forsooth_crypto::{Untrusted, verify};
+use forsooth_crypto::{Untrusted, Verified, verify};
 
 use super::Core;
 use crate::{
     Effect, Event, Receipt, Refusal, acceptance,
+    gossip::Vouching,
     ledger::Entry,
     message::{Publication, Slot},
     network::{Network, RATE_WINDOW, TopicId},
@@ -40,13 +41,29 @@ impl Outlet {
 }
 
 impl Core {
-    /// Signs a payload and sends it. On a refusal nothing was sent and no slot is taken.
+    /// Signs a payload and sends it; on topics with a retention, once it is on disk. On a refusal nothing was sent and no
+    /// slot is taken.
     pub(super) fn publish(
+        &mut self,
+        request: u64,
+        topic: TopicId,
+        payload: Bytes,
+        lifetime: Option<Duration>,
+    ) {
+        let outcome = match self.sign(topic, payload, lifetime) {
+            Ok(message) if self.is_kept(topic) => return self.keep_own(request, &message),
+            Ok(message) => Ok(self.release(&message)),
+            Err(refusal) => Err(refusal),
+        };
+        self.effects.push_back(Effect::Published { request, outcome });
+    }
+
+    fn sign(
         &mut self,
         topic: TopicId,
         payload: Bytes,
         lifetime: Option<Duration>,
-    ) -> Result<Receipt, Refusal> {
+    ) -> Result<Verified<Publication>, Refusal> {
         let lifetime = self.publishable(topic, &payload, lifetime)?;
         let channel =
             self.outlet.topics.get_mut(&topic).expect("there is a channel for each topic");
@@ -72,15 +89,20 @@ impl Core {
         if let Some(channel) = self.outlet.topics.get_mut(&topic) {
             channel.next_seq = channel.next_seq.saturating_add(1);
         }
-        let id = message.id();
+        Ok(message)
+    }
+
+    /// Sends a message of ours.
+    pub(super) fn release(&mut self, message: &Verified<Publication>) -> Receipt {
+        let (id, topic) = (message.id(), message.header().slot.topic);
         let (mut cx, _, gossip, _) = self.lend();
-        let spread = gossip.spread(&message, None, &mut cx);
+        let spread = gossip.spread(message, None, Vouching::Now, &mut cx);
         let event =
             Event::Relayed { id, from: None, pushed: spread.pushed, vouched: spread.vouched };
         self.effects.push_back(Effect::Event(event));
         self.tell_acceptance(acceptance::Event::Published { topic });
         let witnesses_lacking = self.acceptance.witnesses_lacking(topic);
-        Ok(Receipt { id, sent_to: spread.pushed, queued: spread.pushed == 0, witnesses_lacking })
+        Receipt { id, sent_to: spread.pushed, queued: spread.pushed == 0, witnesses_lacking }
     }
 
     fn publishable(

@@ -10,7 +10,7 @@ use super::{Core, Validator, intake::Admission};
 use crate::{
     Class, Effect, Event, Fault, Judgement, Lane, acceptance,
     defences::Safeguard,
-    gossip::{self, Spread},
+    gossip::{self, Spread, Vouching},
     ledger::Entry,
     links, membership,
     message::{Header, MessageId, Proof, Publication, Slot},
@@ -360,8 +360,13 @@ impl Core {
         }
         let Some(pending) = self.intake.finish(ticket) else { return };
         let (id, slot, from) = (message.id(), message.header().slot, pending.from);
+        let vouching = self.vouching(slot.topic);
         let (mut cx, _, gossip, _) = self.lend();
-        let Spread { pushed, vouched, holders } = gossip.spread(&message, Some(from), &mut cx);
+        let spread = gossip.spread(&message, Some(from), vouching, &mut cx);
+        let Spread { pushed, vouched, holders } = spread;
+        if vouching == Vouching::OnceKept {
+            self.keep_held(&message);
+        }
         self.tell_links(links::Event::Served { peer: from });
         self.tell_links(links::Event::Held);
         let told = holders.into_iter().chain([from]);

@@ -9,6 +9,7 @@ mod egress;
 mod ingress;
 mod intake;
 mod justice;
+mod keeping;
 mod members;
 mod neighbours;
 mod twin;
@@ -24,7 +25,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 
 pub use self::config::{Config, LinksMax, Validator};
-use self::{egress::Outlet, intake::Intake, twin::Twins};
+use self::{egress::Outlet, intake::Intake, keeping::Keeping, twin::Twins};
 use crate::{
     Class, Effect, Event, Fault, Input,
     acceptance::{self, Acceptance},
@@ -80,6 +81,7 @@ pub struct Core {
     quotas: Quotas,
     intake: Intake,
     outlet: Outlet,
+    keeping: Keeping,
     /// Verified messages that the application is asked about.
     judging: BTreeMap<Ticket, Verified<Publication>>,
     faults: BTreeMap<Fault, u64>,
@@ -155,6 +157,7 @@ impl Core {
             quotas: Quotas::new(*network.defence(), clock.clone()),
             intake: Intake::default(),
             outlet: Outlet::new(&network, &clock),
+            keeping: Keeping::default(),
             judging: BTreeMap::new(),
             faults: BTreeMap::new(),
             twins: Twins::new(former_generation, listen),
@@ -250,8 +253,7 @@ impl Core {
             }
             Input::Validated { ticket, judgement } => self.validated(ticket, judgement),
             Input::Publish { request, topic, payload, lifetime } => {
-                let outcome = self.publish(topic, payload, lifetime);
-                self.effects.push_back(Effect::Published { request, outcome });
+                self.publish(request, topic, payload, lifetime);
             }
             Input::Subscribe { topic, policy } => {
                 self.tell_acceptance(acceptance::Event::Subscribed { topic, policy })
@@ -263,6 +265,10 @@ impl Core {
             Input::Pardon { whom } => self.pardon(whom),
             Input::Tagged(tags) => self.tell_membership(membership::Event::Tagged(tags)),
             Input::Loaded(records) => self.load(records),
+            Input::Kept { requests } => self.kept(&requests),
+            Input::Unkept { requests } => self.unkept(&requests),
+            // Nothing is compared with others yet, so nothing is asked for.
+            Input::Holds(_) | Input::Forgotten(_) | Input::Read { .. } => {}
             Input::Stopping => self.stop(),
             Input::Tick => {}
         }
@@ -312,6 +318,9 @@ impl Core {
                     self.tell_links(links::Event::Unobserved { peer });
                 }
                 Signal::Ask { ids } => self.ask_witnesses(&ids),
+                Signal::Accepted { accepted, is_wanted } => {
+                    self.keep_accepted(accepted, is_wanted);
+                }
                 Signal::Starved { needs } => self.tell_links(links::Event::Starved { needs }),
             }
         }
@@ -351,6 +360,7 @@ impl Core {
         let [slots, authors, proofs] = self.ledger.usage();
         let rest = [
             self.intake.bound(),
+            self.keeping.bound(),
             pair("ledger.slots", slots),
             pair("ledger.authors", authors),
             pair("ledger.proofs", proofs),
@@ -379,6 +389,7 @@ impl Participant for Core {
         self.tick();
         self.settle();
         self.arrange();
+        self.order_keeping();
         let (mut cx, _, gossip, _) = self.lend();
         gossip.flush(&mut cx);
         Drain::new(&mut self.effects)

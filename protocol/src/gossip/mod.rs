@@ -19,6 +19,7 @@ mod serving;
 mod store;
 mod thrift;
 mod tree;
+mod unkept;
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -45,6 +46,9 @@ use outbox::Outbox;
 use store::{Store, Told};
 use thrift::Thrift;
 use tree::{Adoption, Share, Size, Trees};
+use unkept::Unkept;
+
+pub(crate) use unkept::Vouching;
 
 /// A voucher that is so much earlier than the parent makes a better one, and by an eighth of what is waited for the tree.
 /// Less would chase jitter, of which an overloaded network has more.
@@ -65,6 +69,8 @@ pub(crate) struct Gossip {
     /// Vouches that leave when the input at hand is dealt with, or a little later, so that a batch of messages costs
     /// each peer one frame.
     outbox: Outbox,
+    /// Vouches that wait for the disk.
+    unkept: Unkept,
 }
 
 /// What [`Gossip`] reacts to.
@@ -108,6 +114,8 @@ pub(crate) enum Event {
     Adopted { from: NodeId, author: NodeId },
     /// A peer asks not to be sent what this author says; or those that have no tree of their own, on this topic.
     Pruned { from: NodeId, topic: TopicId, author: Option<NodeId> },
+    /// A message is on disk, or will never be: those who wait for this node's vouch get it.
+    Kept { id: MessageId },
 }
 
 /// What became of a message that was passed on.
@@ -131,6 +139,7 @@ impl Gossip {
             missing: Missing::new(defences),
             naming: Naming::new(keys),
             outbox: Outbox::new(),
+            unkept: Unkept::default(),
         }
     }
 
@@ -139,6 +148,7 @@ impl Gossip {
         &mut self,
         message: &Verified<Publication>,
         from: Option<NodeId>,
+        vouching: Vouching,
         cx: &mut Cx<'_>,
     ) -> Spread {
         let id = message.id();
@@ -159,6 +169,7 @@ impl Gossip {
         let has = |peer: &NodeId| Some(*peer) == from || holders.contains(peer);
         self.thrift.note(message.frame().len());
         let mut told = Told::default();
+        let mut later = Vec::new();
         let Self { trees, outbox, naming, .. } = self;
         let now = cx.now;
         trees.shares(&author, (topic, size), now, has, |to, share| match share {
@@ -174,9 +185,15 @@ impl Gossip {
             }
             Share::Vouch => {
                 spread.vouched += 1;
-                outbox.add(to, naming.name(&to, &id), now);
+                match vouching {
+                    Vouching::Now => outbox.add(to, naming.name(&to, &id), now),
+                    Vouching::OnceKept => later.push(to),
+                }
             }
         });
+        if vouching == Vouching::OnceKept {
+            self.unkept.insert(message, later);
+        }
         // Who offered it in vain is a parent too many, which has cost no payload.
         let offers = offers.into_iter().filter(|offer| Some(*offer) != from);
         offers.for_each(|offer| self.decline(offer, topic, author, cx));
@@ -279,8 +296,10 @@ impl Gossip {
     /// Who chose us is told of what is here, and from now on of what comes.
     fn want(&mut self, peer: NodeId, vouches: bool, cx: &Cx<'_>) {
         if self.trees.want(&peer, vouches) {
-            let recent = self.store.recent(cx.now).into_values().flatten();
-            let names = recent.filter_map(|id| self.naming.name(&peer, &id));
+            let Self { store, naming, unkept, .. } = self;
+            let recent = store.recent(cx.now).into_values().flatten();
+            let kept = recent.filter(|id| !unkept.wait(id, peer));
+            let names = kept.filter_map(|id| naming.name(&peer, &id)).collect::<Vec<_>>();
             self.outbox.add(peer, names, cx.now);
         }
     }
@@ -343,6 +362,7 @@ impl Machine for Gossip {
                 self.missing.leave(&peer);
                 self.naming.leave(&peer);
                 self.outbox.leave(&peer);
+                self.unkept.leave(&peer);
             }
             Event::Seen { id, from } => self.missing.kept(&id, &from, cx.now),
             Event::Checking { id } => self.missing.checking(&id, cx.now),
@@ -392,6 +412,7 @@ impl Machine for Gossip {
             Event::Pruned { from, topic, author } => {
                 self.trees.prune(&from, topic, author.as_ref(), cx.now);
             }
+            Event::Kept { id } => self.vouch(&id, cx.now),
         }
     }
 

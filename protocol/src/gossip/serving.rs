@@ -73,8 +73,15 @@ impl Gossip {
         if !self.trees.wants(&to) {
             return;
         }
-        let (held, unknown): (Vec<_>, Vec<_>) =
-            names.iter().partition(|name| self.naming.holds(&to, **name));
+        let (mut held, mut unknown) = (Vec::new(), Vec::new());
+        for name in names {
+            match self.naming.held(&to, *name) {
+                // It is vouched for in a moment.
+                Some(id) if self.unkept.wait(&id, to) => {}
+                Some(_) => held.push(*name),
+                None => unknown.push(*name),
+            }
+        }
         let frames = [
             (!held.is_empty()).then_some(Frame::ShortVouch { names: held }),
             (!unknown.is_empty()).then_some(Frame::Unknown { names: unknown }),

@@ -18,6 +18,7 @@ mod faults;
 mod frames;
 mod gossip;
 mod harm;
+mod keeping;
 mod large;
 mod links;
 mod membership;

@@ -87,11 +87,15 @@ impl Other {
                         let outcome = check_one(check);
                         inputs.push_back(Input::Verdicts(vec![Verdict { ticket, outcome }]));
                     }
+                    Effect::Keep { request, .. } => {
+                        inputs.push_back(Input::Unkept { requests: vec![request] });
+                    }
                     // It knows nobody to dial, keeps nothing, and nobody reads on it.
                     Effect::Dial { .. }
                     | Effect::Validate { .. }
                     | Effect::Deliver(_)
                     | Effect::Published { .. }
+                    | Effect::Load { .. }
                     | Effect::Store(_)
                     | Effect::Event(_) => {}
                 }
@@ -120,6 +124,11 @@ impl Other {
             | Input::Ban { .. }
             | Input::Pardon { .. }
             | Input::Loaded(_)
+            | Input::Holds(_)
+            | Input::Kept { .. }
+            | Input::Unkept { .. }
+            | Input::Read { .. }
+            | Input::Forgotten(_)
             | Input::Stopping
             | Input::Tagged(_)
             | Input::Tick => false,

@@ -2,8 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use forsooth_crypto::NodeId;
-use forsooth_protocol::{Ban, Record, Timestamp, Whom};
+use forsooth_protocol::{Ban, Held, MessageId, Record, Timestamp, Whom};
+
+use super::queue::Writing;
+
+/// Bytes of frames that are read at once.
+const READ_BYTES_MAX: usize = 1 << 20;
 
 /// A disk.
 #[derive(Debug, Default)]
@@ -13,6 +19,7 @@ pub(crate) struct Disk {
     peers: BTreeMap<NodeId, Record>,
     key: Option<Record>,
     anchors: Option<Record>,
+    messages: BTreeMap<MessageId, (Held, Bytes)>,
     /// What it is told to store is lost.
     pub(crate) is_full: bool,
 }
@@ -38,6 +45,34 @@ impl Disk {
         let few = self.key.iter().chain(&self.anchors);
         let many = [&self.proofs, &self.peers].into_iter().flat_map(BTreeMap::values);
         few.chain(self.bans.values()).chain(many).cloned().collect()
+    }
+
+    /// Writes a message, or only its standing if it is there. Runs are shorter than retentions: nothing is removed.
+    pub(crate) fn keep(&mut self, writing: &Writing) {
+        let message = &writing.message;
+        let held = Held::new(message, &writing.standing);
+        match self.messages.get_mut(&held.id) {
+            Some((known, _)) => known.is_open &= held.is_open,
+            None => drop(self.messages.insert(held.id, (held, message.frame().clone()))),
+        }
+    }
+
+    /// All messages that are kept, without their payloads.
+    pub(crate) fn held(&self) -> Vec<Held> {
+        self.messages.values().map(|(held, _)| *held).collect()
+    }
+
+    /// As many of these frames as fit into an answer.
+    pub(crate) fn read(&self, ids: Vec<MessageId>) -> Vec<(MessageId, Option<Bytes>)> {
+        let mut bytes = 0;
+        let mut read = |id: MessageId| {
+            let frame = self.messages.get(&id).map(|(_, frame)| frame.clone());
+            bytes += frame.as_ref().map_or(0, Bytes::len);
+            let fits =
+                bytes <= READ_BYTES_MAX || frame.as_ref().is_some_and(|it| it.len() == bytes);
+            (id, frame.filter(|_| fits))
+        };
+        ids.into_iter().map(&mut read).collect()
     }
 
     /// Which peers are banned, and until when.

@@ -142,6 +142,7 @@ impl World {
             Occurrence::Answered { from, .. } | Occurrence::DialFailed { from, .. } => {
                 Some(from.node)
             }
+            Occurrence::Written { node, .. } => Some(node.node),
             // The network card and the operating system go on.
             Occurrence::Pump { .. } | Occurrence::Readable { .. } => None,
             Occurrence::Resumed { .. } => None,

@@ -42,7 +42,7 @@ use self::{
     moment::nanos,
     net::Net,
     node::{Hands, Node},
-    queue::{Caller, Occurrence, Queue},
+    queue::{Caller, Occurrence, Queue, Writing},
     trace::Trace,
 };
 
@@ -213,6 +213,10 @@ impl World {
                 self.tell_address(node);
                 let records = self.node(node).disk.records();
                 self.handle(node, Input::Loaded(records));
+                let held = self.node(node).disk.held();
+                if !held.is_empty() {
+                    self.handle(node, Input::Holds(held));
+                }
             }
             Occurrence::Told { node, input } => self.handle(node, *input),
             Occurrence::Dialled { from, to } => self.dialled(from, to),
@@ -225,6 +229,7 @@ impl World {
             }
             Occurrence::Stalled { link, from } => self.stalled(link, from),
             Occurrence::Dead { link, at, since } => self.dead(link, at, since),
+            Occurrence::Written { node, messages } => self.written(node, messages),
             Occurrence::Resumed { node } => self.resumed(node),
         }
     }
@@ -261,6 +266,17 @@ impl World {
         self.node_mut(to).link(from.node, link);
         self.queue.push_at(later, Occurrence::Answered { from, to, link });
         self.connected(to, from.node, Direction::Inbound);
+    }
+
+    /// A disk has written messages. What a process that is gone had under way is lost.
+    fn written(&mut self, by: Caller, messages: Vec<Writing>) {
+        let node = self.node_mut(by.node);
+        if node.life != by.life || node.participant.is_none() {
+            return;
+        }
+        let requests = messages.iter().map(|writing| writing.request).collect();
+        messages.into_iter().for_each(|writing| node.disk.keep(&writing));
+        self.handle(by.node, Input::Kept { requests });
     }
 
     /// The answer to a dial arrives at the dialler.

@@ -21,11 +21,13 @@ use super::{
     links::{LinkId, Side},
     moment::{nanos, time},
     net::Net,
-    queue::{Caller, Occurrence, Queue},
+    queue::{Caller, Occurrence, Queue, Writing},
 };
 
 /// When a deadline is over that a tick has not moved. Without it, time would stand still.
 const OVERDUE: Duration = Duration::from_millis(1);
+/// How long a disk takes to write what it was told at one moment: a flush of an ordinary SSD.
+const FLUSH: Duration = Duration::from_millis(2);
 
 /// A node.
 pub(crate) struct Node {
@@ -151,6 +153,7 @@ impl Node {
             return;
         };
         let mut verdicts = Vec::new();
+        let (mut writing, mut refused_writing) = (Vec::new(), Vec::new());
         for effect in participant.handle(hands.now, input) {
             match effect {
                 Effect::Send { to, class, frame } => hands.send(links, &to, class, frame),
@@ -176,11 +179,25 @@ impl Node {
                     }
                     disk.store(record);
                 }
+                Effect::Keep { request, .. } if disk.is_full => refused_writing.push(request),
+                Effect::Keep { request, message, standing } => {
+                    writing.push(Writing { request, message, standing });
+                }
+                Effect::Load { request, topic: _, ids } => {
+                    inputs.push_back(Input::Read { request, frames: disk.read(ids) });
+                }
                 Effect::Deliver(_) | Effect::Published { .. } | Effect::Event(_) => {}
             }
         }
         if !verdicts.is_empty() {
             inputs.push_back(Input::Verdicts(verdicts));
+        }
+        if !refused_writing.is_empty() {
+            inputs.push_back(Input::Unkept { requests: refused_writing });
+        }
+        if !writing.is_empty() {
+            let written = Occurrence::Written { node: hands.caller, messages: writing };
+            hands.queue.push(hands.now + FLUSH, written);
         }
     }
 }

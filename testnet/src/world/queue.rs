@@ -9,7 +9,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use forsooth_protocol::{Input, Lane, Time};
+use forsooth_crypto::Verified;
+use forsooth_protocol::{Input, Lane, Publication, Standing, Time};
 
 use super::{
     Index,
@@ -51,11 +52,21 @@ pub(crate) enum Occurrence {
     Stalled { link: LinkId, from: Side },
     /// Nothing came through a link since that moment, if it was not mended.
     Dead { link: LinkId, at: Side, since: Nanos },
+    /// A disk has written messages, in the order in which it was told to.
+    Written { node: Caller, messages: Vec<Writing> },
     /// A paused node goes on.
     Resumed { node: Index },
 }
 
-/// Who dialled, and in which of its lives.
+/// A message on its way to a disk.
+#[derive(Debug)]
+pub(crate) struct Writing {
+    pub(crate) request: u64,
+    pub(crate) message: Verified<Publication>,
+    pub(crate) standing: Standing,
+}
+
+/// Who dialled, or writes, and in which of its lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Caller {
     pub(crate) node: Index,

@@ -67,6 +67,11 @@ impl Participant for Puppet {
             | Input::Unsubscribe { .. }
             | Input::Ban { .. }
             | Input::Tagged(_)
+            | Input::Holds(_)
+            | Input::Kept { .. }
+            | Input::Unkept { .. }
+            | Input::Read { .. }
+            | Input::Forgotten(_)
             | Input::Pardon { .. } => None,
         };
         let entries = entry.map(|entry| (now, format!("{} {entry}", self.name)));

@@ -54,6 +54,11 @@ struct Entry<'a> {
     peer: &'a [u8; 32],
 }
 
+/// Numbers, in their order, as one.
+fn fold(numbers: &[u64]) -> u64 {
+    numbers.iter().fold(1, |sum: u64, number| sum.rotate_left(7) ^ number)
+}
+
 const NOBODY: &[u8; 32] = &[0; 32];
 
 impl<'a> Entry<'a> {
@@ -118,6 +123,14 @@ impl<'a> Entry<'a> {
             Input::Ban { whom, .. } => new(18, 0).of_whom(whom),
             Input::Loaded(records) => new(14, records.len() as u64),
             Input::Tagged(tags) => new(18, tags.iter().count() as u64),
+            Input::Holds(held) => new(19, held.len() as u64),
+            Input::Kept { requests } => new(20, fold(requests)),
+            Input::Unkept { requests } => new(21, fold(requests)),
+            Input::Read { request, frames } => {
+                let read = frames.iter().filter(|(_, frame)| frame.is_some());
+                new(22, request.rotate_left(32) ^ read.count() as u64)
+            }
+            Input::Forgotten(held) => new(23, held.len() as u64),
             Input::Tick => new(15, 0),
             Input::Stopping => new(16, 0),
         }

@@ -213,11 +213,11 @@ impl Naming {
         names.iter().filter_map(|name| link.answered(*name)).collect()
     }
 
-    /// Whether we hold what we would call so.
-    pub(super) fn holds(&mut self, to: &NodeId, name: ShortId) -> bool {
+    /// What we hold and would call so.
+    pub(super) fn held(&mut self, to: &NodeId, name: ShortId) -> Option<MessageId> {
         let Self { links, log, .. } = self;
         let found = links.get_mut(to).and_then(|link| link.said.find(name, log));
-        found.is_some_and(|known| known.is_held)
+        found.filter(|known| known.is_held).map(|known| known.id)
     }
 
     /// The messages that we vouched for to this peer by these names.

@@ -148,6 +148,11 @@ impl Lag {
             | Input::Ban { .. }
             | Input::Pardon { .. }
             | Input::Loaded(_)
+            | Input::Holds(_)
+            | Input::Kept { .. }
+            | Input::Unkept { .. }
+            | Input::Read { .. }
+            | Input::Forgotten(_)
             | Input::Stopping
             | Input::Tagged(_)
             | Input::Tick => self.pass_on(now, input),

@@ -71,6 +71,8 @@ impl Watch {
                 | Effect::Dial { .. }
                 | Effect::Disconnect { .. }
                 | Effect::Validate { .. }
+                | Effect::Keep { .. }
+                | Effect::Load { .. }
                 | Effect::Store(_) => {}
             }
         }

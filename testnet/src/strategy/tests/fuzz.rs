@@ -62,6 +62,8 @@ impl Fuzzed {
                     | Effect::Validate { .. }
                     | Effect::Deliver(_)
                     | Effect::Published { .. }
+                    | Effect::Keep { .. }
+                    | Effect::Load { .. }
                     | Effect::Store(_)
                     | Effect::Event(_) => {}
                 }
