@@ -194,13 +194,15 @@ impl Core {
         over && self.defences.has(Safeguard::Expiry)
     }
 
-    /// A message came that is known: the link was one too many, and its sender stands behind the message.
+    /// A message came that is known: the link was one too many, and its sender may stand behind the message.
     fn repeated(&mut self, id: MessageId, slot: Slot, from: NodeId) {
         let Slot { author, topic, .. } = slot;
         self.effects.push_back(Effect::Event(Event::Duplicate { id, from }));
         self.tell_gossip(gossip::Event::Duplicate { topic, author, from });
         self.tell_links(links::Event::Told { peer: from, messages: 1 });
-        self.count_vouches(from, vec![id]);
+        if self.is_vouch(&slot, &from) {
+            self.count_vouches(from, vec![id]);
+        }
     }
 
     /// A proof came.
@@ -375,8 +377,9 @@ impl Core {
         self.effects.push_back(Effect::Event(event));
         // What this node said in an earlier life is news to others, not to its own application.
         if slot.author != self.me {
-            // Whoever sends a message stands behind it, which may be all that it has to wait for.
+            // If who sends it stands behind it, that may be all that it has to wait for.
             if self.acceptance.counts_vouches()
+                && self.is_vouch(&slot, &from)
                 && let Some(witness) = self.links.witness(&from)
             {
                 let event = acceptance::Event::Vouched { witness, ids: vec![id] };

@@ -8,7 +8,7 @@ use crate::{
     acceptance::{self, Event::Vouched},
     gossip::{self, Heard, Named},
     links::{self, Role},
-    message::MessageId,
+    message::{MessageId, Slot},
     network::TopicId,
     short_id::ShortId,
     wire::{Announce, DATA_FRAME_OVERHEAD_MAX},
@@ -26,7 +26,13 @@ impl Core {
         expected.into_iter().for_each(|(topic, id)| self.vouched(from, topic, vec![id], self.now));
     }
 
-    /// A peer says that it is sending a large message, or would; which is a vouch.
+    /// Whether a payload is a vouch: who sends it stands behind it. Where messages are kept it is sent before it is on disk, and
+    /// vouched for afterwards; but its author has it on disk first.
+    pub(super) fn is_vouch(&self, slot: &Slot, from: &NodeId) -> bool {
+        !self.is_kept(slot.topic) || slot.author == *from
+    }
+
+    /// A peer says that it is sending a large message, or would; which is a vouch, where messages are not kept.
     pub(super) fn announced(&mut self, from: NodeId, announce: Announce) {
         let Announce { topic, id, bytes, sent } = announce;
         let Some(role) = self.links.get(&from).map(|link| link.role()) else { return };
@@ -45,7 +51,11 @@ impl Core {
             }
             self.tell_gossip(gossip::Event::Announced { from, role, announce });
         }
-        self.vouched(from, topic, vec![id], self.now);
+        if self.is_kept(topic) {
+            self.holds(from, topic, &[id], self.now);
+        } else {
+            self.vouched(from, topic, vec![id], self.now);
+        }
     }
 
     /// A peer vouches by full ids, which may explain names that it and others have told us.
@@ -87,7 +97,7 @@ impl Core {
         self.vouched(peer, topic, vec![id], since);
     }
 
-    /// A peer says that it has had these since then.
+    /// A peer vouches for these, which it has had since then.
     pub(super) fn vouched(
         &mut self,
         from: NodeId,
@@ -95,6 +105,12 @@ impl Core {
         ids: Vec<MessageId>,
         since: Time,
     ) {
+        self.holds(from, topic, &ids, since);
+        self.count_vouches(from, ids);
+    }
+
+    /// A peer says that it has had these since then.
+    fn holds(&mut self, from: NodeId, topic: TopicId, ids: &[MessageId], since: Time) {
         let Some(role) = self.links.get(&from).map(|link| link.role()) else { return };
         let lacking: Vec<_> = ids.iter().filter(|id| !self.ledger.contains(id)).copied().collect();
         let messages = ids.len() - lacking.len();
@@ -106,7 +122,6 @@ impl Core {
             self.tell_gossip(event);
             checking.into_iter().for_each(|id| self.tell_gossip(gossip::Event::Checking { id }));
         }
-        self.count_vouches(from, ids);
     }
 
     /// Counts vouches for messages that are not decided, if they come from a witness.

@@ -192,6 +192,9 @@ impl Gossip {
             }
         });
         if vouching == Vouching::OnceKept {
+            // A push is no vouch then: whoever counts on this node gets one beside it.
+            let pushed = told.pushed.iter().chain(&told.offered).copied();
+            later.extend(pushed.filter(|to| self.trees.wants(to)));
             self.unkept.insert(message, later);
         }
         // Who offered it in vain is a parent too many, which has cost no payload.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use forsooth_protocol::{
     Effect, Input, MessageId, Network, Receipt, Standing,
     network::{Defence, Kind, Policy, Retention, Topic},
-    wire::Frame,
+    wire::{Announce, Frame},
 };
 
 use crate::rig::{KEY, Rig, delivered, pushed_to, sent, vouched_to};
@@ -57,7 +57,7 @@ fn a_message_is_relayed_at_once_and_vouched_for_once_it_is_on_disk() {
 
     let late = rig.witness(4);
     let effects = rig.input(Input::Kept { requests: vec![request] });
-    for peer in [first, late] {
+    for peer in [first, second, third, late] {
         assert_eq!(vouched_to(&rig, &effects, peer).len(), 1, "{peer}");
     }
 }
@@ -81,6 +81,7 @@ fn a_message_is_delivered_once_it_is_on_disk_as_accepted() {
     let (first, second) = (rig.witness(1), rig.witness(2));
     let message = rig.message(9, rig.news(), 0, "hi");
     let held = orders(&rig.relay(first, &message)).remove(0).0;
+    rig.vouch(first, &message);
     let effects = rig.vouch(second, &message);
     assert!(delivered(&effects).is_empty());
     let (accepted, _, standing) = orders(&effects).remove(0);
@@ -90,6 +91,24 @@ fn a_message_is_delivered_once_it_is_on_disk_as_accepted() {
     let effects = rig.input(Input::Kept { requests: vec![accepted] });
     assert_eq!(delivered(&effects).len(), 1);
     assert!(delivered(&rig.input(Input::Kept { requests: vec![accepted] })).is_empty(), "once");
+}
+
+#[test]
+fn a_push_is_no_vouch_where_messages_are_kept_but_its_authors_is() {
+    let mut rig = rig();
+    let (first, second) = (rig.witness(1), rig.witness(2));
+    let accepts = |effects: Vec<Effect>| orders(&effects).len();
+    let message = rig.message(9, rig.news(), 0, "hi");
+    rig.relay(first, &message);
+    let (topic, id, bytes) = (rig.news(), message.id(), 9000);
+    rig.send(second, &Frame::Announce(Announce { topic, id, bytes, sent: true }));
+    assert_eq!(accepts(rig.relay(second, &message)), 0);
+    assert_eq!(accepts(rig.vouch(first, &message)), 0);
+    assert_eq!(accepts(rig.vouch(second, &message)), 1);
+
+    let of_first = rig.message(1, rig.news(), 0, "mine");
+    rig.relay(first, &of_first);
+    assert_eq!(accepts(rig.vouch(second, &of_first)), 1);
 }
 
 #[test]
@@ -126,6 +145,7 @@ fn a_disk_that_refuses_holds_nothing_up() {
     let (first, second) = (rig.witness(1), rig.witness(2));
     let message = rig.message(9, rig.news(), 0, "hi");
     let held = orders(&rig.relay(first, &message)).remove(0).0;
+    rig.vouch(first, &message);
     let accepted = orders(&rig.vouch(second, &message)).remove(0).0;
     let effects = rig.input(Input::Unkept { requests: vec![held, accepted] });
     assert_eq!((delivered(&effects).len(), vouched_to(&rig, &effects, first).len()), (1, 1));
