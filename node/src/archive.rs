@@ -1,48 +1,64 @@
-//! Accepted messages that are kept for as long as their topics say, in `messages.redb` or in memory.
+//! Messages that this node stands behind, for as long as their topics say, in `messages.redb` or in memory.
 //!
-//! Each message that a node accepts on a topic with a retention gets the topic's next *place*, in the order of acceptance; readers go from
-//! place to place at their own pace, so a reader that stops and comes back gets each message once. What a reader gets is on
-//! disk. One thread writes, in batches; when the disk refuses, the node goes on without keeping, says so, and tries again.
+//! On a topic with a retention that is what it has published itself, what it vouches for, and what it has accepted. A message that is
+//! accepted gets the topic's next *place*, in the order of acceptance; readers go from place to place at their own pace, so a reader
+//! that stops and comes back gets each message once. One thread writes, in batches, each synced to disk before anybody is told that it
+//! is there; what was published first is removed first, and whoever needs to know is told what. When the disk refuses, the node goes
+//! on without keeping, says so, and tries again.
 //!
 //! | table | key | value |
 //! |---|---|---|
-//! | `meta` | `schema` | number |
+//! | `meta` | `schema`; `own_generation`: the highest in which this node has published what is here | number |
 //! | `identity` | `network` | digest of the network |
-//! | `topics` | index of the topic | first place, next place, bytes kept |
-//! | `messages` | index of the topic, place | when it was accepted, by whose word, and the frame: see [`kept`] |
-//! | `places` | index of the topic, id | place |
+//! | `holdings` | index of the topic | first place, next place, messages that have one, all messages, bytes of their frames |
+//! | `heads` | index of the topic, id | all that is known of a message without reading it: see [`Head`] |
+//! | `frames` | index of the topic, when it was published, id | the frame |
+//! | `accepted` | index of the topic, place | which message has it, when it was accepted, by whose word |
 //!
 //! It is apart from `state.redb`, which protects the key: who loses this file loses messages that others still have.
 
+mod head;
 mod history;
 mod keeper;
 mod kept;
+mod reader;
+mod schema;
+mod shelf;
+mod tables;
 
 use std::{
+    ops::Bound,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use forsooth_protocol::{
-    MessageId, Network, Timestamp, TopicId,
-    network::{LIFETIME_MAX, Retention},
-};
-use redb::{
-    Database, ReadTransaction, ReadableTable as _, Table, TableDefinition, WriteTransaction,
-    backends::InMemoryBackend,
-};
+use bytes::Bytes;
+use forsooth_protocol::{Held, MessageId, Network, Timestamp, TopicId, network::Retention};
+use redb::{AccessGuard, Database, ReadTransaction, WriteTransaction, backends::InMemoryBackend};
 
-pub(crate) use self::{history::Heads, keeper::Keeper, kept::Kept};
+pub(crate) use self::{
+    head::Head,
+    keeper::Answer,
+    kept::Kept,
+    reader::nothing,
+    shelf::{Readers, Reply, Shelf},
+};
+use self::{
+    head::{Row, Word},
+    kept::{message, publication},
+    tables::{ACCEPTED, Clearing, FRAMES, HEADS, HOLDINGS, META, Tables},
+};
 pub use self::{
     history::{Begin, History, HistoryError},
     keeper::Condition,
 };
-use crate::store::{Cause, Disk, StoreError, create_folder, open_database};
+use crate::{
+    Message,
+    store::{Cause, Disk, StoreError, create_folder, open_database},
+};
 
 /// Name of the file in the data folder.
 const FILE: &str = "messages.redb";
-/// Of the tables above.
-const SCHEMA: u64 = 1;
 /// For pages that are read or written often; redb's default would allow a gigabyte.
 const CACHE_BYTES: usize = 16 << 20;
 /// Bytes of payloads that a reader takes at once; a single message always fits.
@@ -51,12 +67,6 @@ const READ_BYTES_MAX: usize = 1 << 20;
 const READ_MAX: usize = 256;
 /// Messages that one transaction removes; the rest goes with the next.
 const REMOVED_MAX: usize = 4096;
-
-const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
-const IDENTITY: TableDefinition<'_, &str, [u8; 32]> = TableDefinition::new("identity");
-const TOPICS: TableDefinition<'_, u16, (u64, u64, u64)> = TableDefinition::new("topics");
-const MESSAGES: TableDefinition<'_, (u16, u64), &[u8]> = TableDefinition::new("messages");
-const PLACES: TableDefinition<'_, (u16, [u8; 32]), u64> = TableDefinition::new("places");
 
 /// The messages of one node.
 #[derive(Debug)]
@@ -68,20 +78,34 @@ pub(crate) struct Archive {
 /// What is kept of one topic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Holding {
-    /// The place of the oldest message.
+    /// The place of the oldest message that has one.
     pub first: u64,
-    /// The place that the next message gets.
+    /// The place that the next message gets that is accepted.
     pub next: u64,
-    /// Bytes of frames.
+    /// How many messages have a place: those of others that were accepted.
+    pub accepted: u64,
+    /// How many messages are kept.
+    pub messages: u64,
+    /// Bytes of their frames.
     pub bytes: u64,
 }
 
 impl Holding {
-    /// How many messages are kept.
-    #[must_use]
-    pub const fn messages(&self) -> u64 {
-        self.next.saturating_sub(self.first)
+    /// Places between the first and the next whose messages were removed before others that were accepted earlier.
+    const fn empty(&self) -> u64 {
+        self.next.saturating_sub(self.first).saturating_sub(self.accepted)
     }
+}
+
+/// What a transaction has come to.
+#[derive(Debug, Default)]
+pub(crate) struct Written {
+    /// What is kept of each topic.
+    pub(crate) holdings: Vec<(TopicId, Holding)>,
+    /// What was removed, since it was over or there was too much.
+    pub(crate) removed: Vec<Held>,
+    /// Whether there is more to remove.
+    pub(crate) is_more: bool,
 }
 
 impl Archive {
@@ -108,124 +132,151 @@ impl Archive {
 
     fn on(disk: Disk, network: &Arc<Network>) -> Result<Self, StoreError> {
         let archive = Self { disk, network: Arc::clone(network) };
-        archive.claim()?;
+        schema::claim(&archive.disk, network).map_err(StoreError::of_messages)?;
         Ok(archive)
     }
 
-    /// Keeps messages, each once, and removes what is over or beyond its topic's retention; synced to disk on return. Returns what is
-    /// kept of each topic then, and whether there is more to remove.
-    pub(crate) fn write(
+    /// Keeps messages, each once, and removes what is over or beyond its topic's retention; synced to disk on return.
+    pub(crate) fn write<'a>(
         &self,
-        messages: &[Kept],
+        messages: impl IntoIterator<Item = &'a Kept>,
         now: Timestamp,
-    ) -> Result<(Vec<(TopicId, Holding)>, bool), StoreError> {
+    ) -> Result<Written, StoreError> {
         self.change(|transaction| {
             let mut tables = Tables::open(transaction)?;
-            messages.iter().try_for_each(|kept| tables.keep(kept))?;
-            let mut left = REMOVED_MAX;
+            messages.into_iter().try_for_each(|kept| tables.keep(kept))?;
+            let mut clearing = Clearing { now, left: REMOVED_MAX, removed: Vec::new() };
             let mut holdings = Vec::new();
             for (topic, retention) in self.topics() {
-                holdings.push((topic, tables.clear(topic, retention, now, &mut left)?));
+                holdings.push((topic, tables.clear(topic, retention, &mut clearing)?));
             }
-            Ok((holdings, left == 0))
+            Ok(Written { holdings, removed: clearing.removed, is_more: clearing.left == 0 })
         })
     }
 
     /// What is kept of each topic that keeps anything.
     pub(crate) fn holdings(&self) -> Result<Vec<(TopicId, Holding)>, StoreError> {
         self.look(|transaction| {
-            let table = transaction.open_table(TOPICS)?;
+            let table = transaction.open_table(HOLDINGS)?;
             let of = |(topic, _): (TopicId, Retention)| {
-                let holding = table.get(topic.index())?.map(|stored| Holding::of(stored.value()));
+                let stored = table.get(topic.index())?;
+                let holding = stored.map(|stored| Holding::from_row(stored.value()));
                 Ok((topic, holding.unwrap_or_default()))
             };
             self.topics().map(of).collect()
         })
     }
 
-    /// Messages from a place on, a bounded number of them, each with its place.
-    pub(crate) fn read(&self, topic: TopicId, from: u64) -> Result<Vec<(u64, Kept)>, StoreError> {
+    /// Accepted messages from a place on, a bounded number of them, each with its place.
+    pub(crate) fn read(
+        &self,
+        topic: TopicId,
+        from: u64,
+    ) -> Result<Vec<(u64, Message)>, StoreError> {
         self.look(|transaction| {
-            let table = transaction.open_table(MESSAGES)?;
+            let accepted = transaction.open_table(ACCEPTED)?;
+            let frames = transaction.open_table(FRAMES)?;
+            let index = topic.index();
             let mut read = Vec::new();
             let mut bytes = 0;
-            for entry in table.range((topic.index(), from)..=(topic.index(), u64::MAX))? {
+            for entry in accepted.range((index, from)..=(index, u64::MAX))? {
                 let (key, value) = entry?;
                 let (_, place) = key.value();
-                bytes += value.value().len();
+                let damaged = || Cause::Content(format!("message {place} is no message"));
+                let word = Word::decode(value.value()).ok_or_else(damaged)?;
+                let frame = frames.get((index, word.published.as_millis(), word.id))?;
+                let frame = frame.ok_or_else(damaged)?;
+                bytes += frame.value().len();
                 if read.len() >= READ_MAX || (bytes > READ_BYTES_MAX && !read.is_empty()) {
                     break;
                 }
-                let kept = Kept::decode(topic, value.value(), &self.network);
-                let damaged = || Cause::Content(format!("message {place} is no message"));
-                read.push((place, kept.ok_or_else(damaged)?));
+                let publication = publication(frame.value(), topic, &word.id, &self.network);
+                let publication = publication.ok_or_else(damaged)?;
+                read.push((place, message(&publication, word, &self.network)));
             }
             Ok(read)
         })
     }
 
-    /// Where a message stands.
-    pub(crate) fn place(&self, topic: TopicId, id: &MessageId) -> Result<Option<u64>, StoreError> {
+    /// The frames of messages, as many as fit; a single one always does. Nothing for those that are not there or did not fit, and for one
+    /// that is damaged.
+    pub(crate) fn frames(
+        &self,
+        topic: TopicId,
+        ids: &[MessageId],
+        bytes_max: usize,
+    ) -> Result<Vec<(MessageId, Option<Bytes>)>, StoreError> {
         self.look(|transaction| {
-            let table = transaction.open_table(PLACES)?;
-            Ok(table.get((topic.index(), *id.as_bytes()))?.map(|place| place.value()))
+            let heads = transaction.open_table(HEADS)?;
+            let frames = transaction.open_table(FRAMES)?;
+            let index = topic.index();
+            let mut bytes = 0;
+            let mut read = |id: &MessageId| -> Result<Option<Bytes>, Cause> {
+                let key = *id.as_bytes();
+                let Some(row) = heads.get((index, key))? else { return Ok(None) };
+                let head = tables::head(topic, key, row.value())?;
+                if bytes > 0 && bytes + head.bytes as usize > bytes_max {
+                    return Ok(None);
+                }
+                let frame = frames.get((index, head.published.as_millis(), key))?;
+                let publication = frame.and_then(|frame| {
+                    bytes += frame.value().len();
+                    publication(frame.value(), topic, &key, &self.network)
+                });
+                if publication.is_none() {
+                    tracing::error!(%id, path = %self.disk.path().display(), "a kept message is damaged");
+                }
+                Ok(publication.map(|publication| publication.frame().clone()))
+            };
+            ids.iter().map(|id| Ok((*id, read(id)?))).collect()
         })
     }
 
-    /// Messages that were accepted in an earlier life and could be accepted again, since they have not expired.
-    pub(crate) fn unexpired(&self, now: Timestamp) -> Result<Vec<MessageId>, StoreError> {
+    /// What is known of the messages of a topic after an id, in the order of ids, at most so many, without reading them.
+    pub(crate) fn heads(
+        &self,
+        topic: TopicId,
+        after: Option<MessageId>,
+        max: usize,
+    ) -> Result<Vec<Head>, StoreError> {
         self.look(|transaction| {
-            let table = transaction.open_table(MESSAGES)?;
-            let mut ids = Vec::new();
-            for (topic, _) in self.topics() {
-                let index = topic.index();
-                for entry in table.range((index, 0)..=(index, u64::MAX))?.rev() {
-                    let kept = Kept::decode(topic, entry?.1.value(), &self.network);
-                    // From here on back, all were accepted before any that could be now.
-                    let Some(kept) =
-                        kept.filter(|it| now < it.accepted.saturating_add(LIFETIME_MAX))
-                    else {
-                        break;
-                    };
-                    if now < kept.publication.header().expires() {
-                        ids.push(kept.publication.id());
-                    }
-                }
-            }
-            Ok(ids)
+            let table = transaction.open_table(HEADS)?;
+            let index = topic.index();
+            let from = after.map_or(Bound::Included((index, [0; 32])), |after| {
+                Bound::Excluded((index, *after.as_bytes()))
+            });
+            let all = (from, Bound::Included((index, [u8::MAX; 32])));
+            let read = |entry: Result<(AccessGuard<'_, _>, AccessGuard<'_, Row>), _>| {
+                let (key, row) = entry?;
+                let (_, id): (u16, [u8; 32]) = key.value();
+                tables::head(topic, id, row.value())
+            };
+            table.range::<(u16, [u8; 32])>(all)?.take(max).map(read).collect()
+        })
+    }
+
+    /// The highest generation in which this node has published what was kept here, whatever of it is left.
+    pub(crate) fn own_generation(&self) -> Result<Option<u64>, StoreError> {
+        self.look(|transaction| {
+            let table = transaction.open_table(META)?;
+            Ok(table.get(tables::OWN_GENERATION)?.map(|stored| stored.value()))
+        })
+    }
+
+    /// Where an accepted message stands.
+    pub(crate) fn place(&self, topic: TopicId, id: &MessageId) -> Result<Option<u64>, StoreError> {
+        self.look(|transaction| {
+            let table = transaction.open_table(HEADS)?;
+            let key = *id.as_bytes();
+            let Some(row) = table.get((topic.index(), key))? else { return Ok(None) };
+            Ok(tables::head(topic, key, row.value())?.place)
         })
     }
 
     /// Topics that keep anything.
-    fn topics(&self) -> impl Iterator<Item = (TopicId, Retention)> {
+    pub(crate) fn topics(&self) -> impl Iterator<Item = (TopicId, Retention)> {
         let topics = self.network.topics();
         topics.filter_map(|(id, topic)| topic.retention.map(|retention| (id, retention)))
-    }
-
-    /// Checks that the file is of our schema and network; a new one becomes so.
-    fn claim(&self) -> Result<(), StoreError> {
-        let ours = *self.network.digest().as_bytes();
-        let (schema, owner) = self.change(|transaction| {
-            let mut meta = transaction.open_table(META)?;
-            let mut identity = transaction.open_table(IDENTITY)?;
-            let schema = meta.get("schema")?.map_or(SCHEMA, |schema| schema.value());
-            let owner = identity.get("network")?.map_or(ours, |digest| digest.value());
-            // A newer file is left as it is found.
-            if schema <= SCHEMA && owner == ours {
-                meta.insert("schema", SCHEMA)?;
-                identity.insert("network", ours)?;
-                Tables::open(transaction)?;
-            }
-            Ok((schema, owner))
-        })?;
-        let path = self.disk.path().to_owned();
-        if schema > SCHEMA {
-            return Err(StoreError::NewerSchema { path, found: schema, known: SCHEMA });
-        }
-        if owner != ours {
-            return Err(StoreError::OtherNetwork { path, wanted: self.network.name().to_owned() });
-        }
-        Ok(())
     }
 
     fn change<T>(
@@ -240,87 +291,6 @@ impl Archive {
         body: impl FnOnce(&ReadTransaction) -> Result<T, Cause>,
     ) -> Result<T, StoreError> {
         self.disk.look(body).map_err(StoreError::of_messages)
-    }
-}
-
-impl Holding {
-    const fn of((first, next, bytes): (u64, u64, u64)) -> Self {
-        Self { first, next, bytes }
-    }
-}
-
-/// The tables, open for one transaction.
-struct Tables<'a> {
-    topics: Table<'a, u16, (u64, u64, u64)>,
-    messages: Table<'a, (u16, u64), &'static [u8]>,
-    places: Table<'a, (u16, [u8; 32]), u64>,
-}
-
-impl<'a> Tables<'a> {
-    /// Opens all, and makes those that are not there.
-    fn open(transaction: &'a WriteTransaction) -> Result<Self, Cause> {
-        Ok(Self {
-            topics: transaction.open_table(TOPICS)?,
-            messages: transaction.open_table(MESSAGES)?,
-            places: transaction.open_table(PLACES)?,
-        })
-    }
-
-    fn holding(&self, topic: TopicId) -> Result<Holding, Cause> {
-        let stored = self.topics.get(topic.index())?;
-        Ok(stored.map(|stored| Holding::of(stored.value())).unwrap_or_default())
-    }
-
-    fn keep(&mut self, kept: &Kept) -> Result<(), Cause> {
-        let index = kept.topic.index();
-        let id = *kept.publication.id().as_bytes();
-        if self.places.get((index, id))?.is_some() {
-            return Ok(());
-        }
-        let Holding { first, next, bytes } = self.holding(kept.topic)?;
-        let value = kept.encode();
-        self.messages.insert((index, next), value.as_slice())?;
-        self.places.insert((index, id), next)?;
-        let bytes = bytes.saturating_add(value.len() as u64);
-        self.topics.insert(index, (first, next.saturating_add(1), bytes))?;
-        Ok(())
-    }
-
-    /// Removes the oldest messages of a topic while they are over or too many, at most so many.
-    fn clear(
-        &mut self,
-        topic: TopicId,
-        retention: Retention,
-        now: Timestamp,
-        left: &mut usize,
-    ) -> Result<Holding, Cause> {
-        let index = topic.index();
-        let before = self.holding(topic)?;
-        let mut holding = before;
-        while holding.first < holding.next && *left > 0 {
-            let Some(oldest) = self.messages.get((index, holding.first))? else {
-                return Err(Cause::Content(format!("message {} is not there", holding.first)));
-            };
-            let (length, head) = (oldest.value().len() as u64, kept::head(oldest.value()));
-            drop(oldest);
-            let damaged = || Cause::Content(format!("message {} is no message", holding.first));
-            let (id, published) = head.ok_or_else(damaged)?;
-            let is_over = published.saturating_add(retention.time) <= now;
-            let is_excess =
-                holding.messages() > retention.messages || holding.bytes > retention.bytes;
-            if !is_over && !is_excess {
-                break;
-            }
-            self.messages.remove((index, holding.first))?;
-            self.places.remove((index, *id.as_bytes()))?;
-            holding.first += 1;
-            holding.bytes = holding.bytes.saturating_sub(length);
-            *left -= 1;
-        }
-        if holding != before {
-            self.topics.insert(index, (holding.first, holding.next, holding.bytes))?;
-        }
-        Ok(holding)
     }
 }
 

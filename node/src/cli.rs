@@ -48,7 +48,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<()> {
     let place = Place::find(cli.data)?;
     match cli.command {
         Command::Init(args) => init::init(&place, args),
-        Command::Run(args) => run::run(&place, args.settings),
+        Command::Run(args) => run::run(&place, args),
         Command::Status(args) => status::status(&place.data, args.output),
         Command::Peers(args) => status::peers(&place.data, args.output),
         Command::Bans(args) => bans::bans(&place.data, args),

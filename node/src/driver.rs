@@ -10,6 +10,7 @@ mod closing;
 mod company;
 mod dials;
 mod inward;
+mod keeping;
 mod log;
 mod reach;
 mod shell;
@@ -38,6 +39,7 @@ pub(crate) use self::{
     view::{View, Window},
 };
 use crate::{
+    archive::{Reply, Shelf},
     net::swarm::Event,
     status::NodeSnapshot,
     store::{StoreError, Writer},
@@ -101,6 +103,8 @@ enum Wake {
     Checked(Batch),
     Judged(Ticket, Judgement),
     Abandoned(TopicId, Policy),
+    /// Messages are on disk, or were read.
+    Replied(Reply),
     Pulse,
     /// The participant's deadline has come, or a record found its way to the disk.
     Nothing,
@@ -125,22 +129,37 @@ impl Driver {
         Self { participant, shell, commands, registrations, pulse }
     }
 
-    /// Tells the participant how the world stands, then serves until it is told to end.
-    pub(crate) async fn run(
-        mut self,
+    /// Tells the participant how the world stands, all that is kept included, before it takes part in anything.
+    ///
+    /// # Errors
+    /// When what is kept cannot be read.
+    pub(crate) async fn begin(
+        &mut self,
         records: Vec<Record>,
         known: Vec<Candidate>,
         kept: Vec<Candidate>,
     ) -> Result<(), StoreError> {
         self.shell.remember(&records);
         let wall = self.shell.clock.wall_at(Time::ZERO);
-        self.shell.facts.extend([
-            Input::WallClock(wall),
-            Input::Loaded(records),
-            Input::Known(known),
-            Input::Keep(kept),
-        ]);
+        self.shell.facts.extend([Input::WallClock(wall), Input::Loaded(records)]);
         self.settle();
+        let (mut recall, begun) = (self.shell.recall_all(), Instant::now());
+        while let Some(holds) = self.shell.recall(&mut recall).await? {
+            self.shell.facts.push_back(holds);
+            self.settle();
+        }
+        if recall.told > 0 {
+            let (messages, ms) = (recall.told, begun.elapsed().as_millis());
+            tracing::info!(messages, ms, "read what is kept");
+        }
+        self.shell.keep_topics();
+        self.shell.facts.extend([Input::Known(known), Input::Keep(kept)]);
+        self.settle();
+        Ok(())
+    }
+
+    /// Serves until it is told to end.
+    pub(crate) async fn run(mut self) -> Result<(), StoreError> {
         loop {
             let wake = self.wake().await;
             if self.handle(wake) == Flow::End {
@@ -178,7 +197,7 @@ impl Driver {
 
     async fn wake(&mut self) -> Wake {
         let deadline = self.participant.deadline().map(|time| self.shell.clock.instant(time));
-        let Outside { swarm, checks, panel, subscribers, writer, .. } = &mut self.shell.outside;
+        let Outside { swarm, checks, panel, subscribers, writer, shelf } = &mut self.shell.outside;
         // In random order, so that no source can starve another.
         tokio::select! {
             event = swarm.select_next_some() => Wake::Swarm(event),
@@ -187,6 +206,7 @@ impl Driver {
             batch = checks.batch() => Wake::Checked(batch),
             (ticket, judgement) = panel.judgement() => Wake::Judged(ticket, judgement),
             (topic, policy) = subscribers.abandoned() => Wake::Abandoned(topic, policy),
+            reply = replied(shelf.as_mut()) => Wake::Replied(reply),
             _ = self.pulse.tick() => Wake::Pulse,
             () = until(deadline) => Wake::Nothing,
             () = flushed(writer.as_mut()) => Wake::Nothing,
@@ -214,6 +234,7 @@ impl Driver {
                     self.shell.facts.push_back(Input::Unsubscribe { topic, policy });
                 }
             }
+            Wake::Replied(reply) => self.shell.on_reply(reply),
             Wake::Pulse => {
                 self.shell.on_pulse();
                 self.look_for_company();
@@ -310,6 +331,13 @@ impl Driver {
 async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn replied(shelf: Option<&mut Shelf>) -> Reply {
+    match shelf {
+        Some(shelf) => shelf.reply().await,
         None => std::future::pending().await,
     }
 }

@@ -187,10 +187,11 @@ fn topics(snapshot: &NodeSnapshot, registry: &mut Registry) {
             };
             keeping.holdings.iter().map(row).collect::<Vec<_>>()
         };
-        let kept = rows(crate::Holding::messages);
+        let kept = rows(|holding| holding.messages);
         gauges(registry, "messages_kept", "Messages that are kept", kept);
         gauges(registry, "messages_kept_bytes", "Bytes of those", rows(|holding| holding.bytes));
-        let help = "Accepted messages that the disk did not take";
+        counter(registry, "disk_syncs", "Transactions synced to disk", keeping.syncs);
+        let help = "Messages that the disk did not take";
         counter(registry, "messages_unkept", help, keeping.lost);
         let refuses = u64::from(keeping.refusal.is_some());
         gauge(registry, "disk_refuses", "Whether the disk refuses messages", refuses);

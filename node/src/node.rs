@@ -1,9 +1,6 @@
 //! The handle of a running node.
 
-use std::{
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use forsooth_crypto::NodeId;
@@ -21,7 +18,7 @@ use tokio::sync::{
 
 use crate::{
     Begin, Builder, Events, History, HistoryError, NodeSnapshot, StoreError, Subscription,
-    archive::{Archive, Heads},
+    archive::Readers,
     driver::{Command, Window},
     peer_address::{BadPeerAddress, candidate},
     subscription::Registration,
@@ -47,13 +44,6 @@ pub(crate) struct Inner {
     pub(crate) messages_max: usize,
     /// None if the network keeps no messages.
     pub(crate) readers: Option<Readers>,
-}
-
-/// What readers of kept messages need.
-#[derive(Clone, Debug)]
-pub(crate) struct Readers {
-    pub(crate) archive: Weak<Archive>,
-    pub(crate) heads: watch::Receiver<Heads>,
 }
 
 /// The node has shut down.

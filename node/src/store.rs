@@ -18,13 +18,11 @@
 
 mod disk;
 mod error;
+mod file;
 mod tables;
 mod writer;
 
-use std::{
-    fs::{DirBuilder, File},
-    path::Path,
-};
+use std::path::Path;
 
 use forsooth_crypto::NodeId;
 use forsooth_protocol::{
@@ -34,14 +32,18 @@ use forsooth_protocol::{
         work::Work,
     },
 };
-use redb::{Database, ReadableTable as _, TableDefinition, backends::FileBackend};
+use redb::{ReadableTable as _, TableDefinition};
 
 #[cfg(test)]
 pub(crate) use self::disk::flaky::Flaky;
 pub use self::error::StoreError;
 use self::tables::Tables;
 pub(crate) use self::writer::Writer;
-pub(crate) use self::{disk::Disk, error::Cause};
+pub(crate) use self::{
+    disk::Disk,
+    error::Cause,
+    file::{create_folder, open_database},
+};
 
 /// Name of the file in the data folder.
 const FILE: &str = "state.redb";
@@ -90,12 +92,18 @@ impl Store {
         Ok(store)
     }
 
-    /// A generation higher than any before it, at least the Unix time in seconds, and the one before it if there was one;
-    /// synced to disk on return.
-    pub(crate) fn next_generation(&self, now: Timestamp) -> Result<(u64, Option<u64>), StoreError> {
+    /// A generation higher than any before it, and than `published`, at least the Unix time in seconds; and the one before it if
+    /// there was one. Synced to disk on return.
+    pub(crate) fn next_generation(
+        &self,
+        now: Timestamp,
+        published: Option<u64>,
+    ) -> Result<(u64, Option<u64>), StoreError> {
         self.disk.change(|transaction| {
             let mut meta = transaction.open_table(META)?;
-            let former = meta.get("generation")?.map(|stored| stored.value());
+            let stored = meta.get("generation")?.map(|stored| stored.value());
+            // If this file was lost, the archive knows.
+            let former = stored.max(published);
             let next = former.map_or(0, |former| former.saturating_add(1));
             let generation = next.max(now.as_secs());
             meta.insert("generation", generation)?;
@@ -186,33 +194,6 @@ pub(crate) fn ephemeral_generation(now: Timestamp) -> u64 {
     let newest =
         NEWEST.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |newest| Some(next(newest)));
     next(newest.unwrap_or_default())
-}
-
-pub(crate) fn create_folder(folder: &Path) -> std::io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
-}
-
-/// Opens or makes a database file.
-pub(crate) fn open_database(path: &Path, cache_bytes: usize) -> Result<Database, StoreError> {
-    let file =
-        open_file(path).map_err(|source| StoreError::Io { path: path.to_owned(), source })?;
-    let mut builder = Database::builder();
-    builder.set_cache_size(cache_bytes);
-    let opened = FileBackend::new(file).and_then(|file| builder.create_with_backend(file));
-    opened.map_err(|error| StoreError::open(path, error))
-}
-
-/// Nobody else may read whom we banned, even if the folder was there before with other rights.
-fn open_file(path: &Path) -> std::io::Result<File> {
-    let mut options = File::options();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }
 
 #[cfg(test)]

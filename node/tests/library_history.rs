@@ -51,7 +51,7 @@ async fn what_was_accepted_is_read_after_a_restart_from_where_the_reader_was() {
     assert_eq!(&next(&mut live).await.payload[..], b"four");
     assert_eq!(text(&mut after).await, "four");
     let keeping = second.snapshot().await.unwrap().keeping.unwrap();
-    assert_eq!(keeping.holdings.values().map(forsooth::Holding::messages).sum::<u64>(), 4);
+    assert_eq!(keeping.holdings.values().map(|holding| holding.messages).sum::<u64>(), 4);
     second.shutdown().await.unwrap();
     alice.shutdown().await.unwrap();
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{Arc, Weak},
+    sync::Weak,
 };
 
 use forsooth_protocol::{MessageId, TopicId};
@@ -68,6 +68,8 @@ pub struct History {
     topic: TopicId,
     heads: watch::Receiver<Heads>,
     next: u64,
+    /// Places without a message when it began, of those that it asked for: nothing was removed before its eyes.
+    empty: u64,
     read: VecDeque<(u64, Message)>,
 }
 
@@ -81,21 +83,21 @@ impl History {
         from: Begin,
     ) -> Result<Self, HistoryError> {
         let look = archive.upgrade().ok_or(HistoryError::Closed)?;
-        let begin = move || -> Result<u64, HistoryError> {
+        let begin = move || -> Result<(u64, u64), HistoryError> {
             let holdings = look.holdings()?;
             let of_topic = holdings.into_iter().find(|(of, _)| *of == topic);
             let holding = of_topic.map(|(_, holding)| holding).unwrap_or_default();
             match from {
-                Begin::Now => Ok(holding.next),
-                Begin::Start => Ok(holding.first),
+                Begin::Now => Ok((holding.next, 0)),
+                Begin::Start => Ok((holding.first, holding.empty())),
                 Begin::After(id) => {
                     let place = look.place(topic, &id)?;
-                    Ok(place.ok_or(HistoryError::UnknownMessage { id })?.saturating_add(1))
+                    Ok((place.ok_or(HistoryError::UnknownMessage { id })?.saturating_add(1), 0))
                 }
             }
         };
-        let next = aside(begin).await?;
-        Ok(Self { archive, topic, heads, next, read: VecDeque::new() })
+        let (next, empty) = aside(begin).await?;
+        Ok(Self { archive, topic, heads, next, empty, read: VecDeque::new() })
     }
 
     /// The next message; `None` once the node has shut down.
@@ -105,27 +107,22 @@ impl History {
     pub async fn recv(&mut self) -> Option<Result<Message, StoreError>> {
         loop {
             if let Some((place, message)) = self.read.pop_front() {
-                let missed = place.saturating_sub(self.next);
+                let gap = place.saturating_sub(self.next);
+                let missed = gap.saturating_sub(self.empty);
+                self.empty = self.empty.saturating_sub(gap);
                 self.next = place.saturating_add(1);
                 return Some(Ok(Message { missed, ..message }));
             }
             let (topic, from) = (self.topic, self.next);
             let archive = self.archive.upgrade()?;
-            let read = aside(move || {
-                let read = archive.read(topic, from)?;
-                let network = Arc::clone(&archive.network);
-                let message =
-                    |(place, kept): (u64, super::Kept)| (place, kept.into_message(&network));
-                Ok(read.into_iter().map(message).collect::<VecDeque<_>>())
-            });
-            match read.await {
+            match aside(move || archive.read(topic, from)).await {
                 Ok(read) if read.is_empty() => {
                     let (topic, next) = (self.topic, self.next);
                     let is_more =
                         |heads: &Heads| heads.get(&topic).is_some_and(|head| *head > next);
                     self.heads.wait_for(is_more).await.ok()?;
                 }
-                Ok(read) => self.read = read,
+                Ok(read) => self.read = read.into(),
                 Err(error) => return Some(Err(error)),
             }
         }
@@ -141,7 +138,7 @@ impl History {
 }
 
 /// Reads on a thread that may wait for the disk.
-async fn aside<T: Send + 'static, E: Send + 'static>(
+pub(super) async fn aside<T: Send + 'static, E: Send + 'static>(
     read: impl FnOnce() -> Result<T, E> + Send + 'static,
 ) -> Result<T, E> {
     tokio::task::spawn_blocking(read).await.unwrap_or_else(|failed| {

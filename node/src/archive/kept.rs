@@ -1,96 +1,105 @@
-//! A message as it is kept: when it was accepted, by whose word, and the frame.
-//!
-//! ```text
-//! id 32 | published 8 | accepted 8 | vouchers 2 | attestors 2 | 32 each | the frame
-//! ```
-//!
-//! Numbers are little-endian, times milliseconds since the Unix epoch. Id and time of publishing are in the frame as well; they are in
-//! front so that old messages can be removed without reading them.
+//! A message on its way to the disk, and as it comes back from there.
 
 use bytes::Bytes;
-use forsooth_crypto::NodeId;
-use forsooth_protocol::{MessageId, Network, Publication, Timestamp, TopicId, wire::Frame};
+use forsooth_crypto::Verifiable as _;
+#[cfg(test)]
+use forsooth_protocol::MessageId;
+use forsooth_protocol::{Network, Publication, Standing, Timestamp, TopicId, wire::Frame};
 
+use super::head::{Head, Mark, Word};
 use crate::Message;
+
+/// What a message that waits takes in memory beside its frame, about.
+const OVERHEAD_BYTES: usize = 512;
 
 /// A message that this node stands behind.
 #[derive(Clone, Debug)]
 pub(crate) struct Kept {
-    pub(crate) topic: TopicId,
     pub(crate) publication: Publication,
-    pub(crate) vouchers: Vec<NodeId>,
-    pub(crate) attestors: Vec<NodeId>,
-    pub(crate) accepted: Timestamp,
+    pub(crate) standing: Standing,
+    /// When it came to stand so.
+    pub(crate) at: Timestamp,
 }
 
 impl Kept {
-    /// Bytes of its frame, about what it takes in memory.
+    pub(crate) fn topic(&self) -> TopicId {
+        self.publication.header().slot.topic
+    }
+
+    #[cfg(test)]
+    pub(crate) fn id(&self) -> MessageId {
+        self.publication.id()
+    }
+
+    /// What it takes in memory, about.
     pub(crate) fn bytes(&self) -> usize {
-        self.publication.frame().len()
+        self.publication.frame().len().saturating_add(OVERHEAD_BYTES)
     }
 
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let count = |nodes: &[NodeId]| u16::try_from(nodes.len()).unwrap_or(u16::MAX);
-        let published = self.publication.header().timestamp;
-        let mut bytes = self.publication.id().as_bytes().to_vec();
-        bytes.extend(published.as_millis().to_le_bytes());
-        bytes.extend(self.accepted.as_millis().to_le_bytes());
-        bytes.extend(count(&self.vouchers).to_le_bytes());
-        bytes.extend(count(&self.attestors).to_le_bytes());
-        for nodes in [&self.vouchers, &self.attestors] {
-            for node in nodes.iter().take(usize::from(u16::MAX)) {
-                bytes.extend(node.as_bytes());
-            }
+    const fn mark(&self) -> Mark {
+        match &self.standing {
+            Standing::Own => Mark::Own,
+            Standing::Held => Mark::Held,
+            Standing::Accepted { .. } => Mark::Accepted,
         }
-        bytes.extend(self.publication.frame());
-        bytes
     }
 
-    /// Nothing for what this network could not have written.
-    pub(super) fn decode(topic: TopicId, bytes: &[u8], network: &Network) -> Option<Self> {
-        let (_, rest) = bytes.split_first_chunk::<40>()?;
-        let (accepted, rest) = rest.split_first_chunk::<8>()?;
-        let (vouchers, rest) = rest.split_first_chunk::<2>()?;
-        let (attestors, mut rest) = rest.split_first_chunk::<2>()?;
-        let mut nodes = |count: &[u8; 2]| {
-            let mut nodes = Vec::new();
-            for _ in 0..u16::from_le_bytes(*count) {
-                let (node, after) = rest.split_first_chunk::<32>()?;
-                nodes.push(NodeId::from_bytes(*node));
-                rest = after;
-            }
-            Some(nodes)
-        };
-        let (vouchers, attestors) = (nodes(vouchers)?, nodes(attestors)?);
-        let accepted = Timestamp::from_millis(u64::from_le_bytes(*accepted));
-        let frame = Frame::decode(&Bytes::copy_from_slice(rest), network).ok()?;
-        let Frame::Publication(publication) = frame else { return None };
-        Some(Self { topic, publication, vouchers, attestors, accepted })
-    }
-
-    /// In the application's terms.
-    pub(crate) fn into_message(self, network: &Network) -> Message {
-        let header = *self.publication.header();
-        Message {
-            topic: network.topic(self.topic).name.clone(),
-            payload: self.publication.payload().clone(),
-            author: header.slot.author,
+    /// Without a place.
+    pub(super) fn head(&self) -> Head {
+        let header = self.publication.header();
+        Head {
             id: self.publication.id(),
-            vouchers: self.vouchers,
-            attestors: self.attestors,
+            slot: header.slot,
             published: header.timestamp,
-            accepted: self.accepted,
-            missed: 0,
-            generation: header.slot.generation,
-            seq: header.slot.seq,
+            lifetime: header.lifetime,
+            mark: self.mark(),
+            place: None,
+            bytes: u32::try_from(self.publication.frame().len()).unwrap_or(u32::MAX),
         }
+    }
+
+    /// By whose word it was accepted, if it was.
+    pub(super) fn word(&self) -> Option<Word> {
+        let Standing::Accepted { vouchers, attestors } = &self.standing else { return None };
+        Some(Word {
+            published: self.publication.header().timestamp,
+            id: *self.publication.id().as_bytes(),
+            accepted: self.at,
+            vouchers: vouchers.clone(),
+            attestors: attestors.clone(),
+        })
     }
 }
 
-/// Which message it is, and when it was published, without reading the rest.
-pub(super) fn head(bytes: &[u8]) -> Option<(MessageId, Timestamp)> {
-    let (id, rest) = bytes.split_first_chunk::<32>()?;
-    let (published, _) = rest.split_first_chunk::<8>()?;
-    let published = Timestamp::from_millis(u64::from_le_bytes(*published));
-    Some((MessageId::from_bytes(*id), published))
+/// The message of a frame that comes from the disk; nothing if it is not the one that was put there.
+pub(super) fn publication(
+    frame: &[u8],
+    topic: TopicId,
+    id: &[u8; 32],
+    network: &Network,
+) -> Option<Publication> {
+    let frame = Frame::decode(&Bytes::copy_from_slice(frame), network).ok()?;
+    let Frame::Publication(publication) = frame else { return None };
+    let is_it = publication.id().as_bytes() == id
+        && publication.header().slot.topic == topic
+        && publication.intact();
+    is_it.then_some(publication)
+}
+
+/// In the application's terms.
+pub(super) fn message(publication: &Publication, word: Word, network: &Network) -> Message {
+    let header = *publication.header();
+    Message {
+        topic: network.topic(header.slot.topic).name.clone(),
+        payload: publication.payload().clone(),
+        author: header.slot.author,
+        id: publication.id(),
+        vouchers: word.vouchers,
+        attestors: word.attestors,
+        published: header.timestamp,
+        accepted: word.accepted,
+        missed: 0,
+        generation: header.slot.generation,
+        seq: header.slot.seq,
+    }
 }

@@ -5,8 +5,8 @@ use std::{io, path::PathBuf, sync::Arc, time::Duration};
 use bytes::Bytes;
 use forsooth_crypto::{Keypair, NodeId};
 use forsooth_protocol::{
-    Candidate, Config, Core, LinksMax, MessageId, Network, Participant, Record, Timestamp,
-    Validator as Ask, overlay::work::Work,
+    Candidate, Config, Core, LinksMax, Network, Participant, Record, Timestamp, Validator as Ask,
+    overlay::work::Work,
 };
 use libp2p::{Multiaddr, core::transport::ListenerId};
 use tokio::sync::{mpsc, watch};
@@ -14,12 +14,12 @@ use tokio::sync::{mpsc, watch};
 use super::{Builder, StartError, net_config};
 use crate::{
     Node, StoreError, Verifier,
-    archive::{Archive, Keeper},
+    archive::{Readers, Shelf},
     clock,
     driver::{Bootnodes, Driver, Outside, Reach, Shell, View},
     external, listening,
     net::{identity::peer_id, swarm},
-    node::{Inner, Readers},
+    node::Inner,
     peer_address::{BadPeerAddress, candidate},
     store::{self, Store, Writer},
     subscription::Subscribers,
@@ -53,17 +53,13 @@ impl Builder {
         let kept = named(&self.keep, &keypair)?;
         let network = Arc::new(self.network.clone());
         let folder = self.data_dir.take();
-        let memory = Memory::open(folder.clone(), &network, wall).await?;
-        let shelf = Shelf::open(folder, &network, wall).await?;
+        let (memory, shelf, readers) = open(folder, &network, wall).await?;
         let work = memory.work(me, &network).await?;
         let external = std::mem::take(&mut self.external);
         let config = self.core_config(&network, &memory, work);
         let net = self.net_config(config.links_max());
-        let (keeper, earlier, readers) = shelf.map_or((None, Vec::new(), None), |shelf| {
-            (Some(shelf.keeper), shelf.earlier, Some(shelf.readers))
-        });
         let (outside, listeners) =
-            self.outside(&keypair, &net, &network, (memory.store, keeper)).await?;
+            self.outside(&keypair, &net, &network, (memory.store, shelf)).await?;
         let messages_max = self.subscription_messages_max;
         let participant = self.into_participant(keypair, config)?;
 
@@ -75,12 +71,12 @@ impl Builder {
         let counted_on: Vec<_> = bootnodes.iter().chain(&kept).cloned().collect();
         let named = Bootnodes::new(&counted_on);
         let place = (listeners, Reach::new(network.kind(), external));
-        let mut shell = Shell::new((me, Arc::clone(&network)), wall, outside, view, place, named);
-        shell.keep_topics(earlier);
-        let driver = Driver::new(participant, shell, command_inbox, registration_inbox);
+        let shell = Shell::new((me, Arc::clone(&network)), wall, outside, view, place, named);
+        let mut driver = Driver::new(participant, shell, command_inbox, registration_inbox);
+        driver.begin(memory.records, bootnodes, kept).await.map_err(StartError::Store)?;
         let (report, ended) = watch::channel(None);
         tokio::spawn(async move {
-            let outcome = driver.run(memory.records, bootnodes, kept).await.map_err(Arc::new);
+            let outcome = driver.run().await.map_err(Arc::new);
             report.send_replace(Some(outcome));
         });
         Ok(Node::new(Inner {
@@ -101,7 +97,7 @@ impl Builder {
         keypair: &Keypair,
         net: &swarm::Config,
         network: &Arc<Network>,
-        (store, keeper): (Option<Store>, Option<Keeper>),
+        (store, shelf): (Option<Store>, Option<Shelf>),
     ) -> Result<(Outside, Vec<ListenerId>), StartError> {
         let mut swarm = swarm::build(keypair, net)?;
         let listeners = listening::begin(&mut swarm, &self.listen).await?;
@@ -112,7 +108,7 @@ impl Builder {
             panel: Panel::new(self.judge.clone(), Arc::clone(network)),
             subscribers: Subscribers::default(),
             writer: store.map(Writer::start).transpose().map_err(StartError::Threads)?,
-            keeper,
+            shelf,
         };
         Ok((outside, listeners))
     }
@@ -151,37 +147,33 @@ impl Builder {
     }
 }
 
-/// Messages that are kept, if the network keeps any.
-struct Shelf {
-    keeper: Keeper,
-    /// Accepted in an earlier life, and not over.
-    earlier: Vec<MessageId>,
-    readers: Readers,
-}
-
-impl Shelf {
-    async fn open(
-        folder: Option<PathBuf>,
-        network: &Arc<Network>,
-        now: Timestamp,
-    ) -> Result<Option<Self>, StartError> {
-        if network.topics().all(|(_, topic)| topic.retention.is_none()) {
-            return Ok(None);
+/// Opens the files of a data folder, or what takes their place in memory. Of messages, if the network keeps any.
+async fn open(
+    folder: Option<PathBuf>,
+    network: &Arc<Network>,
+    now: Timestamp,
+) -> Result<(Memory, Option<Shelf>, Option<Readers>), StartError> {
+    let network = Arc::clone(network);
+    let open = move || {
+        let folder = folder.as_deref();
+        // First, since it is there on any network: who has it open has the folder.
+        let store = folder.map(|folder| Store::open(folder, &network)).transpose()?;
+        let keeps = network.topics().any(|(_, topic)| topic.retention.is_some());
+        let archive = keeps.then(|| Shelf::open(folder, &network)).transpose()?;
+        let published = archive.as_ref().and_then(|(_, _, generation)| *generation);
+        let memory = Memory::begin(store, published, now)?;
+        let (shelf, readers) = archive.map(|(shelf, readers, _)| (shelf, readers)).unzip();
+        Ok((memory, shelf, readers))
+    };
+    let opened = tokio::task::spawn_blocking(open).await;
+    let opened = opened.map_err(io::Error::other).map_err(StartError::Threads)?;
+    opened.map_err(|error| {
+        if let StoreError::Busy { path } = error {
+            StartError::DataDirBusy { path }
+        } else {
+            StartError::Store(error)
         }
-        let network = Arc::clone(network);
-        let open = move || {
-            let archive = Arc::new(Archive::open(folder.as_deref(), &network)?);
-            let earlier = archive.unexpired(now)?;
-            let heads = archive.holdings()?.into_iter().map(|(topic, it)| (topic, it.next));
-            let (tell, heads) = watch::channel(heads.collect());
-            let readers = Readers { archive: Arc::downgrade(&archive), heads };
-            let keeper = Keeper::start(archive, tell)?;
-            Ok(Self { keeper, earlier, readers })
-        };
-        let opened = tokio::task::spawn_blocking(open).await;
-        let opened = opened.map_err(io::Error::other).map_err(StartError::Threads)?;
-        opened.map(Some).map_err(StartError::Store)
-    }
+    })
 }
 
 /// What a node knows of its earlier lives.
@@ -194,37 +186,19 @@ struct Memory {
 }
 
 impl Memory {
-    async fn open(
-        folder: Option<PathBuf>,
-        network: &Arc<Network>,
+    /// Begins another life, in a later generation than the last one, and than any in which this node is known to have published.
+    fn begin(
+        store: Option<Store>,
+        published: Option<u64>,
         now: Timestamp,
-    ) -> Result<Self, StartError> {
-        let Some(folder) = folder else {
-            return Ok(Self {
-                store: None,
-                generation: store::ephemeral_generation(now),
-                former: None,
-                records: Vec::new(),
-            });
+    ) -> Result<Self, StoreError> {
+        let Some(store) = store else {
+            let generation = store::ephemeral_generation(now);
+            return Ok(Self { store: None, generation, former: None, records: Vec::new() });
         };
-        let network = Arc::clone(network);
-        let open = move || {
-            let store = Store::open(&folder, &network)?;
-            let (generation, former) = store.next_generation(now)?;
-            let records = store.records(now)?;
-            Ok(Self { store: Some(store), generation, former, records })
-        };
-        let opened = tokio::task::spawn_blocking(open)
-            .await
-            .map_err(io::Error::other)
-            .map_err(StartError::Threads)?;
-        opened.map_err(|error| {
-            if let StoreError::Busy { path } = error {
-                StartError::DataDirBusy { path }
-            } else {
-                StartError::Store(error)
-            }
-        })
+        let (generation, former) = store.next_generation(now, published)?;
+        let records = store.records(now)?;
+        Ok(Self { store: Some(store), generation, former, records })
     }
 }
 

@@ -214,6 +214,9 @@ Examples:
 #[derive(Args, Debug)]
 #[command(after_help = RUN_HELP)]
 pub(super) struct RunArgs {
+    /// Take part under a new key, and keep nothing but in memory: neither messages, nor bans, nor peers
+    #[arg(long)]
+    pub(super) ephemeral: bool,
     #[command(flatten)]
     pub(super) settings: SettingsArgs,
 }

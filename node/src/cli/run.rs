@@ -14,17 +14,27 @@ use libp2p::multiaddr::Protocol;
 use tracing_subscriber::EnvFilter;
 
 use super::{
-    Place, args::SettingsArgs, client::reachable, commands::load_key, output, signals::Signals,
+    Place, args::RunArgs, client::reachable, commands::load_key, output, signals::Signals,
 };
 
 /// How long the parts may take to stop before we stop waiting for them.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-pub(super) fn run(place: &Place, args: SettingsArgs) -> anyhow::Result<()> {
-    let settings = place.settings(Layer::from(args))?;
+/// What is left of a node when it ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trace {
+    /// Its key, and what is in its data folder.
+    DataFolder,
+    /// Nothing.
+    None,
+}
+
+pub(super) fn run(place: &Place, args: RunArgs) -> anyhow::Result<()> {
+    let trace = if args.ephemeral { Trace::None } else { Trace::DataFolder };
+    let settings = place.settings(Layer::from(args.settings))?;
     log_to_stderr(&settings.log.value)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let outcome = runtime.block_on(serve(&place.data, &settings));
+    let outcome = runtime.block_on(serve(&place.data, &settings, trace));
     // What is still busy then has had its time.
     runtime.shutdown_timeout(Duration::from_secs(1));
     outcome
@@ -45,10 +55,10 @@ fn log_to_stderr(filter: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn serve(data: &DataDir, settings: &Settings) -> anyhow::Result<()> {
+async fn serve(data: &DataDir, settings: &Settings, trace: Trace) -> anyhow::Result<()> {
     // From here on a signal is heard, however long the start takes.
     let mut signals = Signals::new().context("cannot listen for signals")?;
-    let node = start_node(data, settings).await?;
+    let node = start_node(data, settings, trace).await?;
     let server = match start_http(&node, data, settings).await {
         Ok(server) => server,
         Err(error) => {
@@ -56,7 +66,7 @@ async fn serve(data: &DataDir, settings: &Settings) -> anyhow::Result<()> {
             return Err(error);
         }
     };
-    let outcome = match announce(&node, &server, data, settings) {
+    let outcome = match announce(&node, &server, (data, trace), settings) {
         Ok(()) => attend(&node, &mut signals).await,
         Err(error) => Err(error),
     };
@@ -77,15 +87,20 @@ async fn attend(node: &Node, signals: &mut Signals) -> anyhow::Result<()> {
     }
 }
 
-async fn start_node(data: &DataDir, settings: &Settings) -> anyhow::Result<Node> {
+async fn start_node(data: &DataDir, settings: &Settings, trace: Trace) -> anyhow::Result<Node> {
     let manifest =
         Manifest::load(&settings.network.value).map_err(|error| missing_manifest(error, data))?;
-    let key = load_key(data, settings)?;
     let asns = settings.asn_map.value.as_deref().map(asn_map::load).transpose()?;
     let (peers, keep) = (manifest.bootnodes().to_vec(), settings.peers.value.clone());
-    let mut builder = Node::builder(manifest.network().clone())
-        .keypair(key)
-        .data_dir(data.path())
+    let mut builder = Node::builder(manifest.network().clone());
+    match trace {
+        Trace::DataFolder => {
+            builder = builder.keypair(load_key(data, settings)?).data_dir(data.path())
+        }
+        // A key that is used again without its generation might use a slot twice: so it is a new one.
+        Trace::None => data.create()?,
+    }
+    let mut builder = builder
         .listen(settings.listen.value.clone())
         .external(settings.external.value.clone())
         .peers(peers)
@@ -135,7 +150,7 @@ async fn start_http(node: &Node, data: &DataDir, settings: &Settings) -> anyhow:
 fn announce(
     node: &Node,
     server: &Server,
-    data: &DataDir,
+    (data, trace): (&DataDir, Trace),
     settings: &Settings,
 ) -> anyhow::Result<()> {
     let http = reachable(server.address());
@@ -153,7 +168,13 @@ fn announce(
     let external = settings.external.value.iter().map(|at| at.clone().with(me.clone()));
     rows.extend(external.map(|address| ("external", address.to_string())));
     rows.push(("http", format!("http://{http}")));
-    rows.push(("data", data.path().display().to_string()));
+    rows.push((
+        "data",
+        match trace {
+            Trace::DataFolder => data.path().display().to_string(),
+            Trace::None => "in memory, and gone with this process".to_owned(),
+        },
+    ));
     output::line(format_args!(
         "forsooth {} is running. Stop it with Ctrl-C.\n{}",
         env!("CARGO_PKG_VERSION"),

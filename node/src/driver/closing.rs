@@ -21,11 +21,11 @@ impl Shell {
         self.flush().await;
         self.hang_up().await;
         let writer = self.outside.writer.take();
-        let keeper = self.outside.keeper.take();
+        let shelf = self.outside.shelf.take();
         // Ends the streams of subscribers and observers, and frees what is left of the sockets.
         drop(self);
-        let kept = match keeper {
-            Some(keeper) => within(keeper.close()).await,
+        let kept = match shelf {
+            Some(shelf) => within(shelf.keeper.close()).await,
             None => Ok(()),
         };
         match writer {

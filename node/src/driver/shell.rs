@@ -8,8 +8,8 @@ use std::{
 use bytes::Bytes;
 use forsooth_crypto::NodeId;
 use forsooth_protocol::{
-    Accepted, Address, Class, Direction, Effect, Event, Input, MessageId, Network, Publication,
-    Receipt, Record, Refusal, Standing, Timestamp, TopicId,
+    Accepted, Address, Class, Direction, Effect, Event, Input, MessageId, Network, Receipt, Record,
+    Refusal, Timestamp, TopicId,
     network::{LIFETIME_MAX, Policy, Topic},
 };
 use libp2p::{Multiaddr, core::transport::ListenerId, swarm::Swarm};
@@ -25,7 +25,7 @@ use super::{
     view::View,
 };
 use crate::{
-    archive::{Keeper, Kept},
+    archive::Shelf,
     clock::Clock,
     net::{behaviour::SendOutcome, identity::peer_id, swarm::Composed},
     status::{MemberChanges, TrafficTotals, Verification},
@@ -52,7 +52,7 @@ pub(crate) struct Shell {
     pub(super) counters: Counters,
     pub(super) bans: Bans,
     /// Messages that were accepted in an earlier life: nobody is told of them again.
-    earlier: BTreeSet<MessageId>,
+    pub(super) earlier: BTreeSet<MessageId>,
     bootnodes: Bootnodes,
     company: Company,
     joined: BTreeSet<NodeId>,
@@ -67,7 +67,7 @@ pub(crate) struct Outside {
     /// None if nothing is kept over a restart.
     pub(crate) writer: Option<Writer>,
     /// None if the network keeps no messages.
-    pub(crate) keeper: Option<Keeper>,
+    pub(crate) shelf: Option<Shelf>,
 }
 
 /// A peer that is up, as the transport sees it.
@@ -167,11 +167,7 @@ impl Shell {
             Effect::Verify { ticket, check } => self.outside.checks.gather(ticket, check),
             Effect::Validate { ticket, message } => self.outside.panel.ask(ticket, message),
             Effect::Keep { request, message, standing } => self.keep(request, &message, standing),
-            // Nothing asks for it yet.
-            Effect::Load { request, topic: _, ids } => {
-                let frames = ids.into_iter().map(|id| (id, None)).collect();
-                self.facts.push_back(Input::Read { request, frames });
-            }
+            Effect::Load { request, topic, ids } => self.load(request, topic, ids),
             Effect::Deliver(accepted) => self.deliver(&accepted),
             Effect::Published { request, outcome } => self.publishing.end(request, outcome),
             Effect::Store(record) => self.store(record),
@@ -218,9 +214,8 @@ impl Shell {
         self.bootnodes.reached(peer);
     }
 
-    /// Has messages of topics with a retention accepted and kept, and those left out that were before.
-    pub(crate) fn keep_topics(&mut self, earlier: Vec<MessageId>) {
-        self.earlier = earlier.into_iter().collect();
+    /// Has messages of topics with a retention accepted, whoever subscribes.
+    pub(super) fn keep_topics(&mut self) {
         let kept = self.network.topics().filter(|(_, topic)| topic.retention.is_some());
         let subscribe = |(topic, rules): (TopicId, &Topic)| Input::Subscribe {
             topic,
@@ -237,26 +232,12 @@ impl Shell {
 
     /// What is long over can be forgotten.
     pub(super) fn forget_messages(&mut self) {
-        if let Some(keeper) = &self.outside.keeper {
-            keeper.clear();
+        if let Some(shelf) = &self.outside.shelf {
+            shelf.keeper.clear();
         }
         if self.clock.now().as_duration() > LIFETIME_MAX {
             self.earlier.clear();
         }
-    }
-
-    /// Has an accepted message kept.
-    fn keep(&mut self, request: u64, message: &Publication, standing: Standing) {
-        if let Standing::Accepted { vouchers, attestors } = standing
-            && let Some(keeper) = &self.outside.keeper
-            && !self.earlier.contains(&message.id())
-        {
-            let accepted = self.clock.wall_at(self.clock.now());
-            let topic = message.header().slot.topic;
-            let publication = message.clone();
-            keeper.keep(Kept { topic, publication, vouchers, attestors, accepted });
-        }
-        self.facts.push_back(Input::Kept { requests: vec![request] });
     }
 
     fn deliver(&mut self, accepted: &Accepted) {

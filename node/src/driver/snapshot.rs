@@ -7,7 +7,6 @@ use forsooth_protocol::{Snapshot, Time};
 
 use super::shell::{Link, Shell};
 use crate::{
-    archive::Keeper,
     net::identity::peer_id,
     status::{LinkSnapshot, NodeSnapshot, Verification},
 };
@@ -41,7 +40,7 @@ impl Shell {
             delivery: self.outside.subscribers.delivery(),
             dials_failed: self.counters.dials_failed,
             member_changes: self.counters.members,
-            keeping: self.outside.keeper.as_ref().map(Keeper::condition),
+            keeping: self.outside.shelf.as_ref().map(|shelf| shelf.keeper.condition()),
         }
     }
 }

@@ -145,7 +145,7 @@ impl TopicView {
                 .into(),
             contested: state.contested,
             retention: topic.retention.map(RetentionView::from),
-            kept: holding.messages(),
+            kept: holding.messages,
             kept_bytes: holding.bytes,
         }
     }

@@ -1,10 +1,13 @@
 //! A database file that is opened anew after the disk has refused.
 //!
 //! After one failed write redb refuses everything until the file is opened again, so a disk that was full once would be full for ever.
-//! Whoever writes next opens it; what was committed before is there.
+//! Whoever writes next opens it; what was committed before is there. And where redb panics, since the file was damaged under it, that is
+//! an error like any other, and the file is not used again before it was opened, and thereby checked, anew.
 
 use std::{
+    any::Any,
     fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{PoisonError, RwLock},
 };
@@ -30,8 +33,9 @@ impl Disk {
         path: PathBuf,
         open: impl Fn() -> Result<Database, StoreError> + Send + Sync + 'static,
     ) -> Result<Self, StoreError> {
-        let database = RwLock::new(Some(open()?));
-        Ok(Self { path, open: Box::new(open), database })
+        let disk = Self { path, open: Box::new(open), database: RwLock::new(None) };
+        disk.reopen()?;
+        Ok(disk)
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -52,7 +56,7 @@ impl Disk {
             Ok(value)
         });
         if let Err(StoreError::Io { .. }) = &outcome {
-            *self.database.write().unwrap_or_else(PoisonError::into_inner) = None;
+            self.shut();
         }
         outcome
     }
@@ -67,11 +71,18 @@ impl Disk {
 
     fn run<T>(&self, body: impl FnOnce(&Database) -> Result<T, Cause>) -> Result<T, StoreError> {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(database) = &*database else {
+        let Some(open) = &*database else {
             let refused = std::io::Error::other("the disk has refused; it will be tried again");
             return Err(StoreError::Io { path: self.path.clone(), source: refused });
         };
-        body(database).map_err(|cause| cause.at(&self.path))
+        // What the closure leaves half done is in the database, which is given up then.
+        let outcome = catch_unwind(AssertUnwindSafe(|| body(open)));
+        let outcome = outcome.map_err(|panic| {
+            drop(database);
+            self.shut();
+            self.damage(&*panic)
+        })?;
+        outcome.map_err(|cause| cause.at(&self.path))
     }
 
     fn reopen(&self) -> Result<(), StoreError> {
@@ -79,8 +90,23 @@ impl Disk {
             return Ok(());
         }
         let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
-        *database = Some((self.open)()?);
+        let opened = catch_unwind(AssertUnwindSafe(|| (self.open)()));
+        *database = Some(opened.map_err(|panic| self.damage(&*panic))??);
         Ok(())
+    }
+
+    /// Gives the database up until somebody writes.
+    fn shut(&self) {
+        let database = self.database.write().unwrap_or_else(PoisonError::into_inner).take();
+        // What is damaged may panic again while it is closed.
+        drop(catch_unwind(AssertUnwindSafe(|| drop(database))));
+    }
+
+    fn damage(&self, panic: &(dyn Any + Send)) -> StoreError {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref().copied()).unwrap_or("it says not why");
+        let detail = format!("the database has given up: {text}");
+        StoreError::Corrupt { path: self.path.clone(), detail }
     }
 }
 

@@ -17,7 +17,7 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// The folder or file cannot be made, read or written.
-    #[error("cannot use {}: {source}", path.display())]
+    #[error("cannot use {}: {source}{}", path.display(), advice(source))]
     Io {
         /// The folder or file.
         path: PathBuf,
@@ -120,6 +120,20 @@ impl Cause {
                 StoreError::Io { path, source }
             }
         }
+    }
+}
+
+/// What to do about what the system says, where it does not go without saying.
+fn advice(source: &io::Error) -> &'static str {
+    let kind = source.kind();
+    if matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+        "; make room there, or use a data folder (--data) on another disk"
+    } else if kind == io::ErrorKind::FileTooLarge {
+        "; raise the limit on the size of files (ulimit -f), or use a data folder (--data) on a disk that takes larger ones"
+    } else if matches!(kind, io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) {
+        "; see to it that this user may read and write there, or use another data folder (--data)"
+    } else {
+        ""
     }
 }
 

@@ -2,6 +2,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use bytes::Bytes;
 use forsooth_crypto::NodeId;
+use redb::Database;
 
 use super::*;
 use crate::fixtures::network;
@@ -22,9 +23,17 @@ fn a_generation_grows_over_restarts_even_when_the_clock_goes_back() {
     let mut generations = Vec::new();
     for now in [at(1000), at(1000), at(5000), at(10)] {
         let store = Store::open(folder.path(), &network("n")).unwrap();
-        generations.push(store.next_generation(now).unwrap().0);
+        generations.push(store.next_generation(now, None).unwrap().0);
     }
     assert_eq!(generations, [1000, 1001, 5000, 5001]);
+}
+
+#[test]
+fn a_generation_is_above_what_was_published_if_the_file_was_lost_and_the_clock_went_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), &network("n")).unwrap();
+    assert_eq!(store.next_generation(at(10), Some(5000)).unwrap(), (5001, Some(5000)));
+    assert_eq!(store.next_generation(at(10), Some(5000)).unwrap(), (5002, Some(5001)));
 }
 
 #[test]
@@ -151,7 +160,7 @@ fn a_second_process_is_refused_and_the_first_goes_on() {
     let store = Store::open(folder.path(), &network("n")).unwrap();
     let error = Store::open(folder.path(), &network("n")).unwrap_err();
     assert!(matches!(&error, StoreError::Busy { path } if path.ends_with(FILE)), "{error}");
-    store.next_generation(at(1)).unwrap();
+    store.next_generation(at(1), None).unwrap();
 }
 
 #[test]
@@ -208,30 +217,69 @@ fn a_newer_schema_is_refused_and_left_as_it_is() {
     assert!(error.to_string().contains("run that version"), "{error}");
 }
 
+/// What may become of a file.
+fn damages(good: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let mut all = vec![
+        ("empty".to_owned(), Vec::new()),
+        ("text".to_owned(), b"not a database".to_vec()),
+        ("zeros".to_owned(), vec![0; good.len()]),
+        ("cut".to_owned(), good[..good.len() / 2].to_vec()),
+        ("short".to_owned(), good[..50].to_vec()),
+    ];
+    let is_used = |place: &usize| good[*place..].iter().take(4096).any(|byte| *byte != 0);
+    let pages = (0..good.len()).step_by(4096).filter(is_used);
+    for place in pages.chain((0..512).step_by(32)) {
+        let mut flipped = good.to_vec();
+        flipped[place + 1] ^= 0x80;
+        all.push((format!("a bit in byte {}", place + 1), flipped));
+    }
+    all
+}
+
 #[test]
-fn a_damaged_file_is_named_and_not_overwritten() {
+fn a_damaged_file_is_named_and_neither_believed_nor_overwritten() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(FILE);
-    drop(Store::open(folder.path(), &network("n")).unwrap());
+    let store = Store::open(folder.path(), &network("n")).unwrap();
+    let ban = |byte| {
+        let whom = peer(byte).into();
+        Record::Ban(Ban { whom, cause: FORGED, until: None })
+    };
+    let records: Vec<_> = (0..200).map(ban).collect();
+    store.write(&records).unwrap();
+    let (generation, _) = store.next_generation(at(77), None).unwrap();
+    drop(store);
     let good = std::fs::read(&path).unwrap();
-    let mut no_header = good.clone();
-    no_header[..320].fill(0xa5);
-    let mut flipped = good.clone();
-    flipped[9] ^= 0xff;
-    let cases = [
-        ("text", b"not a database".to_vec()),
-        ("no header", no_header),
-        ("cut", good[..good.len() / 2].to_vec()),
-        ("short", good[..50].to_vec()),
-    ];
-    for (name, bytes) in cases {
+    let mut named = 0;
+    for (name, bytes) in damages(&good) {
         std::fs::write(&path, &bytes).unwrap();
-        let error = Store::open(folder.path(), &network("n")).map(|_| name).unwrap_err();
-        assert!(
-            matches!(&error, StoreError::Corrupt { path: named, .. } if *named == path),
-            "{name}: {error:?}"
-        );
-        assert_eq!(std::fs::read(&path).unwrap().len(), bytes.len(), "{name}");
+        match Store::open(folder.path(), &network("n")) {
+            // What was hit is in no use.
+            Ok(store) => {
+                assert_eq!(store.records(at(78)).unwrap(), records, "{name}");
+                let former = store.next_generation(at(78), None).unwrap().1;
+                assert_eq!(former, Some(generation), "{name}");
+            }
+            Err(StoreError::Corrupt { path: damaged, .. }) => {
+                assert_eq!(damaged, path, "{name}");
+                assert_eq!(std::fs::read(&path).unwrap().len(), bytes.len(), "{name}");
+                named += 1;
+            }
+            Err(other) => panic!("{name}: {other:?}"),
+        }
+    }
+    assert!(named > 10, "{named}");
+}
+
+#[test]
+fn a_start_that_was_cut_short_is_begun_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let aside = folder.path().join("state.redb.new");
+    for half in [Vec::new(), b"half".to_vec(), vec![0; 5000]] {
+        std::fs::write(&aside, half).unwrap();
+        drop(Store::open(folder.path(), &network("n")).unwrap());
+        assert!(!aside.exists());
+        std::fs::remove_file(folder.path().join(FILE)).unwrap();
     }
 }
 

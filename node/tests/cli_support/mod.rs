@@ -32,7 +32,10 @@ impl Home {
 
     /// The command, with nothing in its environment that could be the developer's.
     pub(crate) fn command(&self, data: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_forsooth"));
+        self.dress(Command::new(env!("CARGO_BIN_EXE_forsooth")), data)
+    }
+
+    fn dress(&self, mut command: Command, data: &str) -> Command {
         command.env_clear().env("HOME", self.0.path()).current_dir(self.0.path());
         // A proxy must not come between a command and its node.
         command.env("http_proxy", "http://127.0.0.1:1").env("HTTP_PROXY", "http://127.0.0.1:1");
@@ -72,9 +75,14 @@ impl Home {
 
     /// Starts a node and waits until it says that it runs.
     pub(crate) fn node(&self, data: &str) -> Running {
-        let mut node = self.spawn(data, &["run"]);
-        while !node.line().starts_with("data") {}
-        node
+        self.spawn(data, &["run"]).up()
+    }
+
+    /// As [`Self::node`], one whose files can be limited in size: it is told that they are too large, and not killed for it.
+    pub(crate) fn limitable_node(&self, data: &str) -> Running {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_forsooth")]);
+        self.start(self.dress(shell, data), &["run"]).up()
     }
 
     /// Starts a subscription and waits until it stands.
@@ -86,12 +94,15 @@ impl Home {
 
     /// Starts a command that goes on until it is told to stop.
     pub(crate) fn spawn(&self, data: &str, args: &[&str]) -> Running {
+        self.start(self.command(data), args)
+    }
+
+    fn start(&self, mut command: Command, args: &[&str]) -> Running {
         let notes = tempfile::NamedTempFile::new_in(self.0.path())
             .unwrap()
             .into_temp_path()
             .keep()
             .unwrap();
-        let mut command = self.command(data);
         let mut child = command
             .args(args)
             .stdout(Stdio::piped())
@@ -178,6 +189,19 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// Waits until a node says that it runs.
+    fn up(mut self) -> Self {
+        while !self.line().starts_with("data") {}
+        self
+    }
+
+    /// From now on no file that it writes grows beyond so many bytes, as on a full disk.
+    pub(crate) fn limit_files(&self, bytes: &str) {
+        let pid = self.child.id().to_string();
+        let limit = format!("--fsize={bytes}:");
+        assert!(Command::new("prlimit").args(["--pid", &pid, &limit]).status().unwrap().success());
+    }
+
     /// The next line of its output.
     #[track_caller]
     pub(crate) fn line(&mut self) -> String {
