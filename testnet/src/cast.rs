@@ -25,7 +25,7 @@ pub struct Cast {
     pub recorder: Arc<Recorder>,
     /// What the adversaries of each gang share.
     gangs: Arc<[Lair]>,
-    clock: RunClock,
+    pub(crate) clock: RunClock,
 }
 
 /// What the adversaries of a gang share.

@@ -15,7 +15,7 @@ use forsooth_crypto::{Keypair, NodeId};
 use forsooth_protocol::{
     Defences, Network, TopicId,
     membership::Settings,
-    network::{self, Defence, Policy, Topic},
+    network::{self, Defence, Policy, Retention, Topic},
 };
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -377,7 +377,7 @@ fn topic(name: &str, policy: Policy, scenario: &Scenario) -> Topic {
         burst: rules.burst.unwrap_or((rate_per_minute / 30).max(10)),
         payload_bytes_max: payload.max(1024),
         lifetime_max: rules.lifetime,
-        retention: None,
+        retention: rules.retention.map(Retention::of),
         ..Topic::new(name, policy)
     }
 }

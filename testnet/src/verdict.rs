@@ -282,6 +282,7 @@ fn safety(f: &Findings) -> Check {
         (f.expired_delivered, "expired messages accepted"),
         (f.delivered_twice, "messages delivered twice"),
         (f.false_proofs, "proofs against honest nodes"),
+        (f.count(Invariant::PromiseLost), "promises lost with a killed node"),
     ];
     let seen: Vec<_> = wrong.iter().map(|(count, what)| format!("{count} {what}")).collect();
     Check {
@@ -329,7 +330,7 @@ mod tests {
     #[test]
     fn whatever_does_not_hold_fails_the_run() {
         type Break = fn(&mut Findings);
-        let broken: [(&str, Break); 9] = [
+        let broken: [(&str, Break); 10] = [
             ("delivery", |f| f.accepted = 19),
             ("forgery", |f| f.forged_relayed = 1),
             ("equivocation", |f| f.proofs_held = 2),
@@ -339,6 +340,7 @@ mod tests {
             ("safety", |f| f.delivered_twice = 1),
             ("safety", |f| f.false_proofs = 1),
             ("safety", |f| f.invariants = vec![(Invariant::OverBound, 1)]),
+            ("safety", |f| f.invariants = vec![(Invariant::PromiseLost, 1)]),
         ];
         for (name, break_it) in broken {
             let mut findings = good();

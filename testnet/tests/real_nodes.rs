@@ -1,6 +1,6 @@
 //! Real nodes on loopback, a few of them and not for long.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use forsooth_testnet::{
     engine::{self, Engine, Options, Outcome},
@@ -55,4 +55,26 @@ async fn a_killed_node_comes_back_in_a_new_life_and_nobody_is_blamed() {
     let outcome = run(&killed).await.unwrap();
     assert_eq!(outcome.verdict(), Verdict::Pass, "{outcome}");
     assert_eq!((outcome.findings.faults_applied, outcome.report.bans), (1, 0), "{outcome}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_node_had_promised_when_it_was_killed_with_kill_9_is_on_its_disk() {
+    let mut killed = scenario("crash", Duration::from_secs(6));
+    killed.network.retention = Some(Duration::from_secs(600));
+    let restart = |s| Fault {
+        kind: FaultKind::Restart,
+        at: Duration::from_secs(s),
+        lasts: Some(Duration::from_secs(1)),
+        who: Who::Nodes(vec![0]),
+    };
+    killed.faults = vec![restart(1), restart(4)];
+    let program = Path::new(env!("CARGO_BIN_EXE_forsooth-testnet"));
+    let options = Options { program: Some(program), ..Options::of(Engine::Local) };
+    let outcome = engine::run(&killed, options, String::new()).await.unwrap();
+    let findings = &outcome.findings;
+    assert_eq!(findings.caught_up.unwrap().returns, 2, "{outcome}");
+    assert!(findings.promises > 20, "{outcome}");
+    assert_eq!(findings.promises_kept(), 1.0, "{outcome}");
+    let wrongs = (findings.delivered_twice, findings.equivocations, outcome.report.bans);
+    assert_eq!(wrongs, (0, 0, 0), "{outcome}");
 }

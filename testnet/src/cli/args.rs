@@ -63,6 +63,9 @@ pub(crate) enum Command {
     Experiment(super::experiment::Experiment),
     /// Make the page of a run again that `--out` has kept
     Report(ReportArgs),
+    /// What `run --engine local` starts a node with that it will kill; speaks on stdin and stdout
+    #[command(hide = true)]
+    Node,
 }
 
 #[derive(Args, Debug)]

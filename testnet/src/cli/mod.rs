@@ -25,7 +25,7 @@ use serde::Serialize;
 
 use self::args::{CheckArgs, Cli, Command, FileArgs, OutputArgs, RunArgs, SimArgs, UpArgs};
 use crate::{
-    engine::{self, Engine, Options, Unfit, View},
+    engine::{self, Engine, Options, Unfit, View, local},
     output::{self, Run},
     plan::Impossible,
     replay, report,
@@ -83,6 +83,7 @@ pub fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitC
         Command::Report(args) => {
             report::command(&args.dir).map(|()| Verdict::Pass).map_err(senseless)
         }
+        Command::Node => local::remote::child::main().map(|()| Verdict::Pass).map_err(broken),
     };
     match outcome {
         Ok(verdict) => ExitCode::from(verdict.exit_code()),
@@ -100,6 +101,10 @@ pub fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitC
 /// A run that cannot be told of is the caller's mistake, and proves nothing.
 fn senseless(error: anyhow::Error) -> Failure {
     Failure::Senseless(format!("{error:#}"))
+}
+
+fn broken(error: anyhow::Error) -> Failure {
+    Failure::Broken(error)
 }
 
 fn up(args: &UpArgs) -> Result<Verdict, Failure> {
@@ -131,7 +136,9 @@ fn run_file(args: &RunArgs) -> Result<Verdict, Failure> {
         return Err(Failure::Senseless(text.to_owned()));
     }
     let defences = args.without.iter().copied().fold(Defences::ALL, Defences::without);
-    let options = Options { engine: args.engine, defences, view: View::Shown };
+    // Only found for those who need it.
+    let program = std::env::current_exe().ok().map(|path| &*Box::leak(path.into_boxed_path()));
+    let options = Options { engine: args.engine, defences, view: View::Shown, program };
     execute(&scenario, options, args.repeat(scenario.seed), &args.output)
 }
 

@@ -14,7 +14,7 @@ mod recall;
 pub mod sim;
 pub mod timeline;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, path::Path, sync::Arc};
 
 use forsooth_protocol::{Defences, Snapshot, network::Kind as NetworkKind};
 use serde::Serialize;
@@ -64,6 +64,9 @@ pub struct Options {
     pub defences: Defences,
     /// Whether it is shown while it happens; real nodes only.
     pub view: View,
+    /// The program `forsooth-testnet`: real nodes that are killed are processes of it. Without, they are threads of this one, which end as
+    /// abruptly, but for what their destructors still do.
+    pub program: Option<&'static Path>,
 }
 
 /// Whether a run is shown while it happens.
@@ -79,7 +82,7 @@ impl Options {
     /// All safeguards, nothing printed.
     #[must_use]
     pub const fn of(engine: Engine) -> Self {
-        Self { engine, defences: Defences::ALL, view: View::Hidden }
+        Self { engine, defences: Defences::ALL, view: View::Hidden, program: None }
     }
 }
 

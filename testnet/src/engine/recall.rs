@@ -1,6 +1,6 @@
 //! What an honest node's disk gives back in another life, for both engines.
 //!
-//! A core that finds a proof on its disk reports nothing, since it is no news to it. So the recorder is told by
+//! What it holds of topics that are kept is compared with what it had promised. A core that finds a proof on its disk reports nothing, since it is no news to it. So the recorder is told by
 //! a [`Recall`] around the node, which changes nothing.
 
 use std::sync::Arc;
@@ -8,18 +8,29 @@ use std::sync::Arc;
 use forsooth_protocol::snapshot::MemberState;
 use forsooth_protocol::{Drain, Input, Participant, Record, Snapshot, Time};
 
-use crate::record::{Recorder, Seat};
+use crate::{
+    clock::RunClock,
+    record::{Recorder, Seat},
+};
 
 /// A participant whose disk is looked at when it begins.
 pub(crate) struct Recall {
     inner: Box<dyn Participant>,
     seat: Seat,
     recorder: Arc<Recorder>,
+    clock: RunClock,
+    /// All that is on the disk was told.
+    has_told_all: bool,
 }
 
 impl Recall {
-    pub(crate) fn new(inner: Box<dyn Participant>, seat: Seat, recorder: Arc<Recorder>) -> Self {
-        Self { inner, seat, recorder }
+    pub(crate) fn new(
+        inner: Box<dyn Participant>,
+        seat: Seat,
+        recorder: Arc<Recorder>,
+        clock: RunClock,
+    ) -> Self {
+        Self { inner, seat, recorder, clock, has_told_all: false }
     }
 }
 
@@ -37,6 +48,14 @@ impl Participant for Recall {
                     | Record::Anchors { .. } => {}
                 }
             }
+        }
+        if let Input::Holds(held) = &input {
+            self.recorder.holds(self.seat, held, self.clock.read(now));
+        } else if let Input::Connected { .. } = &input
+            && !self.has_told_all
+        {
+            self.has_told_all = true;
+            self.recorder.has_told_all(self.seat, self.clock.read(now));
         }
         self.inner.handle(now, input)
     }

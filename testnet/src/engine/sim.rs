@@ -103,6 +103,7 @@ impl<'a> Scene<'a> {
     fn new(scenario: &'a Scenario, plan: &'a Plan, sabotage: Sabotage<'a>) -> Self {
         let cast = Cast::new(plan, RunClock::Shared);
         let timeline = Timeline::new(scenario, plan);
+        cast.recorder.follow(timeline.killed().into_iter().map(seat));
         let classes = Classes::new(scenario, plan, &timeline.losses());
         let mut scene = Self {
             scenario,
@@ -147,7 +148,8 @@ impl<'a> Scene<'a> {
         if node >= self.plan.honest {
             return participant;
         }
-        Box::new(Recall::new(participant, seat(node), Arc::clone(&self.cast.recorder)))
+        let recorder = Arc::clone(&self.cast.recorder);
+        Box::new(Recall::new(participant, seat(node), recorder, self.cast.clock))
     }
 
     /// Tells a node whom it may link to: what its group says, or a random part of the network.

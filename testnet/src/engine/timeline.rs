@@ -126,7 +126,22 @@ impl Timeline {
     /// Honest nodes that are killed or paused at some time.
     #[must_use]
     pub fn stopped(&self) -> BTreeSet<usize> {
-        let stops = |kind: FaultKind| kind.is_deadly() || kind == FaultKind::Pause;
+        self.struck_by(|kind| kind.is_deadly() || kind == FaultKind::Pause)
+    }
+
+    /// Honest nodes that are killed at some time.
+    #[must_use]
+    pub fn killed(&self) -> BTreeSet<usize> {
+        self.struck_by(FaultKind::is_deadly)
+    }
+
+    /// Honest nodes that are paused at some time.
+    #[must_use]
+    pub fn paused(&self) -> BTreeSet<usize> {
+        self.struck_by(|kind| kind == FaultKind::Pause)
+    }
+
+    fn struck_by(&self, stops: impl Fn(FaultKind) -> bool) -> BTreeSet<usize> {
         let struck = self.acts.iter().filter_map(|(_, act)| match act {
             Act::Strike(blow) if stops(blow.kind) => Some(&blow.nodes),
             Act::Attack(_) | Act::Relent(_) | Act::Strike(_) | Act::Heal(_) => None,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use forsooth_protocol::Fault;
 
-use super::{Invariant, Members, Recorder, Recovery, State, Tied, Violation};
+use super::{CaughtUp, Invariant, Members, Recorder, Recovery, State, Tied, Violation};
 
 /// All that a verdict and a report are made from.
 #[derive(Clone, Debug, Default)]
@@ -91,6 +91,10 @@ pub struct Findings {
     pub isolated: usize,
     /// What honest nodes hold of each other as members; nothing on a network without membership.
     pub members: Option<Members>,
+    /// How nodes that came back caught up, where messages are kept.
+    pub caught_up: Option<CaughtUp>,
+    /// Messages that were looked for on the disks of nodes that had been killed, since these had promised them.
+    pub promises: u64,
     /// Attacks that began, as the engine marked them.
     pub attacks_begun: u64,
     /// Faults of the scenario that made a difference to some node, each counted once.
@@ -154,6 +158,13 @@ impl Findings {
         ratio(self.bytes_sent.values().sum(), self.accepted_bytes).unwrap_or(0.0)
     }
 
+    /// The share of promises of killed nodes that their disks bore out; 1 if there were none.
+    #[must_use]
+    pub fn promises_kept(&self) -> f64 {
+        let lost = self.count(Invariant::PromiseLost).min(self.promises);
+        ratio(self.promises - lost, self.promises).unwrap_or(1.0)
+    }
+
     /// How often a promise was broken.
     #[must_use]
     pub fn broken(&self) -> u64 {
@@ -204,6 +215,13 @@ impl Findings {
             metrics.extend(members.right_share().map(|share| ("membership_right", share)));
             metrics.extend(members.certified_p99().map(|taken| ("certified_p99_ms", ms(taken))));
         }
+        if let Some(caught_up) = self.caught_up {
+            metrics.extend([
+                ("returns", caught_up.returns as f64),
+                ("catch_up_s", caught_up.seconds()),
+                ("promises_kept", self.promises_kept()),
+            ]);
+        }
         metrics.extend(self.fullest.map(|(_, share)| ("memory_bound_share", share)));
         for (latency, p50, p99) in [
             (self.calm, "latency_calm_p50_ms", "latency_calm_p99_ms"),
@@ -245,6 +263,7 @@ impl Recorder {
         let state = self.state();
         let State { spread, traffic, evidence, roll, broken, samples, ties, timeline, .. } =
             &*state;
+        let State { promises, catch_ups, .. } = &*state;
         let owed = spread.wanted.saturating_sub(spread.accepted);
         let ready_since = samples.ready_since();
         let ready_since = roll.right_since().and_then(|since| Some(ready_since?.max(since)));
@@ -290,6 +309,8 @@ impl Recorder {
             eclipsed: ties.eclipsed(),
             isolated: ties.isolated(),
             members: roll.members(),
+            caught_up: catch_ups.so_far(),
+            promises: promises.looked_for,
             attacks_begun: timeline.attacks,
             faults_applied: timeline.faults(),
         }

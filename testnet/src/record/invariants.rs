@@ -26,11 +26,13 @@ pub enum Invariant {
     FalseProof,
     /// No collection that peers feed holds more than it may.
     OverBound,
+    /// What a node has acknowledged, delivered or vouched for where messages are kept is on its disk when it was killed.
+    PromiseLost,
 }
 
 impl Invariant {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::ForgedAccepted,
         Self::ExpiredAccepted,
         Self::DeliveredTwice,
@@ -38,6 +40,7 @@ impl Invariant {
         Self::FalseBan,
         Self::FalseProof,
         Self::OverBound,
+        Self::PromiseLost,
     ];
 
     /// A short, stable name.
@@ -51,6 +54,7 @@ impl Invariant {
             Self::FalseBan => "false_ban",
             Self::FalseProof => "false_proof",
             Self::OverBound => "over_bound",
+            Self::PromiseLost => "promise_lost",
         }
     }
 
@@ -64,6 +68,9 @@ impl Invariant {
             Self::UnverifiedRelayed => "nothing with a bad signature is relayed",
             Self::FalseBan => "no honest node is banned by an honest node",
             Self::FalseProof => "no honest node is exposed as an equivocator",
+            Self::PromiseLost => {
+                "what a killed node had acknowledged, delivered or vouched for is on its disk"
+            }
             Self::OverBound => "every collection stays within its bound, whenever it was looked at",
         }
     }

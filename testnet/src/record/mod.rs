@@ -7,6 +7,7 @@
 //! It deliberately does not ask any core for its opinion.
 
 mod buckets;
+mod catch_up;
 mod evidence;
 mod findings;
 mod frames;
@@ -16,6 +17,7 @@ mod latencies;
 mod log;
 mod mark;
 mod narrate;
+mod promises;
 mod roll;
 mod roster;
 mod samples;
@@ -31,15 +33,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use forsooth_crypto::NodeId;
 use forsooth_protocol::{
-    Accepted, Ban, BanCause, Class, Event, Header, Lane, MessageId, Network, Publication, Snapshot,
-    Time, Timestamp, Whom, membership::News, wire::Frame,
+    Accepted, Ban, BanCause, Class, Event, Fault, Header, Held, Lane, MessageId, Network,
+    Publication, Slot, Snapshot, Time, Timestamp, Whom, membership::News, wire::Frame,
 };
 
 use self::{
+    catch_up::CatchUps,
     evidence::Evidence,
     frames::Frames,
     invariants::Broken,
     log::{Happening, Log},
+    promises::Promises,
     roll::Roll,
     samples::{Linked, Samples},
     spread::{Acceptance, Published, Spread},
@@ -49,6 +53,7 @@ use self::{
     trees::Trees,
 };
 pub use self::{
+    catch_up::CaughtUp,
     findings::{Findings, Latency},
     history::History,
     invariants::{Invariant, Violation},
@@ -84,14 +89,17 @@ struct State {
     timeline: Timeline,
     log: Log,
     trees: Trees,
+    promises: Promises,
+    catch_ups: CatchUps,
 }
 
 impl Recorder {
     /// A recorder for a run with these nodes on this network.
     #[must_use]
     pub fn new(roster: Roster, network: Arc<Network>) -> Self {
+        let is_kept = network.topics().any(|(_, topic)| topic.retention.is_some());
         let state = State {
-            spread: Spread::new(roster.honest_count()),
+            spread: Spread::new(roster.honest_count(), is_kept),
             traffic: Traffic::default(),
             evidence: Evidence::default(),
             roll: Roll::new(roster.honest_count()),
@@ -102,6 +110,8 @@ impl Recorder {
             timeline: Timeline::default(),
             log: Log::default(),
             trees: Trees::default(),
+            promises: Promises::default(),
+            catch_ups: CatchUps::default(),
         };
         Self { roster, network, sent: Sent::default(), state: Mutex::new(state) }
     }
@@ -155,13 +165,71 @@ impl Recorder {
         state.roll.left(seat, at);
         state.samples.forget(at, seat);
         state.ties.forget(seat);
+        state.promises.died(seat);
+        state.catch_ups.left(seat);
         state.log.note(at, seat, Happening::Left, None, None);
+    }
+
+    /// These honest nodes will be killed: what they promise where messages are kept is remembered.
+    pub fn follow(&self, seats: impl IntoIterator<Item = Seat>) {
+        let mut state = self.state();
+        if self.keeps() {
+            seats.into_iter().for_each(|seat| state.promises.follow(seat));
+        }
+    }
+
+    /// An honest node that was killed is about to be started again.
+    pub(crate) fn returns(&self, seat: Seat) {
+        self.state().promises.returns(seat);
+    }
+
+    /// This is on the disk of an honest node that comes back.
+    pub(crate) fn lists(&self, seat: Seat, held: &[Held]) {
+        let mut state = self.state();
+        let State { spread, promises, .. } = &mut *state;
+        let numbers = held.iter().filter_map(|held| spread.find(&held.id));
+        numbers.for_each(|number| promises.found(seat, number));
+    }
+
+    /// As [`Self::lists`], of a node whose application reads nothing from there, but could.
+    pub(crate) fn holds(&self, seat: Seat, held: &[Held], at: Time) {
+        self.lists(seat, held);
+        let mut state = self.state();
+        let State { spread, catch_ups, .. } = &mut *state;
+        for held in held {
+            let Some(number) = spread.find(&held.id) else { continue };
+            // Its application can read it, whether or not it was told before the node was killed.
+            if !held.is_open && self.roster.seat(&held.slot.author) != Some(seat) {
+                spread.accepted(seat, held.id, held.slot, 0, at);
+                catch_ups.has(seat, number, at);
+            }
+        }
+    }
+
+    /// It has told all.
+    pub(crate) fn has_told_all(&self, seat: Seat, at: Time) {
+        let mut state = self.state();
+        for number in state.promises.told(seat) {
+            let id = state.spread.id(number);
+            state.broken.note(Invariant::PromiseLost, at, seat, id, || {
+                let id = id.map(|id| id.to_string()).unwrap_or_default();
+                format!("had promised {id} before it was killed, and has it no more")
+            });
+        }
+    }
+
+    fn keeps(&self) -> bool {
+        self.network.topics().any(|(_, topic)| topic.retention.is_some())
     }
 
     /// An honest node has joined the network, or is back in another life.
     pub fn joined(&self, at: Time, seat: Seat) {
         let mut state = self.state();
         state.spread.joined(seat);
+        if self.keeps() {
+            let lacking = state.spread.lacking(seat);
+            state.catch_ups.returned(seat, lacking, at);
+        }
         state.evidence.joined(seat);
         state.roll.joined(seat, at);
         state.log.note(at, seat, Happening::Joined, None, None);
@@ -224,12 +292,24 @@ impl Recorder {
         if let Some(number) = state.spread.published(id, published) {
             state.log.note(at, seat, Happening::Published, None, Some(number));
             state.trees.published(number, seat, at, disturbed);
+            state.promises.made(seat, number);
         }
     }
 
     /// An honest node has handed a message to its application.
     pub fn delivered(&self, seat: Seat, accepted: &Accepted, at: Time, wall: Timestamp) {
         self.believed(seat, accepted.message(), at, wall);
+        self.vouched(accepted.message().id(), accepted.vouchers());
+    }
+
+    /// These nodes have vouched for a message that an honest node has accepted.
+    pub(crate) fn vouched(&self, id: MessageId, vouchers: &[NodeId]) {
+        let mut state = self.state();
+        let State { spread, promises, .. } = &mut *state;
+        if let Some(number) = spread.find(&id) {
+            let seats = vouchers.iter().filter_map(|voucher| self.roster.seat(voucher));
+            seats.for_each(|seat| promises.made(seat, number));
+        }
     }
 
     /// As [`Self::delivered`]; apart from it because only a core can make an [`Accepted`].
@@ -237,24 +317,38 @@ impl Recorder {
         let id = message.id();
         let Header { slot, .. } = *message.header();
         let mut state = self.state();
-        let State { spread, traffic, frames, broken, timeline, log, trees, .. } = &mut *state;
+        let State { frames, broken, .. } = &mut *state;
         if !frames.facts(message.frame(), &self.network).genuine {
             broken.note(Invariant::ForgedAccepted, at, seat, Some(id), || {
                 format!("delivered a forged message, {id}")
             });
         }
-        if wall.as_millis() > message.header().expires().as_millis().saturating_add(EXPIRY_GRACE_MS)
-        {
+        let kept = self.network.topic(slot.topic).retention;
+        let expires = kept.map_or(message.header().expires(), |retention| {
+            message.header().timestamp.saturating_add(retention.time)
+        });
+        if wall.as_millis() > expires.as_millis().saturating_add(EXPIRY_GRACE_MS) {
             broken.note(Invariant::ExpiredAccepted, at, seat, Some(id), || {
                 format!("delivered an expired message, {id}")
             });
         }
-        match spread.accepted(seat, id, slot, message.payload().len(), at) {
+        drop(state);
+        self.read(seat, id, slot, message.payload().len(), at);
+    }
+
+    /// An honest node's application has a message.
+    pub(crate) fn read(&self, seat: Seat, id: MessageId, slot: Slot, bytes: usize, at: Time) {
+        let mut state = self.state();
+        let State { spread, traffic, broken, timeline, log, trees, promises, catch_ups, .. } =
+            &mut *state;
+        match spread.accepted(seat, id, slot, bytes, at) {
             Acceptance::First(taken) => {
                 traffic.now(at, &self.sent).accepted += 1;
                 let author = self.roster.index(&slot.author);
                 log.note(at, seat, Happening::Accepted, author, Some(taken.number));
                 trees.accepted(taken.number, seat, at);
+                promises.made(seat, taken.number);
+                catch_ups.has(seat, taken.number, at);
                 if let Some(published) = taken.published {
                     timeline.accepted(published, at);
                 }
@@ -276,35 +370,19 @@ impl Recorder {
         }
         let index = |node: &NodeId| self.roster.index(node);
         let mut state = self.state();
-        let State { spread, traffic, evidence, roll, broken, log, trees, .. } = &mut *state;
+        let State { spread, traffic, roll, log, trees, .. } = &mut *state;
         let mut note = |what, peer, message| log.note(at, seat, what, peer, message);
         match event {
             // Networks and what operators say are not this run's business.
             Event::Banned(Ban {
                 whom: Whom::Peer(peer), cause: BanCause::Fault(fault), ..
             }) => {
-                note(Happening::Banned(*fault), index(peer), None);
-                evidence.bans += 1;
-                let moment = traffic.now(at, &self.sent);
-                if let Some(victim) = self.roster.seat(peer) {
-                    moment.false_bans += 1;
-                    broken.note(Invariant::FalseBan, at, seat, None, || {
-                        format!("banned honest node {victim} for {fault}")
-                    });
-                } else if let Some(adversary) = index(peer) {
-                    moment.bans += 1;
-                    evidence.banned(adversary, seat);
-                }
+                drop(state);
+                self.banned(seat, peer, *fault, at);
             }
             Event::Exposed { proof } => {
-                let author = proof.author();
-                note(Happening::Exposed, index(&author), None);
-                evidence.exposed(author, seat);
-                if let Some(victim) = self.roster.seat(&author) {
-                    broken.note(Invariant::FalseProof, at, seat, None, || {
-                        format!("holds a proof against honest node {victim}")
-                    });
-                }
+                drop(state);
+                self.exposed(seat, proof.author(), at);
             }
             Event::Fault { fault, blamed, from, .. } => {
                 note(Happening::Fault(*fault), blamed.or(*from).as_ref().and_then(index), None);
@@ -345,6 +423,37 @@ impl Recorder {
                 roll.told(seat, news, &self.roster, at);
             }
             Event::Banned(_) | Event::Duplicate { .. } | Event::Twin(_) => {}
+        }
+    }
+
+    /// An honest node has banned somebody.
+    pub(crate) fn banned(&self, seat: Seat, peer: &NodeId, fault: Fault, at: Time) {
+        let mut state = self.state();
+        let State { traffic, evidence, broken, log, .. } = &mut *state;
+        log.note(at, seat, Happening::Banned(fault), self.roster.index(peer), None);
+        evidence.bans += 1;
+        let moment = traffic.now(at, &self.sent);
+        if let Some(victim) = self.roster.seat(peer) {
+            moment.false_bans += 1;
+            broken.note(Invariant::FalseBan, at, seat, None, || {
+                format!("banned honest node {victim} for {fault}")
+            });
+        } else if let Some(adversary) = self.roster.index(peer) {
+            moment.bans += 1;
+            evidence.banned(adversary, seat);
+        }
+    }
+
+    /// An honest node holds a proof against somebody.
+    pub(crate) fn exposed(&self, seat: Seat, author: NodeId, at: Time) {
+        let mut state = self.state();
+        let State { evidence, broken, log, .. } = &mut *state;
+        log.note(at, seat, Happening::Exposed, self.roster.index(&author), None);
+        evidence.exposed(author, seat);
+        if let Some(victim) = self.roster.seat(&author) {
+            broken.note(Invariant::FalseProof, at, seat, None, || {
+                format!("holds a proof against honest node {victim}")
+            });
         }
     }
 

@@ -3,6 +3,9 @@
 //! A message is owed to every honest node but its author that was there when it was published and stayed
 //! until it accepted it. A node that leaves within a minute takes the debt with it. So does an author that is
 //! killed before anybody else had its message: no network can deliver what nobody has.
+//!
+//! Where messages are kept, none of this is an excuse: each is owed to every honest node but its author, once in all its lives,
+//! since who was away asks for what it missed, and an author has on its disk what it has published.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -33,6 +36,7 @@ pub(crate) struct Spread {
     /// Slots for which honest nodes accepted different messages.
     split: BTreeSet<Slot>,
     honest: u64,
+    is_kept: bool,
     away: Seats,
     /// What nodes that came back have accepted since.
     lives: BTreeMap<Seat, BTreeSet<Number>>,
@@ -104,8 +108,9 @@ pub(crate) enum Acceptance {
 }
 
 impl Spread {
-    pub(crate) fn new(honest: usize) -> Self {
+    pub(crate) fn new(honest: usize, is_kept: bool) -> Self {
         Self {
+            is_kept,
             numbers: HashMap::new(),
             messages: Vec::new(),
             slots: HashMap::new(),
@@ -126,7 +131,7 @@ impl Spread {
     /// An honest node has published. Returns the message's number if it is followed.
     pub(crate) fn published(&mut self, id: MessageId, published: Published) -> Option<Number> {
         self.published += 1;
-        let mut excused = self.away.clone();
+        let mut excused = if self.is_kept { Seats::default() } else { self.away.clone() };
         excused.remove(published.author);
         let number = self.number(id)?;
         let wanted = self.honest.saturating_sub(1).saturating_sub(excused.len() as u64);
@@ -190,6 +195,9 @@ impl Spread {
     /// A node is gone, or not there yet.
     pub(crate) fn left(&mut self, seat: Seat, at: Time) {
         self.away.insert(seat);
+        if self.is_kept {
+            return;
+        }
         let recent = |message: &&mut Message| {
             message.published.is_none_or(|published| at.since(published.at) < OWED_AFTER)
         };
@@ -215,7 +223,18 @@ impl Spread {
     /// A node is there, or again: what it accepted in an earlier life it may accept once more.
     pub(crate) fn joined(&mut self, seat: Seat) {
         self.away.remove(seat);
-        self.lives.insert(seat, BTreeSet::new());
+        if !self.is_kept {
+            self.lives.insert(seat, BTreeSet::new());
+        }
+    }
+
+    /// What honest nodes have published and this one has not.
+    pub(crate) fn lacking(&self, seat: Seat) -> BTreeSet<Number> {
+        let lacks = |(number, message): (usize, &Message)| {
+            let is_lacking = !message.holders.contains(seat) && message.is_owed_to(seat);
+            is_lacking.then_some(Number(u32::try_from(number).ok()?))
+        };
+        self.messages.iter().enumerate().filter_map(lacks).collect()
     }
 
     /// Slots for which honest nodes accepted different messages.
@@ -302,7 +321,7 @@ mod tests {
 
     #[test]
     fn what_is_wanted_is_each_message_at_each_other_honest_node() {
-        let mut spread = Spread::new(3);
+        let mut spread = Spread::new(3, false);
         publish(&mut spread, 1, 100);
         assert!(matches!(accept(&mut spread, 0, 1, 100), Acceptance::First(_)));
         assert!(matches!(accept(&mut spread, 1, 1, 110), Acceptance::First(_)));
@@ -317,7 +336,7 @@ mod tests {
 
     #[test]
     fn a_node_that_leaves_is_owed_nothing_and_one_that_returns_may_hear_it_again() {
-        let mut spread = Spread::new(3);
+        let mut spread = Spread::new(3, false);
         publish(&mut spread, 1, 100);
         accept(&mut spread, 1, 1, 110);
         spread.left(Seat(1), at(120));
@@ -343,7 +362,7 @@ mod tests {
 
     #[test]
     fn what_nobody_had_when_its_author_went_is_owed_to_nobody_unless_somebody_had_it() {
-        let mut spread = Spread::new(3);
+        let mut spread = Spread::new(3, false);
         publish(&mut spread, 1, 100);
         publish(&mut spread, 2, 110);
         let [one, two] = [1, 2].map(|byte| spread.find(&id(byte)).unwrap());
@@ -356,8 +375,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_kept_is_owed_to_whoever_was_away_and_once_in_all_its_lives() {
+        let mut spread = Spread::new(3, true);
+        publish(&mut spread, 1, 100);
+        accept(&mut spread, 1, 1, 110);
+        spread.left(Seat(1), at(120));
+        spread.left(Seat(0), at(120));
+        publish(&mut spread, 2, 130);
+        assert_eq!((spread.accepted, spread.wanted, spread.orphaned), (1, 4, 0));
+        spread.joined(Seat(1));
+        assert_eq!(spread.lacking(Seat(1)), BTreeSet::from([Number(1)]));
+        assert!(matches!(accept(&mut spread, 1, 1, 140), Acceptance::Again), "in another life");
+        assert!(matches!(accept(&mut spread, 1, 2, 140), Acceptance::First(_)));
+        assert_eq!(spread.lacking(Seat(1)), BTreeSet::new());
+    }
+
+    #[test]
     fn leaving_late_does_not_hide_what_was_never_delivered() {
-        let mut spread = Spread::new(2);
+        let mut spread = Spread::new(2, false);
         publish(&mut spread, 1, 0);
         spread.left(Seat(1), Time::from_duration(OWED_AFTER));
         assert_eq!((spread.accepted, spread.wanted), (0, 1));
@@ -365,7 +400,7 @@ mod tests {
 
     #[test]
     fn a_slot_with_two_accepted_messages_is_counted_once() {
-        let mut spread = Spread::new(4);
+        let mut spread = Spread::new(4, false);
         for (seat, byte) in [(0, 1), (1, 2), (2, 1), (3, 2)] {
             spread.accepted(Seat(seat), id(byte), slot(7), 10, at(1));
         }

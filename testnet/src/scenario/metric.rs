@@ -44,6 +44,7 @@ pub static METRICS: &[&Metric] = &[
     &BANNED_ADVERSARIES,
     &BANS,
     &BYTES_PER_DELIVERED_BYTE,
+    &CATCH_UP_S,
     &CERTIFIED_P99_MS,
     &CERTIFIED_P99_RATIO,
     &DELIVERED_TWICE,
@@ -68,10 +69,12 @@ pub static METRICS: &[&Metric] = &[
     &MEMBERSHIP_RIGHT,
     &MEMORY_BOUND_SHARE,
     &ORPHANED,
+    &PROMISES_KEPT,
     &PROOF_COVERAGE,
     &PUBLISHED,
     &RECOVERY_S,
     &REDUNDANCY,
+    &RETURNS,
     &SIGNATURE_CHECKS_RATIO,
     &SLOTS_SPLIT,
     &UPLOAD_RATIO,
@@ -154,6 +157,12 @@ static BYTES_PER_DELIVERED_BYTE: Metric = metric(
     "bytes_per_delivered_byte",
     "Bytes in frames that honest nodes sent, for each payload byte accepted.",
     |seen| (seen.run.accepted_bytes > 0).then(|| seen.run.bytes_per_delivered_byte()),
+);
+
+static CATCH_UP_S: Metric = metric(
+    "catch_up_s",
+    "Seconds that nodes which came back needed at most until they had all that was published before, where messages are kept and if they were not killed again; endless if one still lacks something.",
+    |seen| Some(seen.run.caught_up?.seconds()),
 );
 
 static CERTIFIED_P99_MS: Metric = metric(
@@ -295,6 +304,12 @@ static ORPHANED: Metric = metric(
     |seen| Some(seen.run.orphaned as f64),
 );
 
+static PROMISES_KEPT: Metric = metric(
+    "promises_kept",
+    "Share of messages on the disks of nodes that were killed, of those that they had acknowledged, delivered or vouched for, where messages are kept.",
+    |seen| (seen.run.promises > 0).then(|| seen.run.promises_kept()),
+);
+
 static PROOF_COVERAGE: Metric = metric(
     "proof_coverage",
     "Share of proofs that honest nodes hold, of each equivocator's at each of them that is there at the end.",
@@ -319,6 +334,12 @@ static REDUNDANCY: Metric = metric(
     "redundancy",
     "Payload copies that arrived for each payload accepted, less the one that is needed.",
     |seen| (seen.run.accepted > 0).then(|| seen.run.redundancy()),
+);
+
+static RETURNS: Metric = metric(
+    "returns",
+    "How often nodes came back after they were killed, where messages are kept.",
+    |seen| Some(seen.run.caught_up?.returns as f64),
 );
 
 static SIGNATURE_CHECKS_RATIO: Metric = ratio_to_baseline(

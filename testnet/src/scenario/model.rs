@@ -61,6 +61,8 @@ pub struct NetworkRules {
     pub policy: Option<Policy>,
     /// How long a message lives.
     pub lifetime: Duration,
+    /// For how long messages are kept for those who come later; they are not, if not said.
+    pub retention: Option<Duration>,
     /// Messages of one author in a minute; twice the load, if not said.
     pub rate_per_minute: Option<u32>,
     /// Messages of one author at once on top of that.
@@ -443,6 +445,7 @@ impl Default for NetworkRules {
             kind: NetworkKind::Local,
             policy: None,
             lifetime: Duration::from_secs(120),
+            retention: None,
             rate_per_minute: None,
             burst: None,
             grouping: None,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use forsooth_protocol::{
     Safeguard,
     membership::Preset,
-    network::{Grouping, Kind as NetworkKind, PAYLOAD_BYTES_MAX, Policy},
+    network::{Grouping, Kind as NetworkKind, PAYLOAD_BYTES_MAX, Policy, RETENTION_MAX},
 };
 
 use super::{
@@ -47,6 +47,7 @@ const NETWORK: &[&str] = &[
     "kind",
     "policy",
     "lifetime",
+    "retention",
     "rate_per_minute",
     "burst",
     "grouping",
@@ -122,6 +123,12 @@ fn network(top: &Section<'_>) -> Result<NetworkRules, Flaw> {
             section.flaw("lifetime", format!("must be from 1s to {}s", lifetime_max.as_secs()))
         );
     }
+    let retention = section.time("retention")?;
+    if retention.is_some_and(|time| time < lifetime || time > RETENTION_MAX) {
+        let longest = RETENTION_MAX.as_secs();
+        let text = format!("must be from the lifetime, {}s, to {longest}s", lifetime.as_secs());
+        return Err(section.flaw("retention", text));
+    }
     let within = |key, range| -> Result<Option<u32>, Flaw> {
         Ok(section.count(key, range)?.and_then(|number| u32::try_from(number).ok()))
     };
@@ -132,6 +139,7 @@ fn network(top: &Section<'_>) -> Result<NetworkRules, Flaw> {
             .unwrap_or(defaults.kind),
         policy: policy(&section)?,
         lifetime,
+        retention,
         rate_per_minute: number("rate_per_minute", 6_000_000)?,
         burst: number("burst", 1_000_000)?,
         grouping: section.one_of(

@@ -89,6 +89,9 @@ impl Page {
             None => {}
         }
         self.time("lifetime", rules.lifetime);
+        if let Some(retention) = rules.retention {
+            self.time("retention", retention);
+        }
         self.maybe("rate_per_minute", rules.rate_per_minute);
         self.maybe("burst", rules.burst);
         for (key, number) in rules.quota.keys() {

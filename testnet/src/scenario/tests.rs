@@ -156,6 +156,12 @@ fn what_makes_no_sense_is_shown_with_its_line_and_what_would_be_right() {
             "x.toml:9:12",
             "lifetime must be from 1s to 3600s",
         ),
+        (
+            "lifetime = \"60s\"",
+            "retention = \"30s\"",
+            "x.toml:9:13",
+            "retention must be from the lifetime, 120s, to 7776000s",
+        ),
         ("duration = \"20s\"", "duration = \"0s\"", "x.toml:13:12", "must be more than nothing"),
         (
             "duration = \"20s\"",

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::Ipv4Addr,
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -18,12 +19,13 @@ use super::{
     island::Island,
     lag::{Distances, Lag},
     readers::{ANSWER_MAX, read},
+    remote::{Place, Process, Remote},
     stall::Brake,
 };
 use crate::{
     cast::Cast,
     clock::RunClock,
-    engine::{Unfit, contacts, recall::Recall, seat},
+    engine::{Unfit, contacts, recall::Recall, seat, timeline::Timeline},
     plan::{Plan, Purpose},
     scenario::Scenario,
     strategy::Wire,
@@ -38,8 +40,14 @@ pub(super) struct Fleet {
     pub(super) started: Instant,
     handles: Handles,
     islands: Vec<Option<Island>>,
-    /// Nodes that can be stopped where they are.
-    islanders: BTreeSet<usize>,
+    processes: BTreeMap<usize, Process>,
+    mortals: Mortals,
+    /// The scenario, as TOML.
+    scenario: String,
+    /// The last message of each topic that the application of a node has which is a process.
+    read: BTreeMap<usize, BTreeMap<String, String>>,
+    /// The generations in which nodes have lived.
+    generations: BTreeMap<usize, u64>,
     /// How far the nodes are from each other; on one machine, if not said.
     distances: Option<Arc<Distances>>,
     /// What stops the frames of gangs that stall.
@@ -49,23 +57,89 @@ pub(super) struct Fleet {
     verifier: Verifier,
 }
 
+/// Nodes that can be stopped.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Mortals {
+    /// Where they are, on threads of their own.
+    islanders: BTreeSet<usize>,
+    /// As processes of their own, of this program.
+    processes: BTreeSet<usize>,
+    program: Option<&'static Path>,
+}
+
+impl Mortals {
+    /// Those whom the timeline stops. Where messages are kept, and there is a program, those that are killed are processes.
+    pub(super) fn of(
+        timeline: &Timeline,
+        scenario: &Scenario,
+        program: Option<&'static Path>,
+    ) -> Self {
+        let killed = timeline.killed();
+        let paused = timeline.paused();
+        let program = program.filter(|_| scenario.network.retention.is_some());
+        let processes: BTreeSet<_> = match program {
+            Some(_) => killed.difference(&paused).copied().collect(),
+            None => BTreeSet::new(),
+        };
+        let islanders = timeline.stopped().difference(&processes).copied().collect();
+        Self { islanders, processes, program }
+    }
+}
+
+/// A node that is up.
+#[derive(Clone)]
+pub(super) enum Up {
+    Here(Node),
+    There(Remote),
+}
+
+impl Up {
+    fn addresses(&self) -> Vec<Multiaddr> {
+        match self {
+            Self::Here(node) => node.addresses(),
+            Self::There(remote) => remote.addresses.to_vec(),
+        }
+    }
+
+    /// Tells it of others. Who is paused hears of it later, or not at all.
+    async fn add_peers(&self, peers: Vec<Multiaddr>) -> anyhow::Result<()> {
+        match self {
+            Self::Here(node) => match timeout(ANSWER_MAX, node.add_peers(peers)).await {
+                Ok(added) => Ok(added?),
+                Err(_) => Ok(()),
+            },
+            Self::There(remote) => {
+                remote.add_peers(&peers);
+                Ok(())
+            }
+        }
+    }
+
+    fn here(self) -> Option<Node> {
+        match self {
+            Self::Here(node) => Some(node),
+            Self::There(_) => None,
+        }
+    }
+}
+
 /// The handles of all nodes that are up. Cheap to clone.
 #[derive(Clone, Default)]
-pub(super) struct Handles(Arc<Mutex<Vec<Option<Node>>>>);
+pub(super) struct Handles(Arc<Mutex<Vec<Option<Up>>>>);
 
 impl Handles {
     /// A node's handle, if it is up.
-    pub(super) fn get(&self, node: usize) -> Option<Node> {
+    pub(super) fn get(&self, node: usize) -> Option<Up> {
         self.slots(|slots| slots.get(node).cloned().flatten())
     }
 
     /// All that are up, with their places.
-    pub(super) fn all(&self) -> Vec<(usize, Node)> {
-        let up = |(place, node): (usize, &Option<Node>)| Some((place, node.clone()?));
+    pub(super) fn all(&self) -> Vec<(usize, Up)> {
+        let up = |(place, node): (usize, &Option<Up>)| Some((place, node.clone()?));
         self.slots(|slots| slots.iter().enumerate().filter_map(up).collect())
     }
 
-    fn put(&self, node: usize, handle: Option<Node>) -> Option<Node> {
+    fn put(&self, node: usize, handle: Option<Up>) -> Option<Up> {
         self.slots(|slots| {
             if slots.len() <= node {
                 slots.resize(node + 1, None);
@@ -74,7 +148,7 @@ impl Handles {
         })
     }
 
-    fn slots<T>(&self, look: impl FnOnce(&mut Vec<Option<Node>>) -> T) -> T {
+    fn slots<T>(&self, look: impl FnOnce(&mut Vec<Option<Up>>) -> T) -> T {
         look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -84,7 +158,7 @@ impl Fleet {
     pub(super) async fn start(
         scenario: &Scenario,
         plan: &Plan,
-        mut islanders: BTreeSet<usize>,
+        mut mortals: Mortals,
     ) -> anyhow::Result<Self> {
         // Asked here too, so that no way leads around it.
         let kind = plan.network.kind();
@@ -92,11 +166,12 @@ impl Fleet {
             return Err(Unfit::NotLocal(kind.name()).into());
         }
         let deaf = plan.gangs.iter().filter(|gang| gang.of.kind.wire == Wire::Deaf);
-        islanders.extend(deaf.flat_map(|gang| gang.places.clone()));
+        mortals.islanders.extend(deaf.flat_map(|gang| gang.places.clone()));
         let verifier = Verifier::start(Verifier::workers_default())
             .context("starting verification threads")?;
         let started = Instant::now();
-        let disks = (!islanders.is_empty()).then(TempDir::new).transpose();
+        let has_disks = !mortals.islanders.is_empty() || !mortals.processes.is_empty();
+        let disks = has_disks.then(TempDir::new).transpose();
         let cast = Cast::new(plan, RunClock::Since(started));
         let brake = |gang| Some((gang, Brake::of(&cast, gang)?));
         let mut fleet = Self {
@@ -105,7 +180,11 @@ impl Fleet {
             started,
             handles: Handles::default(),
             islands: (0..plan.nodes()).map(|_| None).collect(),
-            islanders,
+            processes: BTreeMap::new(),
+            mortals,
+            scenario: scenario.to_toml(),
+            read: BTreeMap::new(),
+            generations: BTreeMap::new(),
             distances: Distances::new(scenario, plan),
             disks: disks.context("a temporary folder")?,
             verifier,
@@ -122,7 +201,7 @@ impl Fleet {
 
     /// The addresses that a node is told at the beginning of a life, by TCP and by QUIC: those of all others, if
     /// its group says nothing. Whom to link to is for the cores to choose.
-    fn told(&self, node: usize, life: u64, nodes: &[(usize, Node)]) -> Vec<Multiaddr> {
+    fn told(&self, node: usize, life: u64, nodes: &[(usize, Up)]) -> Vec<Multiaddr> {
         let mut rng = self.cast.plan.stream(Purpose::Graph, node);
         let said = contacts::of_group(&self.cast.plan, node, life, &mut rng);
         let is_told = |place: usize| said.as_ref().is_none_or(|said| said.contains(&place));
@@ -136,9 +215,12 @@ impl Fleet {
     }
 
     async fn start_node(&mut self, node: usize) -> anyhow::Result<()> {
+        if self.mortals.processes.contains(&node) {
+            return self.start_process(node).await;
+        }
         let builder = self.builder(node)?;
         let context = || format!("starting node {node} on {}", ip(node));
-        let handle = if self.islanders.contains(&node) {
+        let handle = if self.mortals.islanders.contains(&node) {
             let (island, handle) = Island::start(builder).await.with_context(context)?;
             if let Some(slot) = self.islands.get_mut(node) {
                 *slot = Some(island);
@@ -150,24 +232,41 @@ impl Fleet {
         if node < self.cast.plan.honest {
             read(&handle);
         }
-        self.handles.put(node, Some(handle));
+        self.handles.put(node, Some(Up::Here(handle)));
+        Ok(())
+    }
+
+    async fn start_process(&mut self, node: usize) -> anyhow::Result<()> {
+        let program = self.mortals.program.context("a node's process has a program")?;
+        let disks = self.disks.as_ref().context("a node's process has a folder")?;
+        let place = Place {
+            program,
+            scenario: &self.scenario,
+            node,
+            ip: ip(node),
+            folder: disks.path().join(node.to_string()),
+            after: self.read.get(&node).cloned().unwrap_or_default(),
+        };
+        let process = Process::start(place, self.cast.clone()).await;
+        let process = process.with_context(|| format!("starting node {node} as a process"))?;
+        let former = self.generations.insert(node, process.generation);
+        anyhow::ensure!(
+            former.is_none_or(|former| former < process.generation),
+            "node {node} lives again in generation {}, after {former:?}: its slots are used twice",
+            process.generation
+        );
+        self.handles.put(node, Some(Up::There(process.remote.clone())));
+        self.processes.insert(node, process);
         Ok(())
     }
 
     fn builder(&self, node: usize) -> anyhow::Result<Builder> {
-        let (ip, cast, plan) = (ip(node), self.cast.clone(), &self.cast.plan);
+        let (cast, plan) = (self.cast.clone(), &self.cast.plan);
         let (distances, me) = (self.distances.clone(), plan.keypair(node).id());
         let brake = plan.gang(node).and_then(|(gang, _)| self.brakes.get(&gang));
         let (wrap, stalls) = (brake.map(|brake| brake.put_on(me)), brake.is_some());
-        let address = |transport: &str| {
-            format!("/ip4/{ip}/{transport}").parse().context("an address of our own")
-        };
-        let builder = Node::builder((*plan.network).clone())
-            .keypair(plan.keypair(node))
-            .seed(plan.core_seed(node))
-            .outbound_target(plan.outbound_target(node))
+        let builder = plain_builder(plan, node, ip(node))?
             .verifier(self.verifier.clone())
-            .listen([address("tcp/0")?, address("udp/0/quic-v1")?])
             .net(|config| {
                 if let Some(wrap) = wrap {
                     config.links.wrap = wrap;
@@ -179,14 +278,15 @@ impl Fleet {
                     if stalls { Box::new(core) } else { cast.participant(node, Box::new(core)) };
                 if node < cast.plan.honest {
                     let recorder = Arc::clone(&cast.recorder);
-                    participant = Box::new(Recall::new(participant, seat(node), recorder));
+                    participant =
+                        Box::new(Recall::new(participant, seat(node), recorder, cast.clock));
                 }
                 match distances {
                     Some(distances) => Box::new(Lag::new(participant, &me, distances)),
                     None => participant,
                 }
             });
-        let disk = self.disks.as_ref().filter(|_| self.islanders.contains(&node));
+        let disk = self.disks.as_ref().filter(|_| self.mortals.islanders.contains(&node));
         Ok(match disk {
             Some(disks) => builder.data_dir(disks.path().join(node.to_string())),
             None => builder,
@@ -194,11 +294,15 @@ impl Fleet {
     }
 
     /// Ends a node at once.
-    pub(super) async fn kill(&mut self, node: usize) {
+    pub(super) async fn kill(&mut self, node: usize) -> anyhow::Result<()> {
         drop(self.handles.put(node, None));
+        if let Some(process) = self.processes.remove(&node) {
+            self.read.insert(node, process.kill().await?);
+        }
         if let Some(island) = self.islands.get_mut(node).and_then(Option::take) {
             island.kill().await;
         }
+        Ok(())
     }
 
     /// Starts a killed node again: with its disk, and at another port, which all are told.
@@ -209,10 +313,15 @@ impl Fleet {
         let known = self.told(node, 2, &nodes);
         revived.add_peers(known).await.context("introducing a node that is back")?;
         for (_, other) in nodes.iter().filter(|(place, _)| *place != node) {
-            // Who is paused hears of it later, or not at all.
-            drop(timeout(ANSWER_MAX, other.add_peers(revived.addresses())).await);
+            // One that has ended meanwhile is told when it is back.
+            drop(other.add_peers(revived.addresses()).await);
         }
         Ok(())
+    }
+
+    /// The nodes that are processes and up.
+    pub(super) fn remotes(&self) -> Vec<(usize, Remote)> {
+        self.processes.iter().map(|(node, process)| (*node, process.remote.clone())).collect()
     }
 
     /// Stops a node where it is.
@@ -242,6 +351,7 @@ impl Fleet {
         wanted: impl Fn(usize) -> bool,
     ) -> Vec<(usize, NodeSnapshot)> {
         let nodes = self.handles.all().into_iter().filter(|(place, _)| wanted(*place));
+        let nodes = nodes.filter_map(|(place, up)| Some((place, up.here()?)));
         let ask = |(place, node): (usize, Node)| async move {
             Some((place, timeout(ANSWER_MAX, node.snapshot()).await.ok()?.ok()?))
         };
@@ -254,20 +364,35 @@ impl Fleet {
         // Adversaries may not let themselves be linked to.
         let wanted = usize::from(plan.network.witnesses_max()).min(plan.honest.saturating_sub(1));
         let snapshots = self.snapshots(|node| node < plan.honest).await;
-        snapshots.len() == plan.honest
+        let remotes = self.remotes();
+        snapshots.len() + remotes.len() == plan.honest
+            && remotes.iter().all(|(_, remote)| remote.witnesses() >= wanted)
             && snapshots.iter().all(|(_, snapshot)| snapshot.core.witnesses >= wanted)
     }
 
     pub(super) async fn shutdown(mut self) {
         self.islands.iter_mut().flatten().for_each(Island::resume);
         let nodes = self.handles.all().into_iter().map(|(place, _)| place);
-        let handles: Vec<Node> = nodes.filter_map(|place| self.handles.put(place, None)).collect();
+        let handles = nodes.filter_map(|place| self.handles.put(place, None)?.here());
+        let handles: Vec<Node> = handles.collect();
+        join_all(std::mem::take(&mut self.processes).into_values().map(Process::stop)).await;
         for outcome in join_all(handles.into_iter().map(Node::shutdown)).await {
             if let Err(error) = outcome {
                 tracing::warn!(%error, "a node did not shut down cleanly");
             }
         }
     }
+}
+
+/// A node of a plan, as yet alone.
+pub(super) fn plain_builder(plan: &Plan, node: usize, ip: Ipv4Addr) -> anyhow::Result<Builder> {
+    let address =
+        |transport: &str| format!("/ip4/{ip}/{transport}").parse().context("an address of our own");
+    Ok(Node::builder((*plan.network).clone())
+        .keypair(plan.keypair(node))
+        .seed(plan.core_seed(node))
+        .outbound_target(plan.outbound_target(node))
+        .listen([address("tcp/0")?, address("udp/0/quic-v1")?]))
 }
 
 /// A node's address: 127.x.y.z, where x differs between processes, so that runs do not share any.

@@ -8,6 +8,7 @@ mod fleet;
 mod island;
 mod lag;
 mod readers;
+pub(crate) mod remote;
 mod stall;
 mod view;
 
@@ -19,7 +20,10 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
 
-use self::{fleet::Fleet, view::View};
+use self::{
+    fleet::{Fleet, Mortals},
+    view::View,
+};
 use super::{
     Options, Pace, Ran,
     active::{Active, Condition},
@@ -61,7 +65,9 @@ pub(crate) async fn run(scenario: &Scenario, options: Options) -> anyhow::Result
     let begun = std::time::Instant::now();
     let plan = super::check(scenario, super::Engine::Local)?;
     let timeline = Timeline::new(scenario, &plan);
-    let fleet = Fleet::start(scenario, &plan, timeline.stopped()).await?;
+    let mortals = Mortals::of(&timeline, scenario, options.program);
+    let fleet = Fleet::start(scenario, &plan, mortals).await?;
+    fleet.cast.recorder.follow(timeline.killed().into_iter().map(seat));
     let view = View::new(options.view);
     let mut run = Run {
         scenario,
@@ -128,7 +134,9 @@ impl Run<'_> {
         let origin = Instant::now();
         self.origin = Some(origin);
         let load = Load::new(self.scenario, &self.plan);
-        let publisher = tokio::spawn(readers::publish_all(load, self.fleet.handles(), origin));
+        let (handles, network) = (self.fleet.handles(), Arc::clone(&self.plan.network));
+        let clock = self.fleet.cast.clock;
+        let publisher = tokio::spawn(readers::publish_all(load, handles, network, clock, origin));
         if self.phase("load", phases.duration, Until::TimeIsUp).await? == End::Interrupted {
             self.timeline.call_off();
         }
@@ -276,9 +284,10 @@ impl Run<'_> {
         after: Condition,
     ) -> anyhow::Result<()> {
         if after.down && !before.down {
-            self.fleet.kill(node).await;
+            self.fleet.kill(node).await?;
             self.fleet.cast.recorder.left(self.now(), seat(node));
         } else if before.down && !after.down {
+            self.fleet.cast.recorder.returns(seat(node));
             self.fleet.revive(node).await?;
             self.fleet.cast.recorder.joined(self.now(), seat(node));
         }
@@ -305,14 +314,24 @@ impl Run<'_> {
 
     /// Looks at those of the honest nodes that are there.
     async fn look_at(&mut self, wanted: impl Fn(usize) -> bool) {
-        let there = |node: usize| node < self.plan.honest && !self.away.contains(&node);
+        let (honest, away) = (self.plan.honest, self.away.clone());
+        let there = |node: usize| node < honest && !away.contains(&node);
         for (node, snapshot) in self.fleet.snapshots(|node| there(node) && wanted(node)).await {
             self.fleet.cast.recorder.sample(self.now(), seat(node), &snapshot.core);
-            if is_ready(&snapshot.core) {
-                self.ready.insert(node);
-            } else {
-                self.ready.remove(&node);
+            self.note_ready(node, is_ready(&snapshot.core));
+        }
+        for (node, remote) in self.fleet.remotes() {
+            if there(node) && wanted(node) {
+                self.note_ready(node, remote.is_ready());
             }
+        }
+    }
+
+    fn note_ready(&mut self, node: usize, is_ready: bool) {
+        if is_ready {
+            self.ready.insert(node);
+        } else {
+            self.ready.remove(&node);
         }
     }
 

@@ -1,25 +1,40 @@
 //! What honest applications do with real nodes: they publish what the load says, and read what comes.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use forsooth::Node;
+use forsooth_protocol::{Network, Time};
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep_until},
 };
 
-use super::fleet::Handles;
-use crate::engine::load::{Load, Publication};
+use super::fleet::{Handles, Up};
+use crate::{
+    clock::RunClock,
+    engine::load::{Load, Publication},
+};
 
 /// Publishes the whole load, each message at its time; what is due while this machine is busy follows as
 /// soon as it can.
-pub(super) async fn publish_all(mut load: Load, nodes: Handles, origin: Instant) {
+pub(super) async fn publish_all(
+    mut load: Load,
+    nodes: Handles,
+    network: Arc<Network>,
+    clock: RunClock,
+    origin: Instant,
+) {
     let mut under_way = JoinSet::new();
     while let Some(at) = load.next_at() {
         sleep_until(origin + at).await;
         while let Some(publication) = load.pop_until(origin.elapsed().max(at)) {
-            if let Some(node) = nodes.get(publication.node) {
-                under_way.spawn(publish(node, publication));
+            match nodes.get(publication.node) {
+                Some(Up::Here(node)) => drop(under_way.spawn(publish(node, publication))),
+                Some(Up::There(remote)) => {
+                    let topic = &network.topic(publication.topic).name;
+                    remote.publish(topic, &publication, clock.read(Time::ZERO));
+                }
+                None => {}
             }
         }
         while under_way.try_join_next().is_some() {}
