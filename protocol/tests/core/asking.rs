@@ -56,6 +56,23 @@ fn what_nobody_answers_is_asked_again_and_what_is_accepted_is_not() {
 }
 
 #[test]
+fn who_answers_late_and_more_than_once_is_not_asked_what_it_means() {
+    let (mut rig, [one, two, _]) = rig();
+    let message = rig.message(9, rig.news(), 0, "hi");
+    rig.relay(one, &message);
+    let effects = rig.wait(Duration::from_secs(4));
+    let questions = asked(&rig, &effects, two);
+    assert_eq!(questions.len(), 2, "after 1 and 3 s");
+    // Its vouch, which was on its way, and an answer to each question.
+    let vouch = Frame::ShortVouch { names: questions.concat()[..1].to_vec() };
+    (0..3).for_each(|_| drop(rig.send(two, &vouch)));
+    let effects = rig.wait(Duration::from_secs(20));
+    let frames = sent(&rig, &effects, two);
+    assert!(!frames.iter().any(|frame| matches!(frame, Frame::Inquire { .. })), "it is here");
+    assert!(rig.faults().is_empty());
+}
+
+#[test]
 fn who_chose_us_is_told_what_we_hold_and_what_we_do_not_know() {
     let mut rig = Rig::new();
     let (from, asker) = (rig.inbound(1), rig.inbound(2));

@@ -17,6 +17,8 @@ use crate::{
 
 /// Names of one peer for messages that we do not have; its own oldest go first.
 pub(super) const OPEN_MAX: usize = 2048;
+/// Messages about which it was asked and has not answered; before there are more, all are forgotten.
+const POLLED_MAX: usize = 4 * IDS_MAX;
 /// Payloads that are asked for in one frame.
 const GRAFTED_MAX: usize = 128;
 
@@ -30,8 +32,8 @@ pub(super) struct Link {
     pub(super) said: Index,
     /// What was announced, by anybody, and has yet to come, by what this peer calls it.
     expected: Vec<(ShortId, TopicId, MessageId)>,
-    /// What it was last asked about, and has not answered.
-    polled: BTreeMap<ShortId, MessageId>,
+    /// What it was asked about, and how many answers are to come.
+    polled: BTreeMap<ShortId, (MessageId, u8)>,
     /// What it named and we do not have.
     open: BTreeMap<ShortId, Open>,
     /// When to ask what is meant; among these queues are names that no longer wait for what they are due.
@@ -98,16 +100,31 @@ impl Link {
         found.map(|(_, topic, id)| (*topic, *id))
     }
 
-    /// It is asked about these; what it has not answered of an earlier question does not matter any more.
+    /// It is asked about these. An answer may be on its way to an earlier question when the next is asked: each counts,
+    /// or the last of them would pass for a message that we lack.
     pub(super) fn poll(&mut self, ids: &[MessageId]) -> Vec<ShortId> {
         let key = self.heard.key();
-        self.polled = ids.iter().take(IDS_MAX).map(|id| (key.name(id), *id)).collect();
-        self.polled.keys().copied().collect()
+        let names: BTreeMap<_, _> =
+            ids.iter().take(IDS_MAX).map(|id| (key.name(id), *id)).collect();
+        if self.polled.len() + names.len() > POLLED_MAX {
+            self.polled.clear();
+        }
+        for (name, id) in &names {
+            let (_, answers) = self.polled.entry(*name).or_insert((*id, 0));
+            *answers = answers.saturating_add(1);
+        }
+        names.into_keys().collect()
     }
 
-    /// It answers a question about what it calls so: which message that is. Once.
+    /// It answers a question about what it calls so: which message that is. Once for each question.
     pub(super) fn answered(&mut self, name: ShortId) -> Option<MessageId> {
-        self.polled.remove(&name)
+        let (id, answers) = self.polled.get_mut(&name)?;
+        let id = *id;
+        *answers = answers.saturating_sub(1);
+        if *answers == 0 {
+            self.polled.remove(&name);
+        }
+        Some(id)
     }
 
     /// Whether this name waits.

@@ -162,10 +162,10 @@ impl Naming {
         let Some(link) = self.links.get_mut(from) else { return heard };
         link.role = role;
         for name in names {
-            if let Some(id) = link.answered(*name) {
-                heard.held.push(id);
-            } else if let Some(known) = link.heard.take(*name, &self.log) {
+            if let Some(known) = link.heard.take(*name, &self.log) {
                 heard.held.extend(known.is_held.then_some(known.id));
+            } else if let Some(id) = link.answered(*name) {
+                heard.held.push(id);
             } else if let Some(expected) = link.expected(*name) {
                 heard.expected.push(expected);
             } else {
