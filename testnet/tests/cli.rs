@@ -41,6 +41,10 @@ fn bad_arguments_end_with_3_and_a_message_that_helps() {
         (&["experiment", "broadcast", "--authors", "1001"], "only 1000 honest nodes"),
         (&["experiment", "broadcast", "--lie"], "nobody withholds"),
         (&["experiment", "broadcast", "--latency", "uniform:9"], "uniform:10ms..50ms"),
+        (
+            &["experiment", "reconcile", "--records", "4", "--differences", "10"],
+            "need as many records: at least 5",
+        ),
         (&["up", "--nonsense"], "--nonsense"),
         (&["attack"], "attack"),
         (&[], "Usage"),

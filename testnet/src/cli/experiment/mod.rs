@@ -2,6 +2,7 @@
 
 mod broadcast;
 mod membership;
+mod reconcile;
 mod table;
 
 use std::{num::NonZeroU32, time::Instant};
@@ -26,6 +27,8 @@ pub(crate) enum Experiment {
     Broadcast(broadcast::BroadcastArgs),
     /// Who is found dead, when, and who is wrongly: crashes, losses, slow members, one-way links, liars
     Membership(membership::MembershipArgs),
+    /// What it costs two nodes to find out in what their sets of messages differ: bytes, round trips, CPU time
+    Reconcile(reconcile::ReconcileArgs),
     /// All that docs/sampling.md shows: a table in Markdown, and a plot. Takes about half an hour
     SamplingTable(table::TableArgs),
 }
@@ -95,6 +98,7 @@ pub(super) fn experiment(which: &Experiment) -> Result<(), Failure> {
         Experiment::Sampling(args) => show(args.json, &sample(args)?),
         Experiment::Broadcast(args) => show(args.json, &broadcast::broadcast(args)?),
         Experiment::Membership(args) => show(args.json, &membership::membership(args)?),
+        Experiment::Reconcile(args) => show(args.json, &reconcile::reconcile(args)?),
         Experiment::SamplingTable(args) => table::table(args),
     }
 }
