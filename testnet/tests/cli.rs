@@ -43,7 +43,7 @@ fn bad_arguments_end_with_3_and_a_message_that_helps() {
         (&["experiment", "broadcast", "--latency", "uniform:9"], "uniform:10ms..50ms"),
         (
             &["experiment", "reconcile", "--records", "4", "--differences", "10"],
-            "need as many records: at least 5",
+            "10 differences among 4 records",
         ),
         (&["up", "--nonsense"], "--nonsense"),
         (&["attack"], "attack"),

@@ -1,4 +1,4 @@
-//! Bytes as a hostile peer may send them. The property tests here and the fuzz targets in `fuzz/` call the same.
+//! Bytes as a hostile peer may send them. The property tests here and the fuzz targets in `protocol/fuzz/` call the same.
 
 use bytes::Bytes;
 use forsooth_protocol::{

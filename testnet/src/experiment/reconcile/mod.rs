@@ -49,12 +49,12 @@ pub struct Setting {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Items that differ are among the records.
-    #[error("{differences} differences, half on each side, need as many records: at least {half}")]
+    #[error("{differences} differences among {records} records: there can be no more than records")]
     TooManyDifferences {
         /// Wanted.
         differences: u32,
-        /// The records that they need.
-        half: u32,
+        /// Of each side.
+        records: u32,
     },
     /// There is no such network.
     #[error(transparent)]
@@ -84,10 +84,10 @@ struct Cost {
 /// When the setting makes no sense.
 pub fn run(setting: &Setting) -> Result<Report, Error> {
     let Setting { records, differences, seed, .. } = *setting;
-    let half = differences.div_ceil(2);
-    if half > records {
-        return Err(Error::TooManyDifferences { differences, half });
+    if differences > records {
+        return Err(Error::TooManyDifferences { differences, records });
     }
+    let half = differences.div_ceil(2);
     let topics = vec![Topic::new("news", Policy::Verified)];
     let network =
         Network::new("reconcile", Kind::Local, topics, Defence::recommended(Kind::Local))?;

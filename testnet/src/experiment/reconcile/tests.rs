@@ -46,6 +46,6 @@ fn symbols_alone_do() {
 
 #[test]
 fn more_differences_than_records_make_no_sense() {
-    let setting = Setting { records: 4, differences: 9, method: Method::Auto, seed: 1 };
-    assert!(matches!(run(&setting), Err(Error::TooManyDifferences { half: 5, .. })));
+    let setting = Setting { records: 4, differences: 5, method: Method::Auto, seed: 1 };
+    assert!(matches!(run(&setting), Err(Error::TooManyDifferences { records: 4, .. })));
 }
