@@ -12,7 +12,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    item::Item,
+    item::Stem,
     symbol::{Coded, Places, SketchKey, Symbol},
 };
 
@@ -30,7 +30,7 @@ pub(super) struct Decoder {
     /// Of each symbol, whether it was changed since sums with it were tried.
     fresh: Vec<bool>,
     found: Vec<Found>,
-    seen: BTreeSet<Item>,
+    seen: BTreeSet<Stem>,
     trials: u32,
 }
 
@@ -71,7 +71,7 @@ impl Decoder {
         &mut self,
         first: &[Symbol],
         second: &[Symbol],
-        is_second: impl Fn(&Item) -> bool,
+        is_second: impl Fn(Stem) -> bool,
     ) -> Result<(), Garbage> {
         let old = self.symbols.len();
         self.symbols.extend(first.iter().zip(second).map(|(one, other)| one.less(other)));
@@ -83,7 +83,7 @@ impl Decoder {
         let mut queue: Vec<usize> = (old..self.symbols.len()).rev().collect();
         self.peel(&mut queue)?;
         while let Some(coded) = self.combine() {
-            let count = if is_second(&coded.item) { -1 } else { 1 };
+            let count = if is_second(coded.stem) { -1 } else { 1 };
             self.solve(coded, count, &mut queue)?;
             self.peel(&mut queue)?;
         }
@@ -138,7 +138,7 @@ impl Decoder {
     }
 
     fn solve(&mut self, coded: Coded, count: i64, queue: &mut Vec<usize>) -> Result<(), Garbage> {
-        if !self.seen.insert(coded.item) || self.seen.len() > self.symbols.len() {
+        if !self.seen.insert(coded.stem) || self.seen.len() > self.symbols.len() {
             return Err(Garbage);
         }
         let (symbols, mut places) = (&mut self.symbols, coded.places());
@@ -161,13 +161,14 @@ impl Decoder {
         &self.symbols
     }
 
-    /// The items that are solved: in the first set and not in the second, and the other way round. Each in order.
-    pub(super) fn items(&self) -> (Vec<Item>, Vec<Item>) {
+    /// The stems of the items that are solved: in the first set and not in the second, and the other way round. Each in
+    /// order.
+    pub(super) fn stems(&self) -> (Vec<Stem>, Vec<Stem>) {
         let of = |count| {
             let found = self.found.iter().filter(|found| found.count == count);
-            let mut items: Vec<Item> = found.map(|found| found.coded.item).collect();
-            items.sort_unstable();
-            items
+            let mut stems: Vec<Stem> = found.map(|found| found.coded.stem).collect();
+            stems.sort_unstable();
+            stems
         };
         (of(1), of(-1))
     }
@@ -184,7 +185,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::sync::sketch::Sketch;
+    use crate::sync::{item::Item, sketch::Sketch};
 
     const KEY: SketchKey = SketchKey::from_bytes([3; 16]);
 
@@ -222,19 +223,19 @@ mod tests {
                 prop_assert_eq!(decoder.extend(one, other, |it| (500..540).contains(&(it.at() - salt))), Ok(()));
             }
             prop_assert!(decoder.is_done());
-            let sorted = |from: u64, len: u64| (from..from + len).map(|n| item(n + salt)).collect::<Vec<_>>();
-            prop_assert_eq!(decoder.items(), (sorted(0, here), sorted(500, there)));
+            let sorted = |from: u64, len: u64| (from..from + len).map(|n| item(n + salt).stem()).collect::<Vec<_>>();
+            prop_assert_eq!(decoder.stems(), (sorted(0, here), sorted(500, there)));
         }
 
         #[test]
         fn any_symbols_come_to_an_end(
-            parts in prop::collection::vec((any::<u64>(), any::<u8>(), any::<u64>(), -2..3_i64), 0..300),
+            parts in prop::collection::vec((any::<[u8; 16]>(), any::<u64>(), -2..3_i64), 0..300),
         ) {
             let symbols: Vec<Symbol> = parts.into_iter()
-                .map(|(at, id, check, count)| Symbol { at, id: [id; 32], check, count }).collect();
+                .map(|(stem, check, count)| Symbol { stem: Stem::from_bytes(stem), check, count }).collect();
             let mut decoder = Decoder::new(KEY);
             _ = decoder.extend(&symbols, &vec![Symbol::default(); symbols.len()], |_| false);
-            let (first, second) = decoder.items();
+            let (first, second) = decoder.stems();
             prop_assert!(first.len() + second.len() <= symbols.len());
         }
     }

@@ -1,6 +1,6 @@
 //! What a set that is reconciled consists of: items, each with a position and an id.
 
-use core::fmt;
+use core::{fmt, ops::BitXorAssign};
 
 /// Bits of a position.
 pub(super) const AT_BITS: u16 = 48;
@@ -10,6 +10,15 @@ pub(super) const ITEM_BITS: u16 = AT_BITS + 256;
 pub(super) const ITEM_BYTES: usize = 38;
 /// Bytes of a position on the wire.
 const AT_BYTES: usize = 6;
+/// Bytes of a [`Stem`].
+pub const STEM_BYTES: usize = 16;
+/// Bytes of a [`Tail`].
+pub const TAIL_BYTES: usize = ITEM_BYTES - STEM_BYTES;
+/// Bits of an id that are in a stem.
+const STEM_ID_BITS: u32 = 80;
+
+/// The bytes of an item after its [`Stem`]: the last 22 of its id.
+pub type Tail = [u8; TAIL_BYTES];
 
 /// An element of a set: where it stands, and which it is. Ordered by position, then by id.
 ///
@@ -58,6 +67,27 @@ impl Item {
         let (at, id) = bytes.split_at(AT_BYTES);
         let at = at.iter().fold(0, |at, byte| at << 8 | u64::from(*byte));
         Self { at, id: id.try_into().expect("what is left of 38 bytes after 6 are 32") }
+    }
+
+    /// Its first 16 bytes.
+    #[must_use]
+    pub fn stem(&self) -> Stem {
+        self.divided().0
+    }
+
+    /// Its last 22 bytes.
+    #[must_use]
+    pub fn tail(&self) -> Tail {
+        self.divided().1
+    }
+
+    fn divided(&self) -> (Stem, Tail) {
+        let bytes = self.to_bytes();
+        let (stem, tail) = bytes.split_first_chunk().expect("the first 16 of 38 bytes");
+        (
+            Stem::from_bytes(*stem),
+            tail.try_into().expect("what is left of 38 bytes after 16 are 22"),
+        )
     }
 
     /// One of its bits, the highest first.
@@ -112,6 +142,48 @@ impl fmt::Debug for Item {
     }
 }
 
+/// The first 16 bytes of an item: its position and the first ten bytes of its id. What symbols are made of: the other 22
+/// bytes would be in every symbol, and are needed once for each item that is lacking.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Stem(u128);
+
+impl Stem {
+    /// The stem that these bytes are.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; STEM_BYTES]) -> Self {
+        Self(u128::from_be_bytes(bytes))
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; STEM_BYTES] {
+        self.0.to_be_bytes()
+    }
+
+    /// Where its items stand.
+    #[must_use]
+    pub fn at(self) -> u64 {
+        u64::try_from(self.0 >> STEM_ID_BITS).expect("48 bits are left of 128")
+    }
+
+    /// The item that begins with it and goes on so.
+    #[must_use]
+    pub fn with(self, tail: &Tail) -> Item {
+        let mut bytes = [0; ITEM_BYTES];
+        let (stem, rest) = bytes.split_at_mut(STEM_BYTES);
+        stem.copy_from_slice(&self.to_bytes());
+        rest.copy_from_slice(tail);
+        Item::from_bytes(&bytes)
+    }
+}
+
+/// Stems are added up bit by bit.
+impl BitXorAssign for Stem {
+    fn bitxor_assign(&mut self, other: Self) {
+        self.0 ^= other.0;
+    }
+}
+
 /// Which positions are compared: from the first on, and before the second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
@@ -159,6 +231,13 @@ mod tests {
         fn bytes_are_ordered_as_items_and_read_back(one in items(), other in items()) {
             prop_assert_eq!(Item::from_bytes(&one.to_bytes()), one);
             prop_assert_eq!(one.cmp(&other), one.to_bytes().cmp(&other.to_bytes()));
+        }
+
+        #[test]
+        fn an_item_is_its_stem_and_its_tail(item in items()) {
+            prop_assert_eq!(item.stem().at(), item.at());
+            prop_assert_eq!(item.stem().with(&item.tail()), item);
+            prop_assert_eq!(Stem::from_bytes(item.stem().to_bytes()), item.stem());
         }
 
         #[test]

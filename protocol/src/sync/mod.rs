@@ -14,7 +14,7 @@ mod symbol;
 
 pub use self::{
     index::{Index, View},
-    item::{Bounds, Item},
+    item::{Bounds, Item, STEM_BYTES, Stem, TAIL_BYTES, Tail},
     prefix::Prefix,
     symbol::{SKETCH_KEY_BYTES, SketchKey, Symbol},
 };

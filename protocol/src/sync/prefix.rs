@@ -1,6 +1,9 @@
 //! Ranges of items: all that begin with the same bits.
 
-use super::item::{Bounds, ITEM_BITS, ITEM_BYTES, Item};
+use super::item::{Bounds, ITEM_BITS, ITEM_BYTES, Item, Stem, TAIL_BYTES};
+
+/// Bits of a stem.
+const STEM_BITS: u16 = 128;
 
 /// Bits by which a range is divided: into 16.
 pub(super) const SPLIT_BITS: u16 = 4;
@@ -21,6 +24,11 @@ impl Prefix {
     pub(super) fn new(item: &Item, len: u16) -> Self {
         let len = len.min(ITEM_BITS);
         Self { first: item.filled(len, false), len }
+    }
+
+    /// The items with this stem.
+    pub(super) fn of(stem: Stem) -> Self {
+        Self { first: stem.with(&[0; TAIL_BYTES]), len: STEM_BITS }
     }
 
     /// The smallest range that holds both items.

@@ -9,7 +9,7 @@ use super::{
     symbol::{SketchKey, Symbol},
 };
 
-/// Symbols that are kept of a set: enough for 12,000 differences. 56 bytes each.
+/// Symbols that are kept of a set: enough for 12,000 differences. 32 bytes each.
 pub(super) const SYMBOLS_MAX: usize = 16_384;
 /// Items that are put into symbols, or taken out, for one question: at most some 2 ms of work.
 pub(super) const CODED_MAX: usize = 8_192;
@@ -29,7 +29,7 @@ impl Sketch {
 
     /// Puts an item in with a count of 1, or takes it out with -1.
     pub(super) fn apply(&mut self, item: &Item, count: i64) {
-        let coded = self.key.code(item);
+        let coded = self.key.code(item.stem());
         let symbols = &mut self.symbols;
         coded.places().each_below(symbols.len(), |place| {
             if let Some(symbol) = symbols.get_mut(place) {

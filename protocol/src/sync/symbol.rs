@@ -3,14 +3,14 @@
 //!
 //! A set has an endless sequence of symbols. Each item is in the first, and in later ones with a chance that falls
 //! as 2/(2 + place): so whoever has the difference of two sets' sequences can solve it after a third more symbols
-//! than there are differences, and needs no estimate beforehand. Which symbols an item is in, and the check by which
-//! an item alone in a symbol is known, are a keyed hash of the item.
+//! than there are differences, and needs no estimate beforehand. Of an item, only its stem is in a symbol. Which symbols
+//! that are, and the check by which a stem alone in a symbol is known, are a keyed hash of the stem.
 
 use core::hash::Hasher as _;
 
 use siphasher::sip128::{Hasher128 as _, SipHasher24};
 
-use super::item::Item;
+use super::item::Stem;
 use crate::Network;
 
 /// Bytes of a [`SketchKey`].
@@ -39,19 +39,19 @@ impl SketchKey {
         Self(bytes)
     }
 
-    /// The item with what follows from it under this key.
-    pub(super) fn code(&self, item: &Item) -> Coded {
+    /// The stem with what follows from it under this key.
+    pub(super) fn code(&self, stem: Stem) -> Coded {
         let mut hasher = SipHasher24::new_with_key(&self.0);
-        hasher.write(&item.to_bytes());
+        hasher.write(&stem.to_bytes());
         let hash = hasher.finish128();
-        Coded { item: *item, check: hash.h1, seed: hash.h2 }
+        Coded { stem, check: hash.h1, seed: hash.h2 }
     }
 }
 
-/// An item, ready to go into symbols.
+/// An item's stem, ready to go into symbols.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Coded {
-    pub(super) item: Item,
+    pub(super) stem: Stem,
     check: u64,
     seed: u64,
 }
@@ -102,10 +102,8 @@ impl Places {
 /// The sum of the items that are in it. Zero if there are none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Symbol {
-    /// Their positions, added up bit by bit.
-    pub at: u64,
-    /// Their ids, added up bit by bit.
-    pub id: [u8; 32],
+    /// Their stems, added up bit by bit.
+    pub stem: Stem,
     /// Their checks, added up bit by bit.
     pub check: u64,
     /// How many there are; in a difference of two sets, of the first less of the second.
@@ -114,21 +112,20 @@ pub struct Symbol {
 
 impl Symbol {
     /// Adds an item, or a symbol's worth of items, so many times: once or minus once.
-    fn mix(&mut self, at: u64, id: &[u8; 32], check: u64, count: i64) {
-        self.at ^= at;
-        self.id.iter_mut().zip(id).for_each(|(sum, byte)| *sum ^= byte);
+    fn mix(&mut self, stem: Stem, check: u64, count: i64) {
+        self.stem ^= stem;
         self.check ^= check;
         self.count = self.count.wrapping_add(count);
     }
 
     /// Puts an item in, or takes it out.
     pub(super) fn apply(&mut self, coded: &Coded, count: i64) {
-        self.mix(coded.item.at(), coded.item.id(), coded.check, count);
+        self.mix(coded.stem, coded.check, count);
     }
 
     /// What is in this and not in another, less what is in the other and not in this.
     pub(super) fn less(mut self, other: &Self) -> Self {
-        self.mix(other.at, &other.id, other.check, other.count.wrapping_neg());
+        self.mix(other.stem, other.check, other.count.wrapping_neg());
         self
     }
 
@@ -145,10 +142,7 @@ impl Symbol {
 
     /// The one item that is in it an odd number of times.
     pub(super) fn lone(&self, key: &SketchKey) -> Option<Coded> {
-        if self.at > Item::AT_MAX {
-            return None;
-        }
-        let coded = key.code(&Item::new(self.at, self.id));
+        let coded = key.code(self.stem);
         (coded.check == self.check).then_some(coded)
     }
 }
@@ -164,10 +158,8 @@ mod tests {
 
     const KEY: SketchKey = SketchKey::from_bytes([3; 16]);
 
-    fn item(n: u64) -> Item {
-        let mut id = [0; 32];
-        id[..8].copy_from_slice(&n.to_le_bytes());
-        Item::new(n, id)
+    fn stem(n: u128) -> Stem {
+        Stem::from_bytes(n.to_be_bytes())
     }
 
     #[test]
@@ -175,7 +167,7 @@ mod tests {
         let mut counts = vec![0_u32; 1000];
         for n in 0..10_000 {
             let mut last = None;
-            KEY.code(&item(n)).places().each_below(1000, |place| {
+            KEY.code(stem(n)).places().each_below(1000, |place| {
                 assert!(last.is_none_or(|last| last < place));
                 last = Some(place);
                 counts[place] += 1;
@@ -193,13 +185,13 @@ mod tests {
     #[test]
     fn known_places_stay_what_they_were() {
         let mut places = Vec::new();
-        KEY.code(&item(5)).places().each_below(2000, |place| places.push(place));
-        assert_eq!(places, [0, 1, 2, 13, 17, 18, 42, 58, 71, 132, 140, 289, 863, 985, 1210, 1915]);
+        KEY.code(stem(5)).places().each_below(2000, |place| places.push(place));
+        assert_eq!(places, [0, 1, 3, 5, 6, 11, 41, 57, 66, 232, 305, 307, 335, 609, 868, 1156]);
     }
 
     #[test]
     fn an_item_alone_is_known_and_two_are_not() {
-        let (one, other) = (KEY.code(&item(1)), KEY.code(&item(2)));
+        let (one, other) = (KEY.code(stem(1)), KEY.code(stem(2)));
         let mut symbol = Symbol::default();
         symbol.apply(&one, 1);
         assert_eq!(symbol.single(&KEY), Some((one, 1)));

@@ -1,7 +1,7 @@
 //! Whatever the other side says, a comparison ends within its limits, with a result or a name for what was wrong.
 
 use forsooth_protocol::sync::{
-    Bounds, Index, Item, Prefix, Symbol,
+    Bounds, Index, Item, Prefix, Stem, Symbol,
     reconcile::{
         Ask, Claim, Cut, Difference, Ending, Failure, Fallback, Limits, Method, Part, Question,
         Reply, Tell, answer,
@@ -64,7 +64,8 @@ fn garbage_instead_of_symbols_ends_in_ranges() {
     falls_back(Fallback::Unsolved, |symbols| {
         for symbol in symbols {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            (symbol.check, symbol.at, symbol.count) = (state, state >> 20, 1);
+            symbol.stem = Stem::from_bytes(u128::from(state).to_be_bytes());
+            (symbol.check, symbol.count) = (state, 1);
         }
     });
 }
@@ -85,8 +86,7 @@ fn symbols_that_give_one_item_again_and_again_end_in_ranges() {
     let (here, there) = (index([]), index(scattered(1, 3)));
     let outcome = with_liar((&here, &there), Limits::default(), |_, reply| {
         if let Tell::Symbols { symbols, .. } = &mut reply.tell {
-            let first = symbols[0];
-            symbols.iter_mut().for_each(|symbol| *symbol = first);
+            *symbols = vec![symbols[0]; 40];
         }
     });
     let difference = outcome.result.unwrap();
@@ -134,6 +134,73 @@ fn a_set_that_changes_between_two_replies_ends_in_ranges() {
     let difference = outcome.result.unwrap();
     assert_eq!(difference.fallback, Some(Fallback::Moved));
     found_all(&difference, &here, &there);
+}
+
+/// Items that have been looked for (2^40 tries for each two, by birthday) until their stems were the same.
+fn alike(stem_of: &Item, last: u8) -> Item {
+    let mut tail = stem_of.tail();
+    tail[21] ^= last;
+    stem_of.stem().with(&tail)
+}
+
+#[test]
+fn prepared_items_of_one_stem_end_in_ranges_and_in_the_right_difference() {
+    let (here, there) = two();
+    let [shared, theirs, ours] = [0, 1, 2].map(|n| Item::new(1_700_000_000_000 + n, [9; 32]));
+    // What each side is given, and whether symbols can tell.
+    let cases: [(&[Item], &[Item], Option<Fallback>); 6] = [
+        // Two of one stem are never alone in a symbol.
+        (&[], &[theirs, alike(&theirs, 1)], Some(Fallback::Unsolved)),
+        (&[ours, alike(&ours, 1)], &[], Some(Fallback::Unsolved)),
+        // One on each side: they are gone, as if they were the same.
+        (&[ours], &[alike(&ours, 1)], Some(Fallback::Mismatch)),
+        // Which of two we lack is told with the rest of them.
+        (&[shared], &[shared, alike(&shared, 1)], None),
+        // Which of two they lack is not told.
+        (&[shared, alike(&shared, 1)], &[shared], Some(Fallback::Mismatch)),
+        // More than are told.
+        (&[], &[1, 2, 3].map(|last| alike(&theirs, last)), Some(Fallback::Unsolved)),
+    ];
+    for (own, other, fallback) in cases {
+        let with = |index: &Index, items: &[Item]| {
+            let mut index = index.clone();
+            items.iter().for_each(|item| assert!(index.insert(*item)));
+            index
+        };
+        let (here, there) = (with(&here, own), with(&there, other));
+        let outcome = with_liar((&here, &there), Limits::default(), |_, _| {});
+        let difference = outcome.result.unwrap();
+        assert_eq!(difference.fallback, fallback, "{own:?} {other:?}");
+        found_all(&difference, &here, &there);
+        assert!(outcome.bytes < 60_000, "{} bytes", outcome.bytes);
+    }
+}
+
+#[test]
+fn rests_of_other_items_end_in_ranges_and_rests_of_more_are_refused() {
+    let (here, there) = two();
+    let changed = |change: fn(&mut Vec<Vec<[u8; 22]>>)| {
+        with_liar((&here, &there), Limits::default(), move |_, reply| {
+            if let Tell::Tails(tails) = &mut reply.tell {
+                change(tails);
+            }
+        })
+    };
+    for change in [
+        |tails: &mut Vec<Vec<[u8; 22]>>| tails[0][0][5] ^= 1,
+        |tails: &mut Vec<Vec<[u8; 22]>>| tails[0].clear(),
+        |tails: &mut Vec<Vec<[u8; 22]>>| tails[0].push([1; 22]),
+    ] {
+        let outcome = changed(change);
+        let difference = outcome.result.unwrap();
+        assert_eq!(difference.fallback, Some(Fallback::Mismatch));
+        found_all(&difference, &here, &there);
+        assert!(outcome.bytes < 60_000, "{} bytes", outcome.bytes);
+    }
+    let more = changed(|tails| tails.push(vec![[1; 22]]));
+    assert_eq!(more.result.unwrap_err(), Failure::Misplaced);
+    let fewer = changed(|tails| _ = tails.pop());
+    assert_eq!(fewer.result.unwrap_err(), Failure::Misplaced);
 }
 
 #[test]
@@ -269,8 +336,8 @@ fn few() -> Ask {
 }
 
 fn symbols() -> impl Strategy<Value = Vec<Symbol>> {
-    let symbol = (any::<u64>(), any::<u8>(), any::<u64>(), -3..4_i64)
-        .prop_map(|(at, id, check, count)| Symbol { at: at >> 16, id: [id; 32], check, count });
+    let symbol = (any::<[u8; 16]>(), any::<u64>(), -3..4_i64)
+        .prop_map(|(stem, check, count)| Symbol { stem: Stem::from_bytes(stem), check, count });
     prop::collection::vec(symbol, 0..40)
 }
 
@@ -288,6 +355,8 @@ fn tells() -> impl Strategy<Value = Tell> {
             first: if first > 4 { 0 } else { first },
             symbols
         }),
+        prop::collection::vec(prop::collection::vec(any::<[u8; 22]>(), 0..3), 0..9)
+            .prop_map(Tell::Tails),
         (claims, 0..3_u32).prop_map(|(claims, unanswered)| {
             let range = Prefix::ALL;
             let claims = claims.into_iter().map(|(form, parts, names)| match form {

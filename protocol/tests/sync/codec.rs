@@ -4,7 +4,7 @@ use bytes::Bytes;
 use forsooth_protocol::{
     Fault,
     sync::{
-        Bounds, Item,
+        Bounds, Item, Stem,
         reconcile::{Ask, Question, Reply, Tell, answer},
     },
     wire::Frame,
@@ -43,25 +43,22 @@ proptest! {
     }
 
     #[test]
-    fn damaged_replies_come_to_an_end(damage in prop::collection::vec(any::<u8>(), 0..60)) {
-        hostile::sketches(&damage);
-        hostile::ranges(&damage);
-    }
-
-    #[test]
     fn the_first_question_and_short_replies_come_back(number: u32, bounds in bounds()) {
         let root = [6; 16];
         let asks = [
             open(number, bounds).ask,
             Ask::Open { count: u64::from(number), root, tallies: Some(vec![9; 64]) },
             Ask::Symbols { first: number, len: number, root },
+            Ask::Stems(vec![Stem::from_bytes([1; 16]), Stem::from_bytes([2; 16])]),
         ];
         for ask in asks {
             let question = Question { ask, ..open(number, bounds) };
             let question = Frame::Compare { topic: topic(), question };
             prop_assert_eq!(decoded(&question), Ok(question));
         }
-        for tell in [Tell::Equal, Tell::Narrow(bounds)] {
+        let tails = |of: &[usize]| Tell::Tails(of.iter().map(|count| vec![[7; 22]; *count]).collect());
+        let tells = [Tell::Equal, Tell::Narrow(bounds), tails(&[]), tails(&[1, 1]), tails(&[0]), tails(&[2, 0, 1])];
+        for tell in tells {
             let reply = Frame::Compared { topic: topic(), reply: Reply { number, tell } };
             prop_assert_eq!(decoded(&reply), Ok(reply));
         }
@@ -124,5 +121,31 @@ fn whoever_lists_items_in_a_question_or_claims_a_range_twice_is_malformed() {
     for claims in [twice, items, Vec::new()] {
         let frame = Frame::Compare { topic: topic(), question: asked(claims) };
         assert_eq!(decoded(&frame), Err(Fault::Malformed));
+    }
+}
+
+#[test]
+fn stems_out_of_order_and_rests_of_too_many_are_malformed() {
+    let stem = |n| Stem::from_bytes([n; 16]);
+    let many = |count: u16| (0..count).map(|n| Stem::from_bytes(u128::from(n).to_be_bytes()));
+    for (stems, fine) in [
+        (vec![stem(1), stem(2)], true),
+        (vec![stem(2), stem(1)], false),
+        (vec![stem(1), stem(1)], false),
+        (Vec::new(), false),
+        (many(1024).collect(), true),
+        (many(1025).collect(), false),
+    ] {
+        let question = Question { ask: Ask::Stems(stems), ..open(2, Bounds::ALL) };
+        let frame = Frame::Compare { topic: topic(), question };
+        assert_eq!(decoded(&frame), if fine { Ok(frame) } else { Err(Fault::Malformed) });
+    }
+    for (counts, fine) in
+        [(vec![2; 9], true), (vec![3], false), (vec![1; 1024], true), (vec![1; 1025], false)]
+    {
+        let tails = counts.into_iter().map(|count| vec![[7; 22]; count]).collect();
+        let reply = Reply { number: 1, tell: Tell::Tails(tails) };
+        let frame = Frame::Compared { topic: topic(), reply };
+        assert_eq!(decoded(&frame), if fine { Ok(frame) } else { Err(Fault::Malformed) });
     }
 }

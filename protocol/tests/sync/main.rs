@@ -10,5 +10,6 @@
 mod attacks;
 mod codec;
 mod exact;
+mod fuzzed;
 mod hostile;
 mod pair;

@@ -7,7 +7,7 @@ use super::{
     node::{Body, LEAF_MAX, Node, print_of_branch, print_of_leaf},
 };
 use crate::sync::{
-    item::{Bounds, Item},
+    item::{Bounds, Item, Stem},
     prefix::Prefix,
 };
 
@@ -84,6 +84,11 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn contains(&self, item: &Item) -> bool {
         self.bounds.contains(item.at()) && self.root().is_some_and(|root| root.contains(item))
+    }
+
+    /// Whether an item with this stem is among them.
+    pub(in crate::sync) fn has(&self, stem: Stem) -> bool {
+        self.items(Prefix::of(stem), 0).is_none()
     }
 
     /// What is in a range.

@@ -1,14 +1,14 @@
 //! The side that is asked. It keeps nothing between two questions.
 
 use super::{
-    Ask, Nonce, Question, Reply, Root, Tell,
+    Ask, Nonce, Question, Reply, Root, STEMS_MAX, TAILS_MAX, Tell,
     claim::{CLAIM_BYTES_MAX, Claim, ITEMS_MAX, each_part, name, names, root, shortened},
     opener::SYMBOLS_PER_REPLY,
 };
 use crate::sync::{
     estimate::{TALLIED, from_tallies, symbols_at_first, symbols_for},
     index::{Index, Summary, View},
-    item::Bounds,
+    item::{Bounds, Item, Stem},
     prefix::Prefix,
     sketch::SYMBOLS_MAX,
     symbol::Symbol,
@@ -34,6 +34,7 @@ pub fn answer(index: &Index, own: Bounds, question: &Question) -> Reply {
                 .and_then(|tallies| first_symbols(&view, nonce, *count, tallies))
                 .unwrap_or_else(|| everything(&view, nonce)),
             Ask::Symbols { first, len, root } => symbols(&view, nonce, (*first, *len), root),
+            Ask::Stems(stems) => tails(&view, stems),
             Ask::Ranges(claims) => Answer::new(view, nonce).to(claims),
         }
     };
@@ -72,6 +73,15 @@ fn symbols(view: &View<'_>, nonce: &Nonce, (first, len): (u32, u32), known: &Roo
         sketch.symbols().get(start..end).map(<[Symbol]>::to_vec)
     };
     Tell::Symbols { count, root, first, symbols: places().unwrap_or_default() }
+}
+
+/// How the items with these stems go on. If there are more of one than are told, none is.
+fn tails(view: &View<'_>, stems: &[Stem]) -> Tell {
+    let of = |stem: &Stem| {
+        let items = view.items(Prefix::of(*stem), TAILS_MAX).unwrap_or_default();
+        items.iter().map(Item::tail).collect()
+    };
+    Tell::Tails(stems.iter().take(STEMS_MAX).map(of).collect())
 }
 
 struct Answer<'a> {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{
-    Ask, CLAIMS_MAX, Question, Reply, Root, Tell,
+    Ask, CLAIMS_MAX, Question, Reply, Root, STEMS_MAX, TAILS_MAX, Tell,
     claim::{Claim, Part, are_in_order},
     opener::{ASKED_MAX, SYMBOLS_PER_REPLY},
 };
@@ -12,7 +12,7 @@ use crate::{
     network::TopicId,
     sync::{
         estimate::TALLIES_BYTES,
-        item::{Bounds, ITEM_BYTES, Item},
+        item::{Bounds, ITEM_BYTES, Item, STEM_BYTES, Stem, TAIL_BYTES, Tail},
         prefix::Prefix,
         symbol::Symbol,
     },
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Bytes of a symbol, without its count.
-const SYMBOL_BYTES: usize = ITEM_BYTES + 8;
+const SYMBOL_BYTES: usize = STEM_BYTES + 8;
 const SPLIT: u32 = 0;
 const FEW: u32 = 1;
 const ITEMS: u32 = 2;
@@ -33,6 +33,7 @@ impl Question {
                 30 + tallies.as_ref().map_or(0, |tallies| 2 + tallies.len())
             }
             Ask::Symbols { .. } => 30,
+            Ask::Stems(stems) => 4 + stems.len().saturating_mul(STEM_BYTES),
             Ask::Ranges(claims) => claims.iter().map(Claim::weight).sum(),
         };
         50 + ask
@@ -50,6 +51,9 @@ impl Question {
                 len: *len,
                 root: copied(root),
             }),
+            Ask::Stems(stems) => {
+                compare::Ask::Stems(stems.iter().flat_map(|stem| stem.to_bytes()).collect())
+            }
             Ask::Ranges(claims) => compare::Ask::Ranges(wire_claims(claims, 0)),
         };
         schema::Compare {
@@ -75,6 +79,7 @@ impl Question {
             compare::Ask::Symbols(schema::SymbolsWanted { first, len, root }) => {
                 Ask::Symbols { first: *first, len: *len, root: root_from(root)? }
             }
+            compare::Ask::Stems(stems) => Ask::Stems(stems_from(stems)?),
             compare::Ask::Ranges(schema::Claims { claims, unanswered }) => {
                 let claims = claims_from(claims, ASKED_MAX)?;
                 let lists = claims.iter().any(|claim| matches!(claim, Claim::Items { .. }));
@@ -100,6 +105,10 @@ impl Reply {
             Tell::Equal => 2,
             Tell::Narrow(_) => 20,
             Tell::Ranges { claims, .. } => claims.iter().map(Claim::weight).sum(),
+            Tell::Tails(tails) => {
+                let all = tails.iter().map(Vec::len).fold(0, usize::saturating_add);
+                6 + tails.len() + all.saturating_mul(TAIL_BYTES)
+            }
             Tell::Symbols { symbols, .. } => 40 + symbols.len().saturating_mul(SYMBOL_BYTES + 2),
         };
         12 + tell
@@ -114,6 +123,7 @@ impl Reply {
             Tell::Ranges { claims, unanswered } => {
                 compared::Tell::Ranges(wire_claims(claims, *unanswered))
             }
+            Tell::Tails(tails) => compared::Tell::Tails(wire_tails(tails)),
             Tell::Symbols { count, root, first, symbols } => {
                 compared::Tell::Symbols(schema::Symbols {
                     count: *count,
@@ -140,6 +150,7 @@ impl Reply {
                 Tell::Ranges { claims: claims_from(claims, CLAIMS_MAX)?, unanswered: *unanswered }
             }
             compared::Tell::Symbols(symbols) => symbols_from(symbols)?,
+            compared::Tell::Tails(tails) => tails_from(tails)?,
         };
         Ok(Self { number: wire.number, tell })
     }
@@ -158,8 +169,8 @@ fn places(first: u32) -> impl Iterator<Item = u64> {
 
 fn symbol_bytes(symbol: &Symbol) -> [u8; SYMBOL_BYTES] {
     let mut bytes = [0; SYMBOL_BYTES];
-    let (item, check) = bytes.split_at_mut(ITEM_BYTES);
-    item.copy_from_slice(&Item::new(symbol.at, symbol.id).to_bytes());
+    let (stem, check) = bytes.split_at_mut(STEM_BYTES);
+    stem.copy_from_slice(&symbol.stem.to_bytes());
     check.copy_from_slice(&symbol.check.to_le_bytes());
     bytes
 }
@@ -171,17 +182,49 @@ fn symbols_from(wire: &schema::Symbols) -> Result<Tell, Fault> {
         return Err(Fault::Malformed);
     }
     let symbols = places(*first).zip(sums.iter().zip(excess)).map(|(place, (sums, excess))| {
-        let (item, check) = sums.split_at(ITEM_BYTES);
-        let item = Item::from_bytes(item.try_into().expect("the first 38 of 46 bytes"));
+        let (stem, check) = sums.split_at(STEM_BYTES);
         Symbol {
-            at: item.at(),
-            id: *item.id(),
-            check: u64::from_le_bytes(check.try_into().expect("the last 8 of 46 bytes")),
+            stem: Stem::from_bytes(stem.try_into().expect("the first 16 of 24 bytes")),
+            check: u64::from_le_bytes(check.try_into().expect("the last 8 of 24 bytes")),
             count: excess.wrapping_add(expected(*count, place)),
         }
     });
     let symbols = symbols.collect();
     Ok(Tell::Symbols { count: *count, root: root_from(root)?, first: *first, symbols })
+}
+
+/// One way to write each question: in order, and no stem twice.
+fn stems_from(bytes: &[u8]) -> Result<Vec<Stem>, Fault> {
+    let (stems, rest) = bytes.as_chunks::<STEM_BYTES>();
+    let stems: Vec<Stem> = stems.iter().copied().map(Stem::from_bytes).collect();
+    let fine = rest.is_empty() && (1..=STEMS_MAX).contains(&stems.len());
+    (fine && stems.is_sorted_by(|one, next| one < next)).then_some(stems).ok_or(Fault::Malformed)
+}
+
+fn wire_tails(tails: &[Vec<Tail>]) -> schema::Tails {
+    let counts = tails.iter().map(|of| u8::try_from(of.len()).unwrap_or(u8::MAX));
+    let ordinary = tails.iter().all(|of| of.len() == 1);
+    schema::Tails {
+        counts: if ordinary { Bytes::new() } else { counts.collect() },
+        tails: tails.iter().flatten().flatten().copied().collect(),
+    }
+}
+
+fn tails_from(wire: &schema::Tails) -> Result<Tell, Fault> {
+    let (tails, rest) = wire.tails.as_chunks::<TAIL_BYTES>();
+    let counts: Vec<usize> = match wire.counts.len() {
+        0 => vec![1; tails.len().min(STEMS_MAX)],
+        _ => wire.counts.iter().take(STEMS_MAX + 1).copied().map(usize::from).collect(),
+    };
+    let told = counts.iter().copied().fold(0, usize::saturating_add);
+    let fine = rest.is_empty() && told == tails.len() && counts.len() <= STEMS_MAX;
+    // One way to write each reply.
+    let plain = !wire.counts.is_empty() && counts.iter().all(|count| *count == 1);
+    if !fine || plain || counts.iter().any(|count| *count > TAILS_MAX) {
+        return Err(Fault::Malformed);
+    }
+    let mut tails = tails.iter().copied();
+    Ok(Tell::Tails(counts.into_iter().map(|count| tails.by_ref().take(count).collect()).collect()))
 }
 
 fn root_from(bytes: &[u8]) -> Result<Root, Fault> {

@@ -4,7 +4,8 @@
 //! needs to go on is in the question, or with the opener. What comes out is a [`Difference`], for the opener.
 //!
 //! Equal sets cost one question and one reply. Else the other side sends symbols of its sketch, about as many as the
-//! difference needs; the opener takes its own off and solves them, and asks for more if it must. What it then knows has
+//! difference needs; the opener takes its own off and solves them, and asks for more if it must. What comes out are the
+//! first 16 bytes of items; it asks for the rest of those that it lacks. What it then knows has
 //! to give the digest that the other side told. If symbols lead nowhere, because there are too many differences, or because
 //! somebody lies or has made up items, ranges are compared (Meyer, "Range-Based Set Reconciliation"): the digests of a range's 16 parts go there, those of the parts of the parts that differ come back, until a range
 //! has few items on both sides, which are named. Digests travel as 8 bytes under a nonce that the opener draws for
@@ -25,7 +26,7 @@ pub use self::{
 };
 
 use super::{
-    item::{Bounds, Item},
+    item::{Bounds, Item, Stem, Tail},
     symbol::Symbol,
 };
 
@@ -35,6 +36,10 @@ pub const NONCE_BYTES: usize = 16;
 pub const ROOT_BYTES: usize = 16;
 /// Claims in one question, and in one reply.
 pub const CLAIMS_MAX: usize = 2048;
+/// Stems in one question.
+pub const STEMS_MAX: usize = 1024;
+/// Items of one stem in a reply. Two of one stem are no accident, and more are not told: ranges find them.
+pub const TAILS_MAX: usize = 2;
 
 /// What an opener draws for each comparison; digests are shortened under it.
 pub type Nonce = [u8; NONCE_BYTES];
@@ -76,6 +81,8 @@ pub enum Ask {
         /// If your set is still this one.
         root: Root,
     },
+    /// "What are your items that begin so?" At most [`STEMS_MAX`], in order.
+    Stems(Vec<Stem>),
     /// "This is what I have in these ranges." Ranges are disjoint and in order.
     Ranges(Vec<Claim>),
 }
@@ -107,6 +114,8 @@ pub enum Tell {
         /// The symbols.
         symbols: Vec<Symbol>,
     },
+    /// "My items go on so": for each stem of the question, at most [`TAILS_MAX`] tails.
+    Tails(Vec<Vec<Tail>>),
     /// "This is what I have where we differ." Ranges are disjoint and in order.
     Ranges {
         /// What it has.

@@ -98,7 +98,7 @@ pub(super) fn experiment(which: &Experiment) -> Result<(), Failure> {
         Experiment::Sampling(args) => show(args.json, &sample(args)?),
         Experiment::Broadcast(args) => show(args.json, &broadcast::broadcast(args)?),
         Experiment::Membership(args) => show(args.json, &membership::membership(args)?),
-        Experiment::Reconcile(args) => show(args.json, &reconcile::reconcile(args)?),
+        Experiment::Reconcile(args) => reconcile::reconcile(args),
         Experiment::SamplingTable(args) => table::table(args),
     }
 }

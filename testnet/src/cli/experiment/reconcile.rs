@@ -4,8 +4,8 @@ use clap::{Args, ValueEnum};
 use forsooth_protocol::sync::reconcile;
 
 use crate::{
-    cli::Failure,
-    experiment::reconcile::{Error, Report, Setting, run},
+    cli::{Failure, show},
+    experiment::reconcile::{Error, Setting, run, run_many},
 };
 
 /// The most records: each takes some 150 bytes, on both sides.
@@ -26,9 +26,12 @@ pub(crate) struct ReconcileArgs {
     /// From which everything random comes: one seed, one result, but for CPU times
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
+    /// Compare as many times, with this seed and those that follow, and print the median and the worst
+    #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    seeds: u32,
     /// Print one JSON object
     #[arg(long)]
-    pub(super) json: bool,
+    json: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -42,8 +45,8 @@ enum Method {
     Sketch,
 }
 
-/// Measures what a comparison costs.
-pub(super) fn reconcile(args: &ReconcileArgs) -> Result<Report, Failure> {
+/// Measures what a comparison costs, and shows it.
+pub(super) fn reconcile(args: &ReconcileArgs) -> Result<(), Failure> {
     let setting = Setting {
         records: args.records,
         differences: args.differences,
@@ -54,7 +57,10 @@ pub(super) fn reconcile(args: &ReconcileArgs) -> Result<Report, Failure> {
         },
         seed: args.seed,
     };
-    Ok(run(&setting)?)
+    match args.seeds {
+        1 => show(args.json, &run(&setting)?),
+        seeds => show(args.json, &run_many(&setting, seeds)?),
+    }
 }
 
 impl From<Error> for Failure {

@@ -4,6 +4,7 @@
 //! latency: round trips are counted, and bytes are those of encoded frames. CPU time is this thread's.
 
 mod report;
+mod summary;
 #[cfg(test)]
 mod tests;
 
@@ -25,7 +26,7 @@ use rand_chacha::{
     rand_core::{Rng as _, SeedableRng as _},
 };
 
-pub use self::report::Report;
+pub use self::{report::Report, summary::Summary};
 
 /// Milliseconds over which positions are spread.
 const DAY_MS: u64 = 86_400_000;
@@ -83,32 +84,69 @@ struct Cost {
 /// # Errors
 /// When the setting makes no sense.
 pub fn run(setting: &Setting) -> Result<Report, Error> {
-    let Setting { records, differences, seed, .. } = *setting;
-    if differences > records {
-        return Err(Error::TooManyDifferences { differences, records });
+    Sides::new(setting)?.run(setting)
+}
+
+/// Measures a setting with this seed and those that follow: the same sets, other differences.
+///
+/// # Errors
+/// When the setting makes no sense.
+pub fn run_many(setting: &Setting, seeds: u32) -> Result<Summary, Error> {
+    let mut sides = Sides::new(setting)?;
+    let seeds = (setting.seed..).zip(0..seeds).map(|(seed, _)| seed);
+    let reports: Result<Vec<Report>, Error> =
+        seeds.map(|seed| sides.run(&Setting { seed, ..*setting })).collect();
+    Ok(Summary::of(&reports?))
+}
+
+/// Two sets, which differ in nothing before and after a run.
+struct Sides {
+    network: Network,
+    here: Index,
+    there: Index,
+    /// CPU time of the first set, with its sketch and digests.
+    building: Duration,
+}
+
+impl Sides {
+    fn new(setting: &Setting) -> Result<Self, Error> {
+        let Setting { records, differences, seed, .. } = *setting;
+        if differences > records {
+            return Err(Error::TooManyDifferences { differences, records });
+        }
+        let topics = vec![Topic::new("news", Policy::Verified)];
+        let network =
+            Network::new("reconcile", Kind::Local, topics, Defence::recommended(Kind::Local))?;
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let common = items(records.saturating_sub(differences.div_ceil(2)), &mut rng);
+        let begun = ThreadTime::now();
+        // As a node builds it: one after the other, with the sketch kept up to date.
+        let mut here = Index::new().keyed(SketchKey::of(&network));
+        common.iter().for_each(|item| _ = here.insert(*item));
+        _ = here.fingerprint();
+        let building = begun.elapsed();
+        Ok(Self { network, there: here.clone(), here, building })
     }
-    let half = differences.div_ceil(2);
-    let topics = vec![Topic::new("news", Policy::Verified)];
-    let network =
-        Network::new("reconcile", Kind::Local, topics, Defence::recommended(Kind::Local))?;
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let key = SketchKey::of(&network);
-    let common = items(records.saturating_sub(half), &mut rng);
-    let theirs = items(half, &mut rng);
-    let ours = items(differences.saturating_sub(half), &mut rng);
-    let begun = ThreadTime::now();
-    let here = index(common.iter().chain(&ours), key);
-    let inserting = begun.elapsed();
-    let there = index(common.iter().chain(&theirs), key);
-    let begun = ThreadTime::now();
-    // Digests are computed when they are first asked for. That belongs to the index, not to the comparison.
-    let _ = here.fingerprint();
-    let digesting = begun.elapsed();
-    let _ = there.fingerprint();
-    let (difference, cost) = compare(&here, &there, setting.method, &network, &mut rng)?;
-    let exact = same(&difference.theirs, theirs) && same(&difference.ours, ours);
-    let building = inserting + digesting;
-    Ok(Report::of(setting, &cost, &difference, exact, building, here.len()))
+
+    fn run(&mut self, setting: &Setting) -> Result<Report, Error> {
+        // Not the stream that the common items came from.
+        let mut rng = ChaCha8Rng::seed_from_u64(setting.seed);
+        rng.set_stream(1);
+        let half = setting.differences.div_ceil(2);
+        let theirs = items(half, &mut rng);
+        let ours = items(setting.differences.saturating_sub(half), &mut rng);
+        ours.iter().for_each(|item| _ = self.here.insert(*item));
+        theirs.iter().for_each(|item| _ = self.there.insert(*item));
+        // Digests are computed when they are first asked for. That belongs to the index, not to the comparison.
+        _ = (self.here.fingerprint(), self.there.fingerprint());
+        let (difference, cost) =
+            compare(&self.here, &self.there, setting.method, &self.network, &mut rng)?;
+        ours.iter().for_each(|item| _ = self.here.remove(item));
+        theirs.iter().for_each(|item| _ = self.there.remove(item));
+        let exact = same(&difference.theirs, theirs) && same(&difference.ours, ours);
+        let each = self.building.as_secs_f64() * 1e9 / self.here.len().max(1) as f64;
+        Ok(Report::of(setting, &cost, &difference, exact, each))
+    }
 }
 
 fn items(count: u32, rng: &mut ChaCha8Rng) -> Vec<Item> {
@@ -118,13 +156,6 @@ fn items(count: u32, rng: &mut ChaCha8Rng) -> Vec<Item> {
         Item::new(START_MS + rng.next_u64() % DAY_MS, id)
     };
     (0..count).map(item).collect()
-}
-
-/// As a node builds it: one after the other, with the sketch kept up to date.
-fn index<'a>(items: impl Iterator<Item = &'a Item>, key: SketchKey) -> Index {
-    let mut index = Index::new().keyed(key);
-    items.for_each(|item| _ = index.insert(*item));
-    index
 }
 
 fn compare(

@@ -46,8 +46,7 @@ impl Report {
         cost: &Cost,
         difference: &Difference,
         exact: bool,
-        building: Duration,
-        built: usize,
+        build_ns_per_record: f64,
     ) -> Self {
         let bytes = cost.question_bytes + cost.reply_bytes;
         let each = (setting.differences > 0).then(|| bytes as f64 / f64::from(setting.differences));
@@ -78,7 +77,7 @@ impl Report {
                 Fallback::Mismatch => "mismatch",
                 Fallback::Moved => "moved",
             }),
-            build_ns_per_record: building.as_secs_f64() * 1e9 / built.max(1) as f64,
+            build_ns_per_record,
         }
     }
 }

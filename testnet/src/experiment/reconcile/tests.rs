@@ -2,7 +2,7 @@
 
 use forsooth_protocol::sync::reconcile::Method;
 
-use super::{Error, Setting, run};
+use super::{Error, Setting, run, run_many};
 
 const RECORDS: u32 = 50_000;
 
@@ -15,16 +15,22 @@ fn equal_sets_take_one_round_trip_and_200_bytes() {
 }
 
 #[test]
-fn a_difference_takes_90_bytes_and_three_round_trips_at_most() {
-    for (differences, seeds) in [(10, 8), (100, 4), (1000, 2)] {
-        for seed in 0..seeds {
-            let setting = Setting { records: RECORDS, differences, method: Method::Auto, seed };
-            let report = run(&setting).unwrap();
-            assert!(report.exact && report.fallback.is_none(), "{report}");
-            assert!(report.round_trips <= 3, "{report}");
-            assert!(report.bytes <= 90 * differences as usize + 500, "{report}");
-        }
+fn a_difference_takes_90_bytes_and_three_round_trips_at_most_but_for_bad_luck_with_few() {
+    // Of ten differences, two comparisons in these hundred have bad luck: see docs/sync.md.
+    for (differences, seeds, within) in [(10, 100, 98), (100, 40, 40), (1000, 8, 8)] {
+        let setting = Setting { records: RECORDS, differences, method: Method::Auto, seed: 0 };
+        let summary = run_many(&setting, seeds).unwrap();
+        assert!(summary.exact && summary.fallbacks == 0, "{summary}");
+        assert!(summary.within_90_bytes_and_3_round_trips >= within, "{summary}");
     }
+}
+
+#[test]
+fn a_series_begins_with_what_its_first_seed_gives_alone() {
+    let setting = Setting { records: 5_000, differences: 7, method: Method::Auto, seed: 3 };
+    let (alone, series) = (run(&setting).unwrap(), run_many(&setting, 1).unwrap());
+    assert_eq!((alone.bytes, alone.round_trips), (series.bytes, series.round_trips));
+    assert!(series.bytes_95th <= series.bytes_most);
 }
 
 #[test]

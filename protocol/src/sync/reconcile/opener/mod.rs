@@ -13,13 +13,13 @@ use self::{
     solver::{Progress, Solver},
 };
 use super::{
-    Ask, Cut, Difference, Ending, Failure, Fallback, Limits, Method, Nonce, Question, Reply, Step,
-    Tell, claim::root,
+    Ask, Cut, Difference, Ending, Failure, Fallback, Limits, Method, Nonce, Question, Reply,
+    STEMS_MAX, Step, Tell, claim::root,
 };
 use crate::sync::{
     estimate::{TALLIED, tallies},
     index::{Index, View},
-    item::Bounds,
+    item::{Bounds, Stem, Tail},
 };
 
 /// Claims in one question.
@@ -37,6 +37,8 @@ pub struct Opener {
     solver: Option<Box<Solver>>,
     /// Places of the symbols that are still to be asked for.
     wanted: Range<usize>,
+    /// Stems of their items that are still to be asked for, in order.
+    unnamed: Vec<Stem>,
     fallback: Option<Fallback>,
     ranges: Ranges,
     bytes: usize,
@@ -58,6 +60,7 @@ enum What {
         first: usize,
         len: usize,
     },
+    Stems(Vec<Stem>),
     /// In order.
     Ranges(Vec<AskedRange>),
 }
@@ -75,6 +78,7 @@ impl Opener {
             in_flight: BTreeMap::new(),
             solver: None,
             wanted: 0..0,
+            unnamed: Vec::new(),
             fallback: None,
             ranges: Ranges::new(nonce, limits.items_max),
             bytes: 0,
@@ -107,9 +111,14 @@ impl Opener {
             (Tell::Symbols { .. }, What::Symbols { first, len }) => {
                 self.hear_symbols(&reply.tell, *first..first.saturating_add(*len), &view)
             }
+            (Tell::Tails(tails), What::Stems(stems)) => self.hear_tails(stems, tails),
             (
-                Tell::Equal | Tell::Narrow(_) | Tell::Ranges { .. } | Tell::Symbols { .. },
-                What::Everything | What::Symbols { .. } | What::Ranges(_),
+                Tell::Equal
+                | Tell::Narrow(_)
+                | Tell::Ranges { .. }
+                | Tell::Symbols { .. }
+                | Tell::Tails(_),
+                What::Everything | What::Symbols { .. } | What::Stems(_) | What::Ranges(_),
             ) => Err(Failure::Unasked),
         };
         match heard {
@@ -192,9 +201,20 @@ impl Opener {
         Ok(())
     }
 
+    fn hear_tails(&mut self, stems: &[Stem], tails: &[Vec<Tail>]) -> Result<(), Failure> {
+        if stems.len() != tails.len() {
+            return Err(Failure::Misplaced);
+        }
+        if let Some(solver) = &mut self.solver {
+            solver.name(stems, tails);
+        }
+        Ok(())
+    }
+
     fn fall_back(&mut self, why: Fallback) {
         self.solver = None;
         self.wanted = 0..0;
+        self.unnamed = Vec::new();
         if self.fallback.is_some() {
             return;
         }
@@ -216,7 +236,8 @@ impl Opener {
         }
         let mut questions = Vec::new();
         while self.in_flight.len() < self.limits.in_flight_max.max(1) {
-            let question = self.next_symbols(round).or_else(|| self.next_ranges(&view, round));
+            let question = self.next_symbols(round).or_else(|| self.next_stems(round));
+            let question = question.or_else(|| self.next_ranges(&view, round));
             let Some(question) = question else { break };
             questions.push(question);
         }
@@ -226,10 +247,10 @@ impl Opener {
         Step::Ask(questions)
     }
 
-    /// Once all symbols that were wanted are there, they are solved, or more are needed.
+    /// Once all that was wanted is there, it is solved, or more is needed.
     fn go_on_solving(&mut self, view: &View<'_>) {
         let Some(solver) = &mut self.solver else { return };
-        if !self.in_flight.is_empty() || !self.wanted.is_empty() {
+        if !self.in_flight.is_empty() || !self.wanted.is_empty() || !self.unnamed.is_empty() {
             return;
         }
         match solver.progress(view, &self.nonce) {
@@ -240,6 +261,7 @@ impl Opener {
             }
             Progress::Hopeless(why) => self.fall_back(why),
             Progress::Lacks(places) => self.wanted = places,
+            Progress::Unnamed(stems) => self.unnamed = stems,
         }
     }
 
@@ -254,6 +276,16 @@ impl Opener {
         self.wanted.start = first.saturating_add(len);
         let ask = Ask::Symbols { first: small(first), len: small(len), root };
         Some(self.ask(ask, round.saturating_add(1), What::Symbols { first, len }))
+    }
+
+    /// The next question about the items with some stems.
+    fn next_stems(&mut self, round: u32) -> Option<Question> {
+        if self.unnamed.is_empty() || !self.may_ask(round) {
+            return None;
+        }
+        let rest = self.unnamed.split_off(self.unnamed.len().min(STEMS_MAX));
+        let stems = core::mem::replace(&mut self.unnamed, rest);
+        Some(self.ask(Ask::Stems(stems.clone()), round.saturating_add(1), What::Stems(stems)))
     }
 
     /// The next question about ranges.

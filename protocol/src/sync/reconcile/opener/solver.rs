@@ -1,20 +1,21 @@
 //! What an opener does with symbols.
 
 use core::ops::Range;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{Fallback, Nonce, Root, claim::shortened_root};
 use crate::sync::{
     decoder::Decoder,
-    estimate::{Estimate, symbols_for},
+    estimate::{Estimate, symbols_at_last, symbols_for, symbols_more},
     index::View,
-    item::Item,
+    item::{Item, Stem, Tail},
+    prefix::Prefix,
     sketch::{SYMBOLS_MAX, Sketch},
     symbol::Symbol,
 };
 
 /// Symbols in one reply.
-pub(in crate::sync::reconcile) const SYMBOLS_PER_REPLY: usize = 1_024;
+pub(in crate::sync::reconcile) const SYMBOLS_PER_REPLY: usize = 1_536;
 /// How often more symbols are asked for.
 const TOP_UPS_MAX: u32 = 6;
 
@@ -39,6 +40,8 @@ pub(super) struct Solver {
     /// Symbols that the other side began with.
     begun_with: usize,
     top_ups: u32,
+    /// What the other side says the solved stems are of, once it was asked.
+    named: Option<BTreeSet<Item>>,
 }
 
 /// What is to be done next.
@@ -53,6 +56,8 @@ pub(super) enum Progress {
     },
     /// Ask for the symbols at these places.
     Lacks(Range<usize>),
+    /// Ask for the items with these stems. In order.
+    Unnamed(Vec<Stem>),
     /// Compare ranges.
     Hopeless(Fallback),
 }
@@ -66,8 +71,17 @@ impl Solver {
         let decoder = Decoder::new(*ours.key());
         let net =
             i64::try_from(theirs.count).ok()?.checked_sub_unsigned(u64::try_from(own).ok()?)?;
-        let (estimate, early) = (Estimate::default(), BTreeMap::new());
-        Some(Self { ours, theirs, net, decoder, estimate, early, begun_with: 0, top_ups: 0 })
+        Some(Self {
+            ours,
+            theirs,
+            net,
+            decoder,
+            estimate: Estimate::default(),
+            early: BTreeMap::new(),
+            begun_with: 0,
+            top_ups: 0,
+            named: None,
+        })
     }
 
     /// Hears symbols from a place on. They are put in order, if they come out of it.
@@ -94,7 +108,7 @@ impl Solver {
             for (place, (one, other)) in (from..).zip(symbols.iter().zip(ours)) {
                 self.estimate.add(place, one.count.wrapping_sub(other.count), self.net);
             }
-            let solved = self.decoder.extend(&symbols, ours, |item| view.contains(item));
+            let solved = self.decoder.extend(&symbols, ours, |stem| view.has(stem));
             solved.map_err(|_| Fallback::Garbage)?;
         }
         Ok(())
@@ -118,32 +132,41 @@ impl Solver {
         };
         let differences = guess.max(self.net.unsigned_abs() as f64);
         // A guess that was too low again and again is not trusted.
-        let root = first.isqrt();
-        let (share, roots) = match self.top_ups {
-            0 => (first / 12, root + root / 4),
-            1 => (first / 7, root),
-            _ => (first / 2, root * 4),
-        };
-        let wanted = symbols_for(differences);
-        let places = first..wanted.max(first + share.max(roots) + 1).min(kept);
+        let wanted = symbols_at_last(differences).max(first + symbols_more(first, self.top_ups));
+        let places = first..wanted.min(kept);
         self.top_ups += 1;
-        let absurd = wanted > kept + kept / 8;
+        let absurd = symbols_for(differences) > kept + kept / 8;
         if absurd || places.is_empty() || self.top_ups > TOP_UPS_MAX {
             return Progress::Hopeless(Fallback::Unsolved);
         }
         Progress::Lacks(places)
     }
 
+    /// Hears how items go on that begin with some stems.
+    pub(super) fn name(&mut self, stems: &[Stem], tails: &[Vec<Tail>]) {
+        let items = stems.iter().zip(tails);
+        let items = items.flat_map(|(stem, tails)| tails.iter().map(|tail| stem.with(tail)));
+        self.named.get_or_insert_default().extend(items);
+    }
+
     /// Symbols are believed only if what they say gives the other side's digest.
-    fn solved(&self, view: &View<'_>, nonce: &Nonce) -> Progress {
-        let (mut theirs, mut ours) = self.decoder.items();
-        let bounds = view.bounds();
-        if theirs.iter().any(|item| !bounds.contains(item.at())) {
-            return Progress::Hopeless(Fallback::Garbage);
-        }
-        // What has come or gone since is no difference any more.
-        theirs.retain(|item| !view.contains(item));
-        ours.retain(|item| view.contains(item));
+    fn solved(&mut self, view: &View<'_>, nonce: &Nonce) -> Progress {
+        let (theirs, ours) = self.decoder.stems();
+        let Some(named) = &self.named else {
+            if theirs.iter().any(|stem| !view.bounds().contains(stem.at())) {
+                return Progress::Hopeless(Fallback::Garbage);
+            }
+            self.named = Some(BTreeSet::new());
+            if theirs.is_empty() {
+                return self.solved(view, nonce);
+            }
+            return Progress::Unnamed(theirs);
+        };
+        // What has come or gone since is no difference any more. If two of ours have one stem, it is ranges that tell
+        // which of them they lack.
+        let theirs: Vec<Item> = named.iter().filter(|item| !view.contains(item)).copied().collect();
+        let ours = ours.into_iter().filter_map(|stem| view.items(Prefix::of(stem), 1));
+        let ours: Vec<Item> = ours.flatten().collect();
         let root = shortened_root(&view.fingerprint_with(&theirs, &ours), nonce);
         if root != self.theirs.root {
             return Progress::Hopeless(Fallback::Mismatch);
