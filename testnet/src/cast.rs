@@ -62,7 +62,7 @@ impl Cast {
             (Some((_, gang)), Some(lair)) => Box::new(self.adversary(node, gang, lair, core)),
             (Some(_) | None, _) => {
                 let seat = Seat(u32::try_from(node).unwrap_or(u32::MAX));
-                Box::new(Tap::new(core, seat, Arc::clone(&self.recorder), self.clock))
+                Box::new(Tap::around(core, seat, Arc::clone(&self.recorder), self.clock))
             }
         }
     }

@@ -17,6 +17,7 @@ pub mod cli;
 pub mod clock;
 pub mod engine;
 pub mod experiment;
+pub mod eyes;
 pub mod gate;
 pub mod output;
 pub mod plan;

@@ -1,21 +1,20 @@
 //! What an honest node's disk gives back in another life, for both engines.
 //!
-//! What it holds of topics that are kept is compared with what it had promised. A core that finds a proof on its disk reports nothing, since it is no news to it. So the recorder is told by
-//! a [`Recall`] around the node, which changes nothing.
+//! What it holds of topics that are kept is compared with what it had promised. A core that finds a proof on its disk reports nothing,
+//! since it is no news to it. So the recorder is told by a [`Recall`] around the node.
 
 use std::sync::Arc;
 
-use forsooth_protocol::snapshot::MemberState;
-use forsooth_protocol::{Drain, Input, Participant, Record, Snapshot, Time};
+use forsooth_protocol::{Input, Participant, Record, Time};
 
 use crate::{
     clock::RunClock,
+    eyes::{Eyes, Watched},
     record::{Recorder, Seat},
 };
 
-/// A participant whose disk is looked at when it begins.
+/// What a participant is given from its disk when it begins, for the record.
 pub(crate) struct Recall {
-    inner: Box<dyn Participant>,
     seat: Seat,
     recorder: Arc<Recorder>,
     clock: RunClock,
@@ -24,19 +23,19 @@ pub(crate) struct Recall {
 }
 
 impl Recall {
-    pub(crate) fn new(
+    pub(crate) fn around(
         inner: Box<dyn Participant>,
         seat: Seat,
         recorder: Arc<Recorder>,
         clock: RunClock,
-    ) -> Self {
-        Self { inner, seat, recorder, clock, has_told_all: false }
+    ) -> Watched<Self> {
+        Watched::new(inner, Self { seat, recorder, clock, has_told_all: false })
     }
 }
 
-impl Participant for Recall {
-    fn handle(&mut self, now: Time, input: Input) -> Drain<'_> {
-        if let Input::Loaded(records) = &input {
+impl Eyes for Recall {
+    fn see_input(&mut self, now: Time, input: &Input) {
+        if let Input::Loaded(records) = input {
             for record in records {
                 match record {
                     Record::Proof { author, .. } => self.recorder.recalled(self.seat, *author),
@@ -49,26 +48,13 @@ impl Participant for Recall {
                 }
             }
         }
-        if let Input::Holds(held) = &input {
+        if let Input::Holds(held) = input {
             self.recorder.holds(self.seat, held, self.clock.read(now));
-        } else if let Input::Connected { .. } = &input
+        } else if let Input::Connected { .. } = input
             && !self.has_told_all
         {
             self.has_told_all = true;
             self.recorder.has_told_all(self.seat, self.clock.read(now));
         }
-        self.inner.handle(now, input)
-    }
-
-    fn deadline(&self) -> Option<Time> {
-        self.inner.deadline()
-    }
-
-    fn snapshot(&self) -> Snapshot {
-        self.inner.snapshot()
-    }
-
-    fn members(&self) -> Vec<MemberState> {
-        self.inner.members()
     }
 }

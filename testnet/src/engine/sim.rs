@@ -149,7 +149,7 @@ impl<'a> Scene<'a> {
             return participant;
         }
         let recorder = Arc::clone(&self.cast.recorder);
-        Box::new(Recall::new(participant, seat(node), recorder, self.cast.clock))
+        Box::new(Recall::around(participant, seat(node), recorder, self.cast.clock))
     }
 
     /// Tells a node whom it may link to: what its group says, or a random part of the network.

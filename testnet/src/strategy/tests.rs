@@ -166,7 +166,7 @@ fn in_the_attack_a_strategy_may_hide_replace_and_add() {
 fn an_attack_counts_when_it_arrives() {
     let Stage { recorder, told, liar, victim, .. } = stage();
     let honest = Notebook { told, effects: VecDeque::new(), peer: victim };
-    let mut tap = Tap::new(Box::new(honest), Seat(0), Arc::clone(&recorder), RunClock::Shared);
+    let mut tap = Tap::around(Box::new(honest), Seat(0), Arc::clone(&recorder), RunClock::Shared);
     let attack = Bytes::from_static(b"attack");
     let mut arrive = || {
         let frame = attack.clone();

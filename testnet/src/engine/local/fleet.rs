@@ -279,7 +279,7 @@ impl Fleet {
                 if node < cast.plan.honest {
                     let recorder = Arc::clone(&cast.recorder);
                     participant =
-                        Box::new(Recall::new(participant, seat(node), recorder, cast.clock));
+                        Box::new(Recall::around(participant, seat(node), recorder, cast.clock));
                 }
                 match distances {
                     Some(distances) => Box::new(Lag::new(participant, &me, distances)),

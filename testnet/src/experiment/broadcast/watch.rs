@@ -1,25 +1,23 @@
-//! A pair of eyes around each node, adversaries included: what reaches it, and what it orders.
+//! Eyes around each node, adversaries included: what reaches it, and what it orders.
 
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use forsooth_protocol::snapshot::MemberState;
-use forsooth_protocol::{Check, Drain, Effect, Event, Input, Lane, Participant, Snapshot, Time};
+use forsooth_protocol::{Check, Effect, Event, Input, Lane, Participant, Time};
 
 use super::sheet::Sheet;
+use crate::eyes::{Eyes, Watched};
 
 /// Shared by all nodes of a run.
 #[derive(Clone)]
 pub(super) struct Shared(Arc<Mutex<Sheet>>);
 
-/// A participant that is watched; changes nothing.
-pub(super) struct Watch {
-    inner: Box<dyn Participant>,
+/// What one node does.
+struct Watch {
     node: usize,
     sheet: Shared,
-    effects: VecDeque<Effect>,
 }
 
 impl Shared {
@@ -34,12 +32,21 @@ impl Shared {
 
     /// Watches the node in this place of the run.
     pub(super) fn watch(&self, node: usize, inner: Box<dyn Participant>) -> Box<dyn Participant> {
-        Box::new(Watch { inner, node, sheet: self.clone(), effects: VecDeque::new() })
+        Box::new(Watched::new(inner, Watch { node, sheet: self.clone() }))
     }
 }
 
-impl Watch {
-    fn look(&self, now: Time, effects: &VecDeque<Effect>) {
+impl Eyes for Watch {
+    fn see_input(&mut self, _now: Time, input: &Input) {
+        if let Input::Received { lane: Lane::Data, frame, .. } = input {
+            let mut sheet = self.sheet.lock();
+            if sheet.is_honest(self.node) {
+                sheet.received(frame);
+            }
+        }
+    }
+
+    fn see_effects(&mut self, now: Time, effects: &VecDeque<Effect>) {
         let node = self.node;
         let mut sheet = self.sheet.lock();
         // What is sent of a message that was just published is to be known as its.
@@ -76,35 +83,5 @@ impl Watch {
                 | Effect::Store(_) => {}
             }
         }
-    }
-}
-
-impl Participant for Watch {
-    fn handle(&mut self, now: Time, input: Input) -> Drain<'_> {
-        if let Input::Received { lane: Lane::Data, frame, .. } = &input {
-            let mut sheet = self.sheet.lock();
-            if sheet.is_honest(self.node) {
-                sheet.received(frame);
-            }
-        }
-        let mut effects = std::mem::take(&mut self.effects);
-        effects.extend(self.inner.handle(now, input));
-        if !effects.is_empty() {
-            self.look(now, &effects);
-        }
-        self.effects = effects;
-        Drain::new(&mut self.effects)
-    }
-
-    fn deadline(&self) -> Option<Time> {
-        self.inner.deadline()
-    }
-
-    fn snapshot(&self) -> Snapshot {
-        self.inner.snapshot()
-    }
-
-    fn members(&self) -> Vec<MemberState> {
-        self.inner.members()
     }
 }

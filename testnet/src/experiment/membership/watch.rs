@@ -1,4 +1,4 @@
-//! A pair of eyes around each node: what it says of members, and what that costs.
+//! Eyes around each node: what it says of members, and what that costs.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -7,10 +7,11 @@ use std::{
 
 use forsooth_crypto::NodeId;
 use forsooth_protocol::{
-    Class, Drain, Effect, Event, Input, Participant, Snapshot, Time,
+    Class, Effect, Event, Participant, Time,
     membership::{Epoch, News},
-    snapshot::MemberState,
 };
+
+use crate::eyes::{Eyes, Watched};
 
 /// What nodes say.
 #[derive(Debug, Default)]
@@ -39,21 +40,20 @@ impl Shared {
     }
 
     pub(super) fn watch(&self, node: usize, inner: Box<dyn Participant>) -> Box<dyn Participant> {
-        Box::new(Watch { inner, node, sheet: self.clone(), effects: VecDeque::new() })
+        Box::new(Watched::new(inner, Watch { node, sheet: self.clone() }))
     }
 }
 
+/// What one node does.
 struct Watch {
-    inner: Box<dyn Participant>,
     node: usize,
     sheet: Shared,
-    effects: VecDeque<Effect>,
 }
 
-impl Watch {
-    fn look(&self, now: Time) {
+impl Eyes for Watch {
+    fn see_effects(&mut self, now: Time, effects: &VecDeque<Effect>) {
         let mut sheet = self.sheet.lock();
-        for effect in &self.effects {
+        for effect in effects {
             if let Effect::Send { class, frame, .. } = effect {
                 sheet.all_bytes += frame.len() as u64;
                 sheet.member_bytes += u64::from(*class == Class::Members) * frame.len() as u64;
@@ -78,28 +78,5 @@ impl Sheet {
             News::Recovered { peer, .. } => self.recovered.push((now, node, *peer)),
             News::Joined { .. } | News::Left { .. } | News::Evicted { .. } => {}
         }
-    }
-}
-
-impl Participant for Watch {
-    fn handle(&mut self, now: Time, input: Input) -> Drain<'_> {
-        self.effects.clear();
-        self.effects.extend(self.inner.handle(now, input));
-        if !self.effects.is_empty() {
-            self.look(now);
-        }
-        Drain::new(&mut self.effects)
-    }
-
-    fn deadline(&self) -> Option<Time> {
-        self.inner.deadline()
-    }
-
-    fn snapshot(&self) -> Snapshot {
-        self.inner.snapshot()
-    }
-
-    fn members(&self) -> Vec<MemberState> {
-        self.inner.members()
     }
 }

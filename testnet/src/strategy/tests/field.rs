@@ -228,7 +228,7 @@ impl Stage {
         let recorder = Arc::clone(&self.recorder);
         if node < field.honest {
             let seat = Seat(u32::try_from(node).unwrap());
-            return Box::new(Tap::new(Box::new(core), seat, recorder, RunClock::Shared));
+            return Box::new(Tap::around(Box::new(core), seat, recorder, RunClock::Shared));
         }
         let brief = Brief {
             intensity: Intensity::new(field.intensity).unwrap(),

@@ -10,9 +10,7 @@ use std::{
 
 use anyhow::Context as _;
 use forsooth::{Begin, Node, Verifier};
-use forsooth_protocol::{
-    Ban, Drain, Effect, Event, Input, Participant, Snapshot, Time, Whom, snapshot::MemberState,
-};
+use forsooth_protocol::{Ban, Effect, Event, Input, Participant, Time, Whom};
 use tokio::{sync::mpsc, time::interval};
 
 use super::words::{Brief, OnDisk, Order, Read, Word};
@@ -24,6 +22,7 @@ use crate::{
             lag::{Distances, Lag},
         },
     },
+    eyes::{Eyes, Watched},
     plan::Plan,
     scenario::Scenario,
 };
@@ -91,7 +90,8 @@ async fn live(brief: Brief, voice: Voice, mut orders: mpsc::Receiver<Order>) -> 
         .verifier(verifier)
         .data_dir(&brief.folder)
         .participant(move |core| {
-            let spy: Box<dyn Participant> = Box::new(Spy::new(core, spied));
+            let spy = Spy { voice: spied, has_told_all: false };
+            let spy: Box<dyn Participant> = Box::new(Watched::new(Box::new(core), spy));
             match distances {
                 Some(distances) => Box::new(Lag::new(spy, &me, distances)),
                 None => spy,
@@ -165,21 +165,14 @@ async fn read(node: Node, topic: String, after: BTreeMap<String, String>, voice:
     }
 }
 
-/// Says what of a node's inputs and effects concerns the run; changes nothing.
+/// Says what of a node's inputs and effects concerns the run.
 struct Spy {
-    inner: Box<dyn Participant>,
     voice: Voice,
     has_told_all: bool,
-    effects: VecDeque<Effect>,
 }
 
-impl Spy {
-    fn new(inner: impl Participant + 'static, voice: Voice) -> Self {
-        let (inner, effects) = (Box::new(inner), VecDeque::new());
-        Self { inner, voice, has_told_all: false, effects }
-    }
-
-    fn look_at_input(&mut self, input: &Input) {
+impl Eyes for Spy {
+    fn see_input(&mut self, _now: Time, input: &Input) {
         if let Input::Holds(held) = input {
             self.voice.say(Word::Holds(held.iter().map(OnDisk::from).collect()));
         } else if let Input::Connected { .. } = input
@@ -190,34 +183,14 @@ impl Spy {
         }
     }
 
-    fn look_at_effect(&self, effect: &Effect) {
-        if let Effect::Event(Event::Banned(Ban { whom: Whom::Peer(peer), cause, .. })) = effect {
-            self.voice.say(Word::Banned { peer: *peer, cause: cause.name().to_owned() });
-        } else if let Effect::Event(Event::Exposed { proof }) = effect {
-            self.voice.say(Word::Exposed { author: proof.author() });
+    fn see_effects(&mut self, _now: Time, effects: &VecDeque<Effect>) {
+        for effect in effects {
+            if let Effect::Event(Event::Banned(Ban { whom: Whom::Peer(peer), cause, .. })) = effect
+            {
+                self.voice.say(Word::Banned { peer: *peer, cause: cause.name().to_owned() });
+            } else if let Effect::Event(Event::Exposed { proof }) = effect {
+                self.voice.say(Word::Exposed { author: proof.author() });
+            }
         }
-    }
-}
-
-impl Participant for Spy {
-    fn handle(&mut self, now: Time, input: Input) -> Drain<'_> {
-        self.look_at_input(&input);
-        let mut effects = std::mem::take(&mut self.effects);
-        effects.extend(self.inner.handle(now, input));
-        effects.iter().for_each(|effect| self.look_at_effect(effect));
-        self.effects = effects;
-        Drain::new(&mut self.effects)
-    }
-
-    fn deadline(&self) -> Option<Time> {
-        self.inner.deadline()
-    }
-
-    fn snapshot(&self) -> Snapshot {
-        self.inner.snapshot()
-    }
-
-    fn members(&self) -> Vec<MemberState> {
-        self.inner.members()
     }
 }
