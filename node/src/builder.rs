@@ -245,11 +245,8 @@ impl Builder {
 /// The recommended transport for a network, and for a core that may have so many links.
 fn net_config(network: &Network, links: LinksMax) -> swarm::Config {
     let mut config = swarm::Config::new(network.protocol_name());
-    let payload = usize::try_from(network.payload_bytes_max()).unwrap_or(usize::MAX);
-    config.links.frame_bytes_max = PerLane {
-        control: wire::CONTROL_FRAME_BYTES_MAX,
-        data: payload.saturating_add(wire::DATA_FRAME_OVERHEAD_MAX),
-    };
+    config.links.frame_bytes_max =
+        PerLane { control: wire::CONTROL_FRAME_BYTES_MAX, data: network.data_frame_bytes_max() };
     config.make_room(links);
     if network.kind() == Kind::Local {
         // All nodes of such a network may be on this machine.

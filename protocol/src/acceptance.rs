@@ -79,6 +79,8 @@ pub(crate) struct Acceptance {
 pub(crate) enum Event {
     /// A message is verified and valid. `from` is who brought it.
     Held { message: Verified<Publication>, from: NodeId },
+    /// The same of one whose lifetime is over: others have it in what they keep. It waits until then.
+    Late { message: Verified<Publication>, from: NodeId, until: Time },
     /// A witness vouches for messages that are not decided yet.
     Vouched { witness: Witness, ids: Vec<MessageId> },
     /// A peer is gone, or was caught lying: what it said of undecided messages counts no more. Otherwise all
@@ -129,6 +131,12 @@ impl Acceptance {
     /// Whether a peer has vouched for a message that waits.
     pub(crate) fn has_vouched(&self, id: &MessageId, peer: &NodeId) -> bool {
         self.tally.supports(id, peer)
+    }
+
+    /// Messages of a topic that wait for vouches.
+    pub(crate) fn waiting(&self, topic: TopicId) -> impl Iterator<Item = &Verified<Publication>> {
+        let messages = self.room.iter().map(|waiting| &waiting.message);
+        messages.filter(move |message| message.header().slot.topic == topic)
     }
 
     /// Whether vouches decide anything. Of a vouch that comes before its message nobody knows the topic.
@@ -207,23 +215,33 @@ impl Acceptance {
         self.counts.entry(topic).or_default()
     }
 
-    fn hold(&mut self, message: Verified<Publication>, from: NodeId, cx: &mut Cx<'_>) {
+    fn hold(
+        &mut self,
+        message: Verified<Publication>,
+        from: NodeId,
+        late: Option<Time>,
+        cx: &mut Cx<'_>,
+    ) {
         let (id, topic) = (message.id(), message.header().slot.topic);
         let verified = &mut self.count(topic).verified;
         *verified = verified.saturating_add(1);
-        let expires = cx.now + message.header().expires().since(cx.wall);
+        let expires = late.unwrap_or(cx.now + message.header().expires().since(cx.wall));
         let (attested, open): (Vec<_>, Vec<_>) =
             self.policies(topic).partition(|policy| policy.attestors() > 0);
         for policy in attested {
             let one = Attestation::new(id, message.header(), policy, from, expires);
             self.attest(&message, one, cx);
         }
-        let mut waiting = Waiting::new(message, from, cx.now, expires, open);
+        let mut waiting = Waiting::new(message, from, (cx.now, expires), open);
+        waiting.is_late = late.is_some();
         waiting.open = self.decide(&waiting, cx);
         if waiting.open.is_empty() {
             return self.tally.close(&id);
         }
-        self.watch(id, cx.now);
+        // Nobody sends vouches for what is over: who has it is asked.
+        if late.is_none() {
+            self.watch(id, cx.now);
+        }
         for evicted in self.room.insert(waiting, cx.now) {
             self.give_up(&evicted, Some(Shortfall::Crowded), cx);
         }
@@ -358,7 +376,7 @@ impl Acceptance {
     fn review(&mut self, id: &MessageId, cx: &mut Cx<'_>) {
         let Some(waiting) = self.room.get(id) else { return };
         // The wall clock may have been set ahead while it waited.
-        let is_over = waiting.message.header().expires() <= cx.wall;
+        let is_over = !waiting.is_late && waiting.message.header().expires() <= cx.wall;
         if waiting.expires <= cx.now || (is_over && self.defences.has(Safeguard::Expiry)) {
             return self.drop_waiting(id, None, cx);
         }
@@ -390,6 +408,10 @@ impl Acceptance {
         self.tally.close(&id);
         let unknown = self.asking.forget(&id);
         let silent = unknown.map_or(0, |unknown| self.witnesses.saturating_sub(unknown + vouched));
+        if self.network.topic(slot.topic).retention.is_some() && waiting.open.contains(&own) {
+            let timestamp = waiting.message.header().timestamp;
+            cx.signals.push_back(Signal::Unaccepted { topic: slot.topic, timestamp, id });
+        }
         for policy in waiting.open.iter().copied() {
             let threshold = policy.needed(self.witnesses);
             let late = if vouched >= threshold {
@@ -441,7 +463,8 @@ impl Machine for Acceptance {
 
     fn handle(&mut self, event: Event, cx: &mut Cx<'_>) {
         match event {
-            Event::Held { message, from } => self.hold(message, from, cx),
+            Event::Held { message, from } => self.hold(message, from, None, cx),
+            Event::Late { message, from, until } => self.hold(message, from, Some(until), cx),
             Event::Vouched { witness, ids } => {
                 for id in ids {
                     self.tally.support(id, witness.peer(), witness.group());

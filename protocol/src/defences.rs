@@ -33,11 +33,13 @@ pub enum Safeguard {
     Memory,
     /// A link over which nothing is told while others tell much is closed.
     Service,
+    /// What one server says that there is, others are asked as well.
+    CrossVerification,
 }
 
 impl Safeguard {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Quota,
         Self::Bans,
         Self::AuthorRate,
@@ -52,6 +54,7 @@ impl Safeguard {
         Self::Networks,
         Self::Memory,
         Self::Service,
+        Self::CrossVerification,
     ];
 
     /// A short, stable name: `author-rate`. Used in scenarios.
@@ -72,6 +75,7 @@ impl Safeguard {
             Self::Networks => "networks",
             Self::Memory => "memory",
             Self::Service => "service",
+            Self::CrossVerification => "cross-verification",
         }
     }
 

@@ -61,6 +61,10 @@ pub enum Fault {
     BadStatement,
     /// A member's record that no honest node passes on, such as one without an address.
     AbsurdMember,
+    /// A reply in a comparison that contradicts an earlier one, or speaks of something else.
+    Contradicted,
+    /// Lacks, in comparisons long after it was told, messages that several others have.
+    Hid,
 }
 
 /// Who answers for a fault.
@@ -76,7 +80,7 @@ pub enum Blame {
 
 impl Fault {
     /// Every fault, for tables, metrics and tests.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::Malformed,
         Self::Oversized,
         Self::Stalled,
@@ -103,6 +107,8 @@ impl Fault {
         Self::Pushy,
         Self::BadStatement,
         Self::AbsurdMember,
+        Self::Contradicted,
+        Self::Hid,
     ];
 
     /// Who answers for it.
@@ -128,7 +134,9 @@ impl Fault {
             | Self::Unsolicited
             | Self::Pushy
             | Self::BadStatement
-            | Self::AbsurdMember => Blame::Forwarder,
+            | Self::AbsurdMember
+            | Self::Contradicted
+            | Self::Hid => Blame::Forwarder,
             Self::OverRate | Self::Equivocation | Self::Invalid => Blame::Author,
             // A relay's clock may be ahead of ours by all that the protocol allows.
             Self::Expired | Self::FromFuture | Self::AbsurdGeneration => Blame::Nobody,
@@ -165,6 +173,8 @@ impl Fault {
             Self::Pushy => "pushy",
             Self::BadStatement => "bad_statement",
             Self::AbsurdMember => "absurd_member",
+            Self::Contradicted => "contradicted",
+            Self::Hid => "hid",
         }
     }
 }

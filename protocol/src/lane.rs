@@ -39,32 +39,56 @@ pub enum Class {
     Vouch,
     /// Records of peers, and requests for them.
     Peers,
+    /// Comparisons of what is kept, and requests for what was missed.
+    Sync,
     /// A payload that the receiver asked for.
     Requested,
     /// A payload pushed along the tree.
     Payload,
+    /// Messages that were missed, many at a time.
+    Haul,
 }
 
 impl Class {
     /// All classes, most urgent first.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Evidence,
         Self::Members,
         Self::Tree,
         Self::Vouch,
         Self::Peers,
+        Self::Sync,
         Self::Requested,
         Self::Payload,
+        Self::Haul,
     ];
 
     /// The lane that carries this class.
     #[must_use]
     pub const fn lane(self) -> Lane {
         match self {
-            Self::Evidence | Self::Members | Self::Tree | Self::Vouch | Self::Peers => {
-                Lane::Control
-            }
-            Self::Requested | Self::Payload => Lane::Data,
+            Self::Evidence
+            | Self::Members
+            | Self::Tree
+            | Self::Vouch
+            | Self::Peers
+            | Self::Sync => Lane::Control,
+            Self::Requested | Self::Payload | Self::Haul => Lane::Data,
+        }
+    }
+
+    /// Whether it has the quota of what was missed.
+    #[must_use]
+    pub const fn is_sync(self) -> bool {
+        match self {
+            Self::Sync | Self::Haul => true,
+            Self::Evidence
+            | Self::Members
+            | Self::Tree
+            | Self::Vouch
+            | Self::Peers
+            | Self::Requested
+            | Self::Payload => false,
         }
     }
 
@@ -77,8 +101,10 @@ impl Class {
             Self::Tree => "tree",
             Self::Vouch => "vouch",
             Self::Peers => "peers",
+            Self::Sync => "sync",
             Self::Requested => "requested",
             Self::Payload => "payload",
+            Self::Haul => "haul",
         }
     }
 }

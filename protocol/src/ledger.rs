@@ -32,6 +32,8 @@ const SLOTS_PER_PEER_MAX: usize = 262_144;
 const SLOTS_MAX: usize = 1 << 20;
 /// Proofs kept, each charged to whoever brought it. Whom a forgotten one exposed stays banned.
 const PROOFS_MAX: usize = 16_384;
+/// Windows of messages that came after their lifetime, each charged to its author.
+const LATE_MAX: usize = 65_536;
 
 /// Slots, authors and proofs.
 #[derive(Debug)]
@@ -45,6 +47,8 @@ pub(crate) struct Ledger {
     introduced: BTreeMap<Option<NodeId>, usize>,
     brought: BTreeMap<Option<NodeId>, usize>,
     proofs: FairMap<NodeId, Option<NodeId>, Verified<Proof>>,
+    /// Messages of an author in one window that came after their lifetime.
+    late: FairMap<(NodeId, TopicId, u64), NodeId, u64>,
     /// The latest end of what has been forgotten. It must not come back, even if the wall clock is set back.
     horizon: Timestamp,
 }
@@ -91,6 +95,7 @@ impl Ledger {
             introduced: BTreeMap::new(),
             brought: BTreeMap::new(),
             proofs: FairMap::new(PROOFS_MAX),
+            late: FairMap::new(LATE_MAX),
             horizon: Timestamp::default(),
         }
     }
@@ -128,6 +133,26 @@ impl Ledger {
         self.expiry.insert((self.ends(signed.header()), slot));
         // The ledger remembers longer than messages are stored, and must not keep their payloads alive.
         self.slots.insert(slot, Record { signed: signed.detached(), from });
+        Entry::New
+    }
+
+    /// The proof that this header and the one recorded for its slot make, if they make one.
+    pub(crate) fn conflict(&self, signed: &SignedHeader) -> Option<Proof> {
+        let held = self.slots.get(&signed.header().slot)?;
+        Proof::new(held.signed.clone(), signed.clone())
+    }
+
+    /// Counts a message that came after its lifetime, by its author's timestamps as well: no slot is recorded, and no more pass than
+    /// the topic's rate allows, as far as windows are remembered.
+    pub(crate) fn record_late(&mut self, message: &Verified<Publication>) -> Entry {
+        let Header { slot, timestamp, .. } = *message.header();
+        let window_max = self.network.topic(slot.topic).window_max();
+        let window = (slot.author, slot.topic, window(timestamp));
+        let said = self.late.get(&window).copied().unwrap_or(0);
+        if said >= window_max && self.defences.has(Safeguard::AuthorRate) {
+            return Entry::OverRate;
+        }
+        self.late.insert(window, slot.author, 1, said.saturating_add(1));
         Entry::New
     }
 
@@ -219,11 +244,12 @@ impl Ledger {
     }
 
     /// Slots, authors and proofs held, with the most there may be of each.
-    pub(crate) fn usage(&self) -> [(usize, usize); 3] {
+    pub(crate) fn usage(&self) -> [(usize, usize); 4] {
         [
             (self.slots.len(), SLOTS_MAX),
             (self.authors.len(), AUTHORS_MAX),
             (self.proofs.len(), PROOFS_MAX),
+            (self.late.len(), LATE_MAX),
         ]
     }
 }

@@ -15,9 +15,11 @@ use crate::{
     effect::Drain,
     links::Role,
     membership::{Accusation, Answer, Draft, Statement},
-    message::{Accepted, MessageId},
+    message::{Accepted, MessageId, Proof, Publication},
+    network::TopicId,
     overlay::record::SignedRecord,
     short_id::VouchKey,
+    sync::{Bounds, Item},
     time::{Time, Timestamp},
 };
 
@@ -175,6 +177,40 @@ pub(crate) enum Signal {
         /// The application subscribes to it by this policy.
         is_wanted: bool,
     },
+    /// The policy of a topic that keeps messages will not accept one.
+    Unaccepted {
+        /// On which topic.
+        topic: TopicId,
+        /// When its author says that it was made.
+        timestamp: Timestamp,
+        /// Which.
+        id: MessageId,
+    },
+    /// A peer sent a message that it was asked for.
+    Pulled {
+        /// Who.
+        from: NodeId,
+        /// What.
+        message: Publication,
+    },
+    /// A message of an earlier life is to be looked at again.
+    Restored {
+        /// What.
+        message: Publication,
+    },
+    /// A peer holds all that we hold within bounds, but for these.
+    Agreed {
+        /// Who.
+        peer: NodeId,
+        /// On which topic.
+        topic: TopicId,
+        /// Which positions were compared.
+        bounds: Bounds,
+        /// What it lacks of ours, in order.
+        lacking: Vec<Item>,
+    },
+    /// Two headers for one slot, both verified at some time.
+    Conflicting(Proof),
     /// A message waits for more vouches than it gets.
     Starved {
         /// How many it needs.

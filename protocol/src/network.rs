@@ -325,6 +325,15 @@ impl Network {
         self.kind
     }
 
+    /// Bytes of the largest frame on `data`: one message, or, where messages are kept, what was missed of small ones.
+    #[must_use]
+    pub fn data_frame_bytes_max(&self) -> usize {
+        let payload = usize::try_from(self.payload_bytes_max()).unwrap_or(usize::MAX);
+        let is_kept = self.topics.iter().any(|topic| topic.retention.is_some());
+        let least = if is_kept { wire::HAUL_FRAME_BYTES_MIN } else { 0 };
+        payload.saturating_add(wire::DATA_FRAME_OVERHEAD_MAX).max(least)
+    }
+
     /// The defence parameters.
     #[must_use]
     pub const fn defence(&self) -> &Defence {

@@ -15,6 +15,7 @@ mod tail;
 
 pub use self::error::{Error, Nearest};
 use crate::network::WITNESSES_MAX;
+pub use crate::sync::CHECKS;
 
 /// The largest network that is computed with.
 pub const PEERS_MAX: u32 = 1_000_000;
@@ -90,6 +91,14 @@ impl Population {
     #[must_use]
     pub const fn honest(self) -> u32 {
         self.peers - self.liars
+    }
+
+    /// The chance that all who are asked after a lying server of kept messages lie along with it: `b^m` for a share `b` of liars among those
+    /// whom an honest node draws, and `m` [checks](CHECKS). The liar that serves is one of them, so it is a little less.
+    #[must_use]
+    pub fn undetected_max(self) -> f64 {
+        let share = f64::from(self.liars) / f64::from(self.others());
+        (0..CHECKS).fold(1.0, |chance, _| chance * share)
     }
 
     /// Those among whom an honest node draws.

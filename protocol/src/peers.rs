@@ -91,11 +91,15 @@ const fn points(fault: Fault) -> f64 {
         // A dying or overloaded honest node may do these once in a while.
         Fault::Stalled | Fault::Silent | Fault::BadHello => 20.0,
         // Nor these; but what makes sense may be told differently by another version one day.
-        Fault::AbsurdRecord | Fault::AbsurdMember | Fault::Unsolicited => 20.0,
+        Fault::AbsurdRecord | Fault::AbsurdMember | Fault::Unsolicited | Fault::Contradicted => {
+            20.0
+        }
         // Two honest applications of different versions may disagree.
         Fault::Invalid => 10.0,
         // The link is closed for it; its network, not its will, may have kept it silent.
         Fault::Withheld => 5.0,
+        // Its operator, or its application, may refuse what others took.
+        Fault::Hid => 10.0,
         Fault::BrokenPromise => 2.0,
         // Single frames at the edge of a quota are tolerated, a flood of hundreds is not.
         Fault::OverRate => 1.0,
@@ -114,6 +118,7 @@ const fn soft(fault: Fault) -> bool {
             | Fault::OverQuota
             | Fault::BrokenPromise
             | Fault::Withheld
+            | Fault::Hid
             | Fault::Greedy
             | Fault::Pushy
     )

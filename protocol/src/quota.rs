@@ -32,6 +32,8 @@ const STRANGE_PROOFS_BURST: u32 = 256;
 const ABSENT_MAX: usize = 1024;
 /// A group may spend as much as so many peers: a household, but not a machine with as many keys as it finds places.
 const GROUP_SHARES: u32 = 4;
+/// Of what a lane allows, so much is there besides for comparing what is kept, and for what was missed: its frames are few and large.
+const SYNC_FRAMES_DIVISOR: u32 = 16;
 
 type Limiter = RateLimiter<NotKeyed, InMemoryState, CoreClock, NoOpMiddleware<Nanos>>;
 
@@ -103,6 +105,7 @@ pub(crate) struct Quotas {
 struct Company {
     control: LaneAllowance,
     data: LaneAllowance,
+    sync: [LaneAllowance; 2],
     linked: usize,
     full: Time,
 }
@@ -111,6 +114,7 @@ struct Company {
 struct Allowance {
     control: LaneAllowance,
     data: LaneAllowance,
+    sync: [LaneAllowance; 2],
     strange_proofs: Rate,
 }
 
@@ -192,6 +196,21 @@ impl Quotas {
         own.take(bytes) && shared.is_none_or(|shared| shared.take(bytes))
     }
 
+    /// As [`Self::admit`], for what compares what is kept and brings what was missed: it takes nothing from gossip's quota, nor
+    /// gossip anything from this.
+    pub(crate) fn admit_sync(&self, peer: &NodeId, lane: Lane, bytes: usize) -> bool {
+        let Some((allowance, group)) = self.linked.get(peer) else {
+            return false;
+        };
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let company = group.and_then(|group| self.groups.get(&group)).map(|company| &company.sync);
+        let takes = |[control, data]: &[LaneAllowance; 2]| match lane {
+            Lane::Control => control.take(bytes),
+            Lane::Data => data.take(bytes),
+        };
+        takes(&allowance.sync) && company.is_none_or(takes)
+    }
+
     /// Whether a linked peer may bring another proof against an author that nobody here has heard.
     pub(crate) fn admit_strange_proof(&self, peer: &NodeId) -> bool {
         self.linked.get(peer).is_some_and(|(allowance, _)| allowance.strange_proofs.take(1).is_ok())
@@ -219,6 +238,13 @@ impl LaneAllowance {
         Self { frames: rate(frames), bytes: rate(bytes) }
     }
 
+    /// Of both lanes, for what was missed.
+    fn of_sync(shares: u32, defence: &Defence, clock: &CoreClock) -> [Self; 2] {
+        let control_frames_per_second = defence.control_frames_per_second / SYNC_FRAMES_DIVISOR;
+        let few = Defence { control_frames_per_second, ..*defence };
+        [Lane::Control, Lane::Data].map(|lane| Self::new(lane, shares, &few, clock))
+    }
+
     fn take(&self, bytes: u32) -> bool {
         self.frames.take(1).is_ok() && self.bytes.take(bytes).is_ok()
     }
@@ -228,16 +254,19 @@ impl Company {
     fn new(defence: &Defence, clock: &CoreClock) -> Self {
         let lane = |lane| LaneAllowance::new(lane, GROUP_SHARES, defence, clock);
         let (control, data) = (lane(Lane::Control), lane(Lane::Data));
-        Self { control, data, linked: 0, full: Time::ZERO }
+        let sync = LaneAllowance::of_sync(GROUP_SHARES, defence, clock);
+        Self { control, data, sync, linked: 0, full: Time::ZERO }
     }
 }
 
 impl Allowance {
     fn new(defence: &Defence, clock: &CoreClock) -> Self {
         let lane = |lane| LaneAllowance::new(lane, 1, defence, clock);
+        let sync = LaneAllowance::of_sync(1, defence, clock);
         Self {
             control: lane(Lane::Control),
             data: lane(Lane::Data),
+            sync,
             strange_proofs: Rate::new(
                 STRANGE_PROOFS_PER_SECOND,
                 Duration::from_secs(1),

@@ -33,6 +33,8 @@ pub struct Snapshot {
     pub membership: Option<Membership>,
     /// For each topic, how it stands.
     pub topics: BTreeMap<TopicId, TopicState>,
+    /// For each topic that keeps its messages, how this node stands to others.
+    pub sync: BTreeMap<TopicId, SyncState>,
     /// Who is banned.
     pub bans: Vec<Ban>,
     /// Authors whose equivocation is proven.
@@ -41,6 +43,31 @@ pub struct Snapshot {
     pub faults: BTreeMap<Fault, u64>,
     /// Every collection that a peer can feed, with what it holds and what it may hold.
     pub bounds: Vec<Bound>,
+}
+
+/// How what this node keeps of a topic stands to what others keep.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SyncState {
+    /// Messages that it stands behind.
+    pub held: usize,
+    /// Messages that it pulled, and that wait for vouches.
+    pub pending: usize,
+    /// Messages that others have and it lacks, as far as it knows.
+    pub wanted: usize,
+    /// Comparisons under way.
+    pub open: usize,
+    /// Something may be lacking that others have.
+    pub is_behind: bool,
+    /// It has once found nothing lacking since it started.
+    pub is_settled: bool,
+    /// How long no comparison has shown a difference.
+    pub equal_for: Option<Duration>,
+    /// Comparisons begun.
+    pub comparisons: u64,
+    /// Messages pulled.
+    pub pulled: u64,
+    /// Messages found that a server hid.
+    pub hidden: u64,
 }
 
 /// Another machine that signs with our key.

@@ -19,8 +19,8 @@ use self::{
         encode_probe, encode_records, encode_words, statement,
     },
     messages::{
-        decode_announce, decode_author, decode_hello, decode_ids, decode_names, decode_proof,
-        decode_publication, encode_ids, encode_names, signed,
+        decode_announce, decode_author, decode_hello, decode_ids, decode_items, decode_names,
+        decode_proof, decode_publication, encode_ids, encode_items, encode_names, signed,
     },
 };
 pub(crate) use self::{
@@ -55,8 +55,12 @@ pub const VERSION: u32 = 1;
 pub const CONTROL_FRAME_BYTES_MAX: usize = 64 << 10;
 /// Bytes of a frame on `data` beyond the payload it carries.
 pub const DATA_FRAME_OVERHEAD_MAX: usize = 512;
+/// Bytes of a frame on `data` that are allowed at least, where a topic keeps its messages.
+pub const HAUL_FRAME_BYTES_MIN: usize = 128 << 10;
 /// Ids, or names, in one vouch, question or graft.
 pub const IDS_MAX: usize = 1024;
+/// Messages that are asked for, or offered, in one frame.
+pub const ITEMS_MAX: usize = 1024;
 /// Records in one answer or push.
 pub const RECORDS_MAX: usize = 100;
 /// Names of members' records in one summary or request.
@@ -140,7 +144,20 @@ impl Frame {
             }
             Body::Compared(compared) => {
                 let topic = network.topic_at(compared.topic).ok_or(Fault::UnknownTopic)?;
-                Ok(Self::Compared { topic, reply: Reply::from_wire(&compared)? })
+                let is_behind = compared.is_behind;
+                Ok(Self::Compared { topic, reply: Reply::from_wire(&compared)?, is_behind })
+            }
+            Body::Fetch(fetch) => {
+                let topic = network.topic_at(fetch.topic).ok_or(Fault::UnknownTopic)?;
+                Ok(Self::Fetch { topic, number: fetch.number, items: decode_items(&fetch.items)? })
+            }
+            Body::Offer(offer) => {
+                let topic = network.topic_at(offer.topic).ok_or(Fault::UnknownTopic)?;
+                Ok(Self::Offer { topic, items: decode_items(&offer.items)? })
+            }
+            Body::Haul(schema::Haul { topic, number, frames, is_last }) => {
+                let topic = network.topic_at(topic).ok_or(Fault::UnknownTopic)?;
+                Ok(Self::Haul { topic, number, frames, is_last })
             }
         }
     }
@@ -225,10 +242,36 @@ impl Frame {
                 Body::Want(schema::Want { names: encode_words(names), members })
             }
             Self::Compare { topic, question } => Body::Compare(question.to_wire(*topic)),
-            Self::Compared { topic, reply } => Body::Compared(reply.to_wire(*topic)),
+            Self::Compared { topic, reply, is_behind } => {
+                let compared = reply.to_wire(*topic);
+                Body::Compared(schema::Compared { is_behind: *is_behind, ..compared })
+            }
+            Self::Fetch { topic, number, items } => Body::Fetch(schema::Fetch {
+                topic: topic.index().into(),
+                number: *number,
+                items: encode_items(items),
+            }),
+            Self::Offer { topic, items } => Body::Offer(schema::Offer {
+                topic: topic.index().into(),
+                items: encode_items(items),
+            }),
+            Self::Haul { topic, number, frames, is_last } => Body::Haul(schema::Haul {
+                topic: topic.index().into(),
+                number: *number,
+                frames: frames.clone(),
+                is_last: *is_last,
+            }),
         };
         schema::Frame { body: Some(body) }.encode_to_vec().into()
     }
+}
+
+/// Whether a frame is about what was missed, by its first byte or two: it has a quota of its own, charged before decoding. What
+/// says so and is something else is malformed.
+pub(crate) fn claims_to_be_sync(frame: &[u8]) -> bool {
+    let mut frame = frame;
+    let Ok((tag, _)) = prost::encoding::decode_key(&mut frame) else { return false };
+    (18..=22).contains(&tag)
 }
 
 /// A small frame may be a slice of a large read buffer, which it would keep alive for as long as the message

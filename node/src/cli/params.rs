@@ -2,7 +2,7 @@
 
 use clap::Args;
 use forsooth::params::{
-    Chances, Cost, Population, Share, Threshold, VOUCH_BYTES, fewest, fewest_attestors,
+    CHECKS, Chances, Cost, Population, Share, Threshold, VOUCH_BYTES, fewest, fewest_attestors,
 };
 use serde_json::{Value, json};
 
@@ -14,6 +14,9 @@ other peers, at random and on its own. A lie is vouched for by all liars and nob
 lie. A truth is vouched for by all but the liars; it is missed if fewer than k of the n are honest. The chances are exact.
 Take for --liars what an attacker's peers come to in a view, a little more than their share (docs/sampling.md), and count
 honest nodes that are down as liars.
+
+What a server of kept messages says there is, a node asks of 4 more witnesses in other groups before it believes it (docs/protocol.md,
+section 18): a lie is undetected if all of them lie along with it, which is the share of liars to the power of 4 at most.
 
 Bytes: each node sends a vouch of about 12 bytes to each node that drew it, which are n on average. Delay: in hops, each
 half a round trip. No network whose nodes have 2 n links spreads a message in fewer than is said here; vouches come one hop later.
@@ -146,6 +149,7 @@ impl Answer {
             "n": n,
             "target": target,
             "meets_target": self.meets_target(),
+            "sync": { "checks": CHECKS, "undetected_max": population.undetected_max() },
             "chances": {
                 "lie": chances.lie,
                 "lie_anywhere": chances.lie_anywhere,
@@ -186,6 +190,13 @@ impl Answer {
                 ),
             ),
             ("delay", self.delay()),
+            (
+                "sync",
+                format!(
+                    "{CHECKS} others are asked after a server; a lie of its is undetected with {} at most",
+                    chance(population.undetected_max())
+                ),
+            ),
         ];
         format!("{}\n\n{odds}\n\n{}", output::pairs(rows), self.two_faces())
     }

@@ -45,10 +45,14 @@ pub struct PerClass<T> {
     pub vouch: T,
     /// For [`Class::Peers`].
     pub peers: T,
+    /// For [`Class::Sync`].
+    pub sync: T,
     /// For [`Class::Requested`].
     pub requested: T,
     /// For [`Class::Payload`].
     pub payload: T,
+    /// For [`Class::Haul`].
+    pub haul: T,
 }
 
 impl<T> PerClass<T> {
@@ -60,8 +64,10 @@ impl<T> PerClass<T> {
             Class::Tree => &self.tree,
             Class::Vouch => &self.vouch,
             Class::Peers => &self.peers,
+            Class::Sync => &self.sync,
             Class::Requested => &self.requested,
             Class::Payload => &self.payload,
+            Class::Haul => &self.haul,
         }
     }
 
@@ -73,8 +79,10 @@ impl<T> PerClass<T> {
             Class::Tree => &mut self.tree,
             Class::Vouch => &mut self.vouch,
             Class::Peers => &mut self.peers,
+            Class::Sync => &mut self.sync,
             Class::Requested => &mut self.requested,
             Class::Payload => &mut self.payload,
+            Class::Haul => &mut self.haul,
         }
     }
 }

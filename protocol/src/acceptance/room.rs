@@ -38,20 +38,21 @@ pub(super) struct Waiting {
     pub(super) expires: Time,
     /// Policies that are not met yet: the topic's, and those of subscriptions that ask for more.
     pub(super) open: Vec<Policy>,
+    /// Its lifetime was over when it came.
+    pub(super) is_late: bool,
     /// When it is worth a look again; the room's own.
     due: Time,
 }
 
 impl Waiting {
-    /// A message that is held since now.
+    /// A message that is held since one moment, and waits until another.
     pub(super) const fn new(
         message: Verified<Publication>,
         from: NodeId,
-        held: Time,
-        expires: Time,
+        (held, expires): (Time, Time),
         open: Vec<Policy>,
     ) -> Self {
-        Self { message, from, held, expires, open, due: expires }
+        Self { message, from, held, expires, open, is_late: false, due: expires }
     }
 
     /// When something may change without an event: a settling time is over, or the message's.

@@ -14,9 +14,9 @@ use crate::{
     ledger::Entry,
     links, membership,
     message::{Header, MessageId, Proof, Publication, Slot},
-    overlay,
+    overlay, sync,
     verify::{Check, Outcome, Subject, Ticket, Verdict},
-    wire::Frame,
+    wire::{Frame, claims_to_be_sync},
 };
 
 /// A generation is about the Unix time of its node's start; one this far ahead of the clock is absurd.
@@ -30,11 +30,21 @@ impl Core {
         };
         let (greeted, visits) = (link.hello.is_some(), link.is_visit());
         // Charged before decoding: a flooder pays for bytes, not for well-formed bytes.
-        if self.defences.has(Safeguard::Quota) && !self.quotas.admit(&from, lane, frame.len()) {
+        let claims_sync = claims_to_be_sync(frame);
+        let is_admitted = if claims_sync {
+            self.quotas.admit_sync(&from, lane, frame.len())
+        } else {
+            self.quotas.admit(&from, lane, frame.len())
+        };
+        if self.defences.has(Safeguard::Quota) && !is_admitted {
             return self.accuse(from, Fault::OverQuota);
         }
         let decoded = match Frame::decode(frame, &self.network) {
-            Ok(decoded) if class(&decoded).lane() == lane => decoded,
+            Ok(decoded)
+                if class(&decoded).lane() == lane && class(&decoded).is_sync() == claims_sync =>
+            {
+                decoded
+            }
             Ok(_) => return self.accuse(from, Fault::Malformed),
             Err(fault) => return self.accuse(from, fault),
         };
@@ -55,6 +65,11 @@ impl Core {
             | Frame::Graft { .. }
             | Frame::Adopt { .. }
             | Frame::Prune { .. }
+            | Frame::Compare { .. }
+            | Frame::Compared { .. }
+            | Frame::Fetch { .. }
+            | Frame::Offer { .. }
+            | Frame::Haul { .. }
             | Frame::Proof(_) => true,
             Frame::Hello(_)
             | Frame::Pull
@@ -65,9 +80,7 @@ impl Core {
             | Frame::Rumours { .. }
             | Frame::Sync { .. }
             | Frame::Summary { .. }
-            | Frame::Want { .. }
-            | Frame::Compare { .. }
-            | Frame::Compared { .. } => false,
+            | Frame::Want { .. } => false,
         };
         // Nor does a visitor, whatever it brings; its hello may have been overtaken.
         if is_gossip && visits && greeted {
@@ -92,7 +105,22 @@ impl Core {
                 self.tell_gossip(gossip::Event::Pruned { from, topic, author });
             }
             Frame::Proof(proof) => self.check_proof(from, proof, frame),
-            Frame::Pull => self.pulled(from),
+            Frame::Compare { topic, question } => {
+                self.tell_sync(sync::Event::Asked { from, topic, question });
+            }
+            Frame::Compared { topic, reply, is_behind } => {
+                self.tell_sync(sync::Event::Replied { from, topic, reply, is_behind });
+            }
+            Frame::Fetch { topic, number, items } => {
+                self.tell_sync(sync::Event::Fetched { from, topic, number, items });
+            }
+            Frame::Offer { topic, items } => {
+                self.tell_sync(sync::Event::Offered { from, topic, items });
+            }
+            Frame::Haul { topic, number, frames, is_last } => {
+                self.tell_sync(sync::Event::Hauled { from, topic, number, frames, is_last });
+            }
+            Frame::Pull => self.asked_for_records(from),
             Frame::Answer(records) => {
                 self.tell_overlay(overlay::Event::Answered { from, records });
             }
@@ -114,14 +142,11 @@ impl Core {
             Frame::Want { names, members } => {
                 self.tell_membership(membership::Event::Wanted { from, names, members });
             }
-            // Nobody compares yet, so nothing is answered, and nothing was asked.
-            Frame::Compare { .. } => {}
-            Frame::Compared { .. } => self.accuse(from, Fault::Unsolicited),
         }
     }
 
     /// A message arrived, with a payload.
-    fn arrived(&mut self, from: NodeId, message: Publication) {
+    pub(super) fn arrived(&mut self, from: NodeId, message: Publication) {
         let (id, header) = (message.id(), *message.header());
         self.recognise(&id, header.slot.topic);
         // First of all: whoever was asked and sends it has kept its promise, whatever has become of it since.
@@ -136,7 +161,7 @@ impl Core {
             self.tell_gossip(event);
             return self.accuse(from, fault);
         }
-        if self.ledger.contains(&id) {
+        if self.has(&message) {
             return self.repeated(id, header.slot, from);
         }
         if self.gossip.refused(&id) {
@@ -157,12 +182,12 @@ impl Core {
     }
 
     /// Whether nothing of an author's is passed on any more.
-    fn unheard(&self, author: &NodeId) -> bool {
+    pub(super) fn unheard(&self, author: &NodeId) -> bool {
         self.ledger.exposed(author) || self.peers.banned(author, self.wall())
     }
 
     /// What can be told without a signature.
-    fn plausible(&self, header: &Header, payload_bytes: usize) -> Result<(), Fault> {
+    pub(super) fn plausible(&self, header: &Header, payload_bytes: usize) -> Result<(), Fault> {
         let topic = self.network.topic(header.slot.topic);
         let wall = self.wall();
         if u32::try_from(payload_bytes) != Ok(header.payload_len)
@@ -189,7 +214,7 @@ impl Core {
     }
 
     /// Whether a message's time is over.
-    fn is_over(&self, header: &Header) -> bool {
+    pub(super) fn is_over(&self, header: &Header) -> bool {
         let over = header.expires() <= self.wall() || self.ledger.forgotten(header);
         over && self.defences.has(Safeguard::Expiry)
     }
@@ -257,6 +282,8 @@ impl Core {
                     Subject::Member | Subject::Accusation | Subject::Answer => Fault::BadStatement,
                 };
                 self.tell_gossip(gossip::Event::Spoiled { id: pending.message });
+                let (id, from) = (pending.message, pending.from);
+                self.tell_sync(sync::Event::Spoiled { id, from });
                 self.accuse(pending.from, fault);
                 pending.also.into_iter().for_each(|also| self.accuse(also, fault));
             }
@@ -268,12 +295,21 @@ impl Core {
         let Some(pending) = self.intake.get(ticket) else { return };
         let (from, also) = (pending.from, pending.also.clone());
         let Header { slot, .. } = *message.header();
+        if self.sync.as_mut().is_some_and(|sync| sync.is_restored(&message.id())) {
+            return self.restored(ticket, message);
+        }
+        if self.is_over(message.header()) && self.is_pulling(&message) {
+            return self.late(ticket, message);
+        }
         // Both may have come to light, or to pass, while the signature was checked.
         if self.unheard(&slot.author) || self.is_over(message.header()) {
             return self.refuse(ticket, &message);
         }
         if slot.author == self.me && !self.ledger.contains(&message.id()) {
             self.recognise_own(slot.generation, message.header().timestamp);
+        }
+        if self.sync.is_some() && self.collides(&message) {
+            return self.refuse(ticket, &message);
         }
         // Before the ledger knows it, so that who has it is known when it is passed on.
         self.recognise(&message.id(), slot.topic);
@@ -299,7 +335,10 @@ impl Core {
                 self.blame(Some(from), Some(slot.author), Fault::OverRate);
             }
             // Not refused: others may have room for what they bring.
-            Entry::Full => drop(self.intake.finish(ticket)),
+            Entry::Full => {
+                self.intake.finish(ticket);
+                self.settle_pull(&message, false);
+            }
         }
     }
 
@@ -307,6 +346,7 @@ impl Core {
         let Some(pending) = self.intake.finish(ticket) else {
             return;
         };
+        self.settle_pull(message, false);
         for from in [pending.from].into_iter().chain(pending.also) {
             self.repeated(message.id(), message.header().slot, from);
         }
@@ -321,6 +361,7 @@ impl Core {
         self.recognise(&id, topic);
         self.tell_gossip(gossip::Event::Overruled { id, topic, from: pending.from });
         self.tell_acceptance(acceptance::Event::Refused { id });
+        self.settle_pull(message, true);
     }
 
     /// Asks the application, if it wants to be asked.
@@ -339,7 +380,9 @@ impl Core {
         let Some(message) = self.judging.remove(&ticket) else {
             return;
         };
+        let is_late = self.is_over(message.header()) && self.is_pulling(&message);
         match judgement {
+            Judgement::Accept if is_late => self.hold_late(ticket, &message),
             Judgement::Accept => {
                 // Some may have named it while the application judged.
                 self.recognise(&message.id(), message.header().slot.topic);
@@ -362,12 +405,13 @@ impl Core {
         }
         let Some(pending) = self.intake.finish(ticket) else { return };
         let (id, slot, from) = (message.id(), message.header().slot, pending.from);
-        let vouching = self.vouching(slot.topic);
+        let vouching = self.vouching(&message);
         let (mut cx, _, gossip, _) = self.lend();
         let spread = gossip.spread(&message, Some(from), vouching, &mut cx);
         let Spread { pushed, vouched, holders } = spread;
-        if vouching == Vouching::OnceKept {
+        if vouching != Vouching::Now {
             self.keep_held(&message);
+            self.settle_pull(&message, false);
         }
         self.tell_links(links::Event::Served { peer: from });
         self.tell_links(links::Event::Held);
@@ -377,9 +421,9 @@ impl Core {
         self.effects.push_back(Effect::Event(event));
         // What this node said in an earlier life is news to others, not to its own application.
         if slot.author != self.me {
-            // If who sends it stands behind it, that may be all that it has to wait for.
+            // If who sends it stands behind it, that may be all that it has to wait for. Who was asked for it has it on disk.
             if self.acceptance.counts_vouches()
-                && self.is_vouch(&slot, &from)
+                && (vouching == Vouching::Quietly || self.is_vouch(&slot, &from))
                 && let Some(witness) = self.links.witness(&from)
             {
                 let event = acceptance::Event::Vouched { witness, ids: vec![id] };
@@ -409,7 +453,11 @@ const fn class(frame: &Frame) -> Class {
         | Frame::Announce(_)
         | Frame::Unknown { .. } => Class::Vouch,
         Frame::Pull | Frame::Answer(_) | Frame::Push(_) => Class::Peers,
-        Frame::Compare { .. } | Frame::Compared { .. } => Class::Peers,
+        Frame::Compare { .. }
+        | Frame::Compared { .. }
+        | Frame::Fetch { .. }
+        | Frame::Offer { .. } => Class::Sync,
+        Frame::Haul { .. } => Class::Haul,
         Frame::Publication(_) => Class::Payload,
     }
 }

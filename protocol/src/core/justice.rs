@@ -15,6 +15,7 @@ use crate::{
     message::Proof,
     overlay,
     peers::Consequence,
+    sync,
     time::{Time, Timestamp},
     wire::Frame,
 };
@@ -85,6 +86,7 @@ impl Core {
         self.effects.push_back(Effect::Store(Record::Proof { author, frame: frame.clone() }));
         self.effects.push_back(Effect::Event(Event::Exposed { proof: proof.clone() }));
         self.tell_acceptance(acceptance::Event::Exposed { slot: proof.slot() });
+        self.tell_sync(sync::Event::Exposed { author });
         self.blame(from, Some(author), Fault::Equivocation);
     }
 

@@ -10,11 +10,12 @@ use forsooth_crypto::Verified;
 
 use super::Core;
 use crate::{
-    Effect, Standing,
+    Effect, Held, Standing,
     gossip::{self, Vouching},
     message::{Accepted, MessageId, Publication},
     network::TopicId,
     snapshot::Bound,
+    sync,
 };
 
 /// Orders that the shell has not answered. It answers each, and refuses what it has no room for; so this is only
@@ -26,7 +27,7 @@ const ORDERS_MAX: usize = 65_536;
 pub(super) struct Keeping {
     next: u64,
     /// Orders that were given, and are not answered.
-    given: BTreeMap<u64, Vec<Promise>>,
+    given: BTreeMap<u64, (Held, Vec<Promise>)>,
     /// Orders that the input at hand gives rise to.
     drafts: Vec<Draft>,
     /// Where a message's order is among those.
@@ -85,9 +86,15 @@ impl Core {
         self.network.topic(topic).retention.is_some()
     }
 
-    /// When a message on a topic is vouched for.
-    pub(super) fn vouching(&self, topic: TopicId) -> Vouching {
-        if self.is_kept(topic) { Vouching::OnceKept } else { Vouching::Now }
+    /// How a message is passed on.
+    pub(super) fn vouching(&self, message: &Publication) -> Vouching {
+        if !self.is_kept(message.header().slot.topic) {
+            Vouching::Now
+        } else if self.is_pulling(message) {
+            Vouching::Quietly
+        } else {
+            Vouching::OnceKept
+        }
     }
 
     /// A message of ours is signed: it is published once it is on disk.
@@ -124,7 +131,9 @@ impl Core {
             }
             let request = self.keeping.next;
             self.keeping.next = request.saturating_add(1);
-            self.keeping.given.insert(request, promises);
+            let held = Held::new(&message, &standing);
+            self.tell_sync(sync::Event::Keeping(held));
+            self.keeping.given.insert(request, (held, promises));
             self.effects.push_back(Effect::Keep { request, message, standing });
         }
     }
@@ -132,14 +141,29 @@ impl Core {
     /// Messages are on disk.
     pub(super) fn kept(&mut self, requests: &[u64]) {
         for request in requests {
-            let promises = self.keeping.given.remove(request).into_iter().flatten();
-            promises.for_each(|promise| self.fulfil(promise));
+            let Some((held, promises)) = self.keeping.given.remove(request) else { continue };
+            // It may have been exposed meanwhile.
+            if !self.ledger.exposed(&held.slot.author) {
+                self.tell_sync(sync::Event::Kept(held));
+            }
+            promises.into_iter().for_each(|promise| self.fulfil(promise));
         }
     }
 
     /// Messages are not on disk, and the node goes on without.
     pub(super) fn unkept(&mut self, requests: &[u64]) {
-        self.kept(requests);
+        for request in requests {
+            let Some((held, promises)) = self.keeping.given.remove(request) else { continue };
+            self.tell_sync(sync::Event::Unkept(held));
+            promises.into_iter().for_each(|promise| self.fulfil(promise));
+        }
+    }
+
+    /// A message that came after its lifetime is kept, and nobody is told of it but those who compare.
+    pub(super) fn keep_late(&mut self, message: &Verified<Publication>) {
+        let is_own = message.header().slot.author == self.me;
+        let standing = if is_own { Standing::Own } else { Standing::Held };
+        self.keeping.draft(message, standing, None);
     }
 
     fn fulfil(&mut self, promise: Promise) {

@@ -12,6 +12,7 @@ mod justice;
 mod keeping;
 mod members;
 mod neighbours;
+mod pulled;
 mod twin;
 mod vouching;
 
@@ -43,6 +44,7 @@ use crate::{
     quota::{CoreClock, Quotas},
     short_id::VouchKeys,
     snapshot::{self, Bound, Snapshot},
+    sync::{self, Sync},
     time::{Time, Timestamp},
     verify::Ticket,
     wire::{AGENT_BYTES_MAX, Frame},
@@ -82,6 +84,7 @@ pub struct Core {
     intake: Intake,
     outlet: Outlet,
     keeping: Keeping,
+    sync: Option<Sync>,
     /// Verified messages that the application is asked about.
     judging: BTreeMap<Ticket, Verified<Publication>>,
     faults: BTreeMap<Fault, u64>,
@@ -158,6 +161,7 @@ impl Core {
             intake: Intake::default(),
             outlet: Outlet::new(&network, &clock),
             keeping: Keeping::default(),
+            sync: Sync::new(network.clone(), defences),
             judging: BTreeMap::new(),
             faults: BTreeMap::new(),
             twins: Twins::new(former_generation, listen),
@@ -267,8 +271,11 @@ impl Core {
             Input::Loaded(records) => self.load(records),
             Input::Kept { requests } => self.kept(&requests),
             Input::Unkept { requests } => self.unkept(&requests),
-            // Nothing is compared with others yet, so nothing is asked for.
-            Input::Holds(_) | Input::Forgotten(_) | Input::Read { .. } => {}
+            Input::Holds(held) => self.take_stock(held),
+            Input::Forgotten(held) => self.tell_sync(sync::Event::Forgotten(held)),
+            Input::Read { request, frames } => {
+                self.tell_sync(sync::Event::Read { request, frames });
+            }
             Input::Stopping => self.stop(),
             Input::Tick => {}
         }
@@ -299,6 +306,7 @@ impl Core {
                     self.effects.push_back(Effect::Event(Event::LinkDown { peer }));
                     self.tell_gossip(gossip::Event::Left { peer });
                     self.tell_acceptance(acceptance::Event::Withdrawn { peer });
+                    self.tell_sync(sync::Event::Left { peer });
                 }
                 Signal::Met { peer } => self.met(peer),
                 Signal::Unreached { peer } => {
@@ -321,6 +329,16 @@ impl Core {
                 Signal::Accepted { accepted, is_wanted } => {
                     self.keep_accepted(accepted, is_wanted);
                 }
+                Signal::Unaccepted { topic, timestamp, id } => {
+                    let item = sync::item(timestamp, &id);
+                    self.tell_sync(sync::Event::Dropped { topic, item });
+                }
+                Signal::Pulled { from, message } => self.pulled(from, message),
+                Signal::Restored { message } => self.restore(&message),
+                Signal::Agreed { peer, topic, bounds, lacking } => {
+                    self.agreed(peer, topic, bounds, &lacking);
+                }
+                Signal::Conflicting(proof) => self.expose_both(proof),
                 Signal::Starved { needs } => self.tell_links(links::Event::Starved { needs }),
             }
         }
@@ -353,17 +371,19 @@ impl Core {
             acceptance.tick(&mut cx);
         }
         self.tick_membership();
+        self.tick_sync();
     }
 
     fn bounds(&self, links: usize) -> Vec<Bound> {
         let pair = |name, (used, max)| Bound { name, used, max };
-        let [slots, authors, proofs] = self.ledger.usage();
+        let [slots, authors, proofs, late] = self.ledger.usage();
         let rest = [
             self.intake.bound(),
             self.keeping.bound(),
             pair("ledger.slots", slots),
             pair("ledger.authors", authors),
             pair("ledger.proofs", proofs),
+            pair("ledger.late", late),
             pair("peers.records", self.peers.usage()),
             pair("links.failures", self.links.usage()),
             pair("links.inbound", self.links.inbound_usage()),
@@ -375,7 +395,8 @@ impl Core {
         let members = self.membership.iter().flat_map(|membership| {
             membership.bounds().chain([pair("links.observers", self.links.observer_usage())])
         });
-        let rest = rest.into_iter().chain(self.overlay.bounds()).chain(members);
+        let synced = self.sync.iter().flat_map(|sync| sync.bounds(links));
+        let rest = rest.into_iter().chain(self.overlay.bounds()).chain(members).chain(synced);
         self.gossip.bounds().chain(self.acceptance.bounds(links)).chain(rest).collect()
     }
 }
@@ -402,6 +423,7 @@ impl Participant for Core {
             self.gossip.deadline(),
             self.acceptance.deadline(),
             self.membership.as_ref().and_then(|membership| membership.deadline()),
+            self.sync_deadline(),
         ];
         machines.into_iter().chain([self.sweep_at()]).flatten().min()
     }
@@ -428,6 +450,7 @@ impl Participant for Core {
             overlay: self.overlay.snapshot(),
             membership: self.membership.as_ref().map(Membership::snapshot),
             topics: self.acceptance.topics(),
+            sync: self.sync.as_ref().map(|sync| sync.topics(self.now)).unwrap_or_default(),
             bans: self.peers.bans(self.wall()),
             exposed: self.ledger.usage()[2].0,
             faults: self.faults.clone(),

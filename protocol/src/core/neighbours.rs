@@ -86,7 +86,7 @@ impl Core {
     }
 
     /// A peer asks whom we know.
-    pub(super) fn pulled(&mut self, from: NodeId) {
+    pub(super) fn asked_for_records(&mut self, from: NodeId) {
         let Some(link) = self.links.get(&from) else { return };
         let group = link.group;
         self.tell_overlay(overlay::Event::Pulled { from, group });
@@ -215,6 +215,7 @@ impl Core {
         self.settle();
         let count = self.links.independent_witnesses();
         self.tell_acceptance(acceptance::Event::Witnesses { count });
+        self.introduce_witnesses();
     }
 
     /// Has the operator's own peers dialled.

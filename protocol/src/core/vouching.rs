@@ -40,7 +40,7 @@ impl Core {
         if bytes as usize > payload_max.saturating_add(DATA_FRAME_OVERHEAD_MAX) {
             return self.accuse(from, Fault::BadPayload);
         }
-        if self.ledger.contains(&id) || self.intake.holds(&id) {
+        if self.knows(&id) || self.intake.holds(&id) {
             // What it offers is here: a link too many, which has cost no payload.
             if let Some(author) = self.gossip.author(&id).filter(|_| !sent) {
                 self.tell_gossip(gossip::Event::Duplicate { topic, author, from });
@@ -89,7 +89,7 @@ impl Core {
     pub(super) fn understood(&mut self, named: Named, id: MessageId, topic: TopicId) {
         let Named { peer, since, grafted } = named;
         if grafted.is_some()
-            && !self.ledger.contains(&id)
+            && !self.knows(&id)
             && let Some(role) = self.links.get(&peer).map(|link| link.role())
         {
             self.tell_gossip(gossip::Event::Promised { id, topic, role, named });
@@ -112,7 +112,7 @@ impl Core {
     /// A peer says that it has had these since then.
     fn holds(&mut self, from: NodeId, topic: TopicId, ids: &[MessageId], since: Time) {
         let Some(role) = self.links.get(&from).map(|link| link.role()) else { return };
-        let lacking: Vec<_> = ids.iter().filter(|id| !self.ledger.contains(id)).copied().collect();
+        let lacking: Vec<_> = ids.iter().filter(|id| !self.knows(id)).copied().collect();
         let messages = ids.len() - lacking.len();
         self.tell_links(links::Event::Told { peer: from, messages });
         if !lacking.is_empty() {
@@ -132,9 +132,7 @@ impl Core {
         let Some(witness) = self.links.witness(&from) else {
             return;
         };
-        ids.retain(|id| {
-            self.acceptance.waits(id) || !(self.ledger.contains(id) || self.gossip.refused(id))
-        });
+        ids.retain(|id| self.acceptance.waits(id) || !(self.knows(id) || self.gossip.refused(id)));
         self.tell_acceptance(Vouched { witness, ids });
     }
 

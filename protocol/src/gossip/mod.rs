@@ -173,25 +173,25 @@ impl Gossip {
         let Self { trees, outbox, naming, .. } = self;
         let now = cx.now;
         trees.shares(&author, (topic, size), now, has, |to, share| match share {
-            Share::Payload => {
+            Share::Payload if vouching != Vouching::Quietly => {
                 spread.pushed += 1;
                 told.pushed.push(to);
                 Self::send(to, Class::Payload, (known, message.frame()), cx);
             }
-            Share::Offer => {
+            Share::Offer if vouching != Vouching::Quietly => {
                 spread.pushed += 1;
                 told.offered.push(to);
                 cx.order(large::announce(to, known, message.frame(), Manner::Offered));
             }
-            Share::Vouch => {
+            Share::Payload | Share::Offer | Share::Vouch => {
                 spread.vouched += 1;
                 match vouching {
                     Vouching::Now => outbox.add(to, naming.name(&to, &id), now),
-                    Vouching::OnceKept => later.push(to),
+                    Vouching::OnceKept | Vouching::Quietly => later.push(to),
                 }
             }
         });
-        if vouching == Vouching::OnceKept {
+        if vouching != Vouching::Now {
             // A push is no vouch then: whoever counts on this node gets one beside it.
             let pushed = told.pushed.iter().chain(&told.offered).copied();
             later.extend(pushed.filter(|to| self.trees.wants(to)));

@@ -20,6 +20,8 @@ pub(crate) enum Vouching {
     Now,
     /// When it is [kept](super::Event::Kept): a vouch is a promise, and has to outlive the process.
     OnceKept,
+    /// As [`Self::OnceKept`], and nobody is sent the payload unasked: most have it.
+    Quietly,
 }
 
 /// Messages on their way to the disk, with those who are to be vouched to once they are there.

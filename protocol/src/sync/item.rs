@@ -7,7 +7,7 @@ pub(super) const AT_BITS: u16 = 48;
 /// Bits by which items are ordered: those of the position, then those of the id.
 pub(super) const ITEM_BITS: u16 = AT_BITS + 256;
 /// Bytes of an item on the wire.
-pub(super) const ITEM_BYTES: usize = 38;
+pub const ITEM_BYTES: usize = 38;
 /// Bytes of a position on the wire.
 const AT_BYTES: usize = 6;
 /// Bytes of a [`Stem`].

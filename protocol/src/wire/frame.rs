@@ -1,5 +1,6 @@
 //! What a frame can be.
 
+use bytes::Bytes;
 use forsooth_crypto::NodeId;
 
 use crate::{
@@ -8,7 +9,10 @@ use crate::{
     network::TopicId,
     overlay::record::SignedRecord,
     short_id::{ShortId, VouchKey},
-    sync::reconcile::{Question, Reply},
+    sync::{
+        Item,
+        reconcile::{Question, Reply},
+    },
 };
 
 /// A frame, decoded but not believed.
@@ -121,6 +125,35 @@ pub enum Frame {
         topic: TopicId,
         /// The reply.
         reply: Reply,
+        /// The sender is catching up.
+        is_behind: bool,
+    },
+    /// A request for messages that were missed.
+    Fetch {
+        /// The topic that they are on.
+        topic: TopicId,
+        /// Comes back in the hauls.
+        number: u32,
+        /// Which.
+        items: Vec<Item>,
+    },
+    /// What the receiver lacked when it was compared with.
+    Offer {
+        /// The topic that they are on.
+        topic: TopicId,
+        /// Which.
+        items: Vec<Item>,
+    },
+    /// Messages that were asked for.
+    Haul {
+        /// The topic that they are on.
+        topic: TopicId,
+        /// From the request.
+        number: u32,
+        /// Each a frame that carries a publication; not decoded.
+        frames: Vec<Bytes>,
+        /// No more comes for this request.
+        is_last: bool,
     },
 }
 

@@ -4,12 +4,13 @@ use bytes::Bytes;
 use forsooth_crypto::{Digest, NodeId, Signature};
 use prost::{Message as _, encoding::encoded_len_varint};
 
-use super::{AGENT_BYTES_MAX, Announce, Frame, Hello, IDS_MAX, Intent, schema};
+use super::{AGENT_BYTES_MAX, Announce, Frame, Hello, IDS_MAX, ITEMS_MAX, Intent, schema};
 use crate::{
     Fault,
     message::{HEADER_BYTES_MAX, Header, MessageId, Proof, Publication, SignedHeader, Slot},
     network::Network,
     short_id::{SHORT_ID_BYTES, ShortId, VouchKey},
+    sync::{ITEM_BYTES, Item},
     time::Timestamp,
 };
 
@@ -139,6 +140,18 @@ pub(super) fn encode_ids(ids: &[MessageId]) -> Bytes {
     let mut bytes = Vec::with_capacity(ids.len() * MessageId::LEN);
     ids.iter().for_each(|id| bytes.extend_from_slice(id.as_bytes()));
     bytes.into()
+}
+
+pub(super) fn encode_items(items: &[Item]) -> Bytes {
+    items.iter().flat_map(Item::to_bytes).collect()
+}
+
+pub(super) fn decode_items(bytes: &[u8]) -> Result<Vec<Item>, Fault> {
+    let (items, rest) = bytes.as_chunks::<ITEM_BYTES>();
+    if !rest.is_empty() || items.is_empty() || items.len() > ITEMS_MAX {
+        return Err(Fault::Malformed);
+    }
+    Ok(items.iter().map(Item::from_bytes).collect())
 }
 
 pub(super) fn encode_names(names: &[ShortId]) -> Bytes {

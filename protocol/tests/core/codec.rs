@@ -7,6 +7,7 @@ use forsooth_protocol::{
     Address, Fault, MessageId, PeerRecord, Proof, Publication, ShortId, SignedRecord, Slot,
     Timestamp, VouchKey,
     membership::{Accusation, Answer, Epoch, Member, Tags, signed::Signed},
+    sync::Item,
     wire::{Ack, Announce, Frame, Hello, Intent, Probe},
 };
 use proptest::prelude::*;
@@ -131,6 +132,27 @@ fn frames() -> impl Strategy<Value = Frame> {
         rumours(),
         probes(),
         tables(),
+        missed(),
+    ]
+}
+
+/// What is fetched, offered and hauled.
+fn missed() -> impl Strategy<Value = Frame> {
+    let topic = network().topic_id("open").unwrap();
+    let item = (0..1_u64 << 48, any::<[u8; 32]>()).prop_map(|(at, id)| Item::new(at, id));
+    let items = prop::collection::vec(item, 1..50);
+    let frames = prop::collection::vec(prop::collection::vec(any::<u8>(), 0..500), 0..5);
+    prop_oneof![
+        (items.clone(), any::<u32>()).prop_map(move |(items, number)| Frame::Fetch {
+            topic,
+            number,
+            items
+        }),
+        items.prop_map(move |items| Frame::Offer { topic, items }),
+        (frames, any::<u32>(), any::<bool>()).prop_map(move |(frames, number, is_last)| {
+            let frames = frames.into_iter().map(Bytes::from).collect();
+            Frame::Haul { topic, number, frames, is_last }
+        }),
     ]
 }
 

@@ -10,10 +10,13 @@ use forsooth_protocol::{
     wire::Frame,
 };
 
-use crate::rig::{GENERATION, Rig, delivered, key, network_with, sent};
+use crate::{
+    rig::{GENERATION, Rig, delivered, key, network_with, sent},
+    sync::one_server_hides_what_others_keep,
+};
 
 /// What a liar gets through with, and tells whether it did.
-fn attack(safeguard: Safeguard, rig: &mut Rig) -> bool {
+fn attack(safeguard: Safeguard, defences: Defences, rig: &mut Rig) -> bool {
     let [liar, other] = [1, 2].map(|tag| rig.inbound(tag));
     let (open, news) = (rig.open(), rig.news());
     match safeguard {
@@ -111,6 +114,7 @@ fn attack(safeguard: Safeguard, rig: &mut Rig) -> bool {
             }
             rig.linked(&liar)
         }
+        Safeguard::CrossVerification => one_server_hides_what_others_keep(defences),
     }
 }
 
@@ -131,7 +135,7 @@ fn each_stops_an_attack_that_succeeds_without_it() {
         let few = Defence { control_frames_per_second: 1000, ..Defence::recommended(Kind::Local) };
         let succeeds = |defences: Defences| {
             let adjust = |config: &mut Config| config.defences = defences;
-            attack(safeguard, &mut Rig::with(network_with(few), adjust))
+            attack(safeguard, defences, &mut Rig::with(network_with(few), adjust))
         };
         assert!(!succeeds(Defences::ALL), "{safeguard:?}");
         assert!(succeeds(Defences::ALL.without(safeguard)), "{safeguard:?} is off");

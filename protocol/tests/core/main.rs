@@ -29,5 +29,6 @@ mod rig;
 mod service;
 mod siege;
 mod solitude;
+mod sync;
 mod thrift;
 mod twins;

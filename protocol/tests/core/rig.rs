@@ -212,7 +212,7 @@ impl Rig {
     /// A peer sends a frame, on the lane that it belongs to.
     pub(crate) fn send(&mut self, from: NodeId, frame: &Frame) -> Vec<Effect> {
         let lane = match frame {
-            Frame::Publication(_) => Lane::Data,
+            Frame::Publication(_) | Frame::Haul { .. } => Lane::Data,
             Frame::Hello(_)
             | Frame::Vouch { .. }
             | Frame::ShortVouch { .. }
@@ -234,7 +234,9 @@ impl Rig {
             | Frame::Summary { .. }
             | Frame::Want { .. }
             | Frame::Compare { .. }
-            | Frame::Compared { .. } => Lane::Control,
+            | Frame::Compared { .. }
+            | Frame::Fetch { .. }
+            | Frame::Offer { .. } => Lane::Control,
         };
         self.send_bytes(from, lane, frame.encode())
     }
@@ -355,7 +357,7 @@ pub(crate) fn sent(rig: &Rig, effects: &[Effect], peer: NodeId) -> Vec<Frame> {
 
 fn lane_of(frame: &Frame) -> Lane {
     match frame {
-        Frame::Publication(_) => Class::Payload.lane(),
+        Frame::Publication(_) | Frame::Haul { .. } => Class::Payload.lane(),
         Frame::Hello(_)
         | Frame::Vouch { .. }
         | Frame::ShortVouch { .. }
@@ -377,7 +379,9 @@ fn lane_of(frame: &Frame) -> Lane {
         | Frame::Summary { .. }
         | Frame::Want { .. }
         | Frame::Compare { .. }
-        | Frame::Compared { .. } => Lane::Control,
+        | Frame::Compared { .. }
+        | Frame::Fetch { .. }
+        | Frame::Offer { .. } => Lane::Control,
     }
 }
 

@@ -59,7 +59,7 @@ proptest! {
         let tails = |of: &[usize]| Tell::Tails(of.iter().map(|count| vec![[7; 22]; *count]).collect());
         let tells = [Tell::Equal, Tell::Narrow(bounds), tails(&[]), tails(&[1, 1]), tails(&[0]), tails(&[2, 0, 1])];
         for tell in tells {
-            let reply = Frame::Compared { topic: topic(), reply: Reply { number, tell } };
+            let reply = Frame::Compared { topic: topic(), reply: Reply { number, tell }, is_behind: false };
             prop_assert_eq!(decoded(&reply), Ok(reply));
         }
     }
@@ -72,7 +72,7 @@ proptest! {
         let reply = answer(&all, Bounds::ALL, &open(1, Bounds::ALL));
         let Tell::Ranges { claims, .. } = &reply.tell else { panic!("{reply:?}") };
         let question = Question { ask: Ask::Ranges(claims.clone()), ..open(2, Bounds::ALL) };
-        for frame in [Frame::Compare { topic: topic(), question }, Frame::Compared { topic: topic(), reply }] {
+        for frame in [Frame::Compare { topic: topic(), question }, Frame::Compared { topic: topic(), reply, is_behind: false }] {
             let mut bytes = frame.encode().to_vec();
             for (place, flip) in &flips {
                 let place = place.index(bytes.len());
@@ -83,7 +83,7 @@ proptest! {
             }
             if let Ok(Frame::Compare { question, .. }) = Frame::decode(&Bytes::from(bytes), &NETWORK) {
                 let reply = answer(&all, Bounds::ALL, &question);
-                let reply = Frame::Compared { topic: topic(), reply };
+                let reply = Frame::Compared { topic: topic(), reply, is_behind: false };
                 prop_assert_eq!(decoded(&reply), Ok(reply));
             }
         }
@@ -145,7 +145,7 @@ fn stems_out_of_order_and_rests_of_too_many_are_malformed() {
     {
         let tails = counts.into_iter().map(|count| vec![[7; 22]; count]).collect();
         let reply = Reply { number: 1, tell: Tell::Tails(tails) };
-        let frame = Frame::Compared { topic: topic(), reply };
+        let frame = Frame::Compared { topic: topic(), reply, is_behind: false };
         assert_eq!(decoded(&frame), if fine { Ok(frame) } else { Err(Fault::Malformed) });
     }
 }

@@ -41,7 +41,7 @@ fn corpus() -> Vec<Vec<u8>> {
         let outcome = compare_with(&here, Bounds::ALL, limits, |question| {
             let reply = answer(&there, Bounds::ALL, question);
             let asked = Frame::Compare { topic: topic(), question: question.clone() };
-            let told = Frame::Compared { topic: topic(), reply: reply.clone() };
+            let told = Frame::Compared { topic: topic(), reply: reply.clone(), is_behind: false };
             frames.extend([asked, told].map(|frame| frame.encode().to_vec()));
             reply
         });

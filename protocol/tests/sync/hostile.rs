@@ -21,7 +21,7 @@ pub(crate) fn frames(bytes: &[u8]) {
     assert_eq!(again.as_ref(), Ok(&frame));
     if let Frame::Compare { question, .. } = frame {
         let reply = answer(&there(), Bounds::ALL, &question);
-        let frame = Frame::Compared { topic: topic(), reply };
+        let frame = Frame::Compared { topic: topic(), reply, is_behind: false };
         assert!(frame.encode().len() <= CONTROL_FRAME_BYTES_MAX);
         assert_eq!(Frame::decode(&frame.encode(), &NETWORK).as_ref(), Ok(&frame));
     }
@@ -75,7 +75,9 @@ fn spoil(symbols: &mut Vec<Symbol>, [place, other, how, by]: &[u8; 4]) {
 pub(crate) fn ranges(damage: &[u8]) {
     let mut damage = damage.as_chunks::<3>().0.iter();
     _ = compared(&here(), &there(), Method::Merkle, |_, reply| {
-        let mut bytes = Frame::Compared { topic: topic(), reply: reply.clone() }.encode().to_vec();
+        let mut bytes = Frame::Compared { topic: topic(), reply: reply.clone(), is_behind: false }
+            .encode()
+            .to_vec();
         for [high, low, change] in damage.by_ref().take(2) {
             let place = usize::from(u16::from_be_bytes([*high, *low])) % bytes.len();
             bytes[place] ^= change;

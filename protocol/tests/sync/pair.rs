@@ -58,7 +58,7 @@ pub(crate) fn compare_with(
 pub(crate) fn compare(own: &Index, other: &Index, bounds: Bounds, limits: Limits) -> Outcome {
     compare_with(own, bounds, limits, |question| {
         let reply = answer(other, Bounds::ALL, question);
-        let frame = Frame::Compared { topic: topic(), reply: reply.clone() };
+        let frame = Frame::Compared { topic: topic(), reply: reply.clone(), is_behind: false };
         assert_eq!(passed(&frame, &mut 0), frame);
         reply
     })
@@ -83,7 +83,8 @@ fn sent(question: Question, bytes: &mut usize) -> Question {
 
 /// A liar's reply that no frame can carry is heard all the same.
 fn told(reply: Reply, bytes: &mut usize) -> Reply {
-    let encoded = Frame::Compared { topic: topic(), reply: reply.clone() }.encode();
+    let encoded =
+        Frame::Compared { topic: topic(), reply: reply.clone(), is_behind: false }.encode();
     *bytes += encoded.len();
     match Frame::decode(&encoded, &NETWORK) {
         Ok(Frame::Compared { reply, .. }) => reply,

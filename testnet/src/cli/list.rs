@@ -90,6 +90,9 @@ const fn safeguard_sentence(safeguard: Safeguard) -> &'static str {
         Safeguard::Networks => "Without them, each identity is drawn as often, wherever it is.",
         Safeguard::Memory => "Without it, a node that starts again knows what it is told then.",
         Safeguard::Service => "Without it, who passes nothing on keeps its place all the same.",
+        Safeguard::CrossVerification => {
+            "Without it, a node that missed something asks one peer, and believes it."
+        }
     }
 }
 
@@ -110,6 +113,6 @@ impl std::fmt::Display for Names {
         writeln!(f, "\nDefences, for `without` of [compare] and --without:\n")?;
         self.defences
             .iter()
-            .try_for_each(|Named { name, sentence }| writeln!(f, "{name:<12} {sentence}"))
+            .try_for_each(|Named { name, sentence }| writeln!(f, "{name:<18} {sentence}"))
     }
 }

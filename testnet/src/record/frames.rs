@@ -18,6 +18,8 @@ const PLACED_BYTES_MAX: usize = 32 << 10;
 const PUBLICATION: u8 = 0x12;
 /// First byte of a canonical frame with a proof: field 6.
 const PROOF: u8 = 0x32;
+/// First bytes of a canonical frame with kept messages: field 22.
+const HAUL: [u8; 2] = [0xb2, 0x01];
 
 /// Shared by all nodes of a run, so that each distinct frame is looked at once.
 #[derive(Debug, Default)]
@@ -39,7 +41,7 @@ pub(crate) struct Facts {
 
 /// Whether an honest node answers for signatures in this frame, in whichever class it sends it.
 pub(crate) fn carries_signatures(frame: &Bytes) -> bool {
-    matches!(frame.first(), Some(&(PUBLICATION | PROOF)))
+    matches!(frame.first(), Some(&(PUBLICATION | PROOF))) || frame.starts_with(&HAUL)
 }
 
 impl Frames {
@@ -109,8 +111,14 @@ fn look(frame: &Bytes, network: &Network) -> Facts {
             | Frame::Summary { .. }
             | Frame::Want { .. }
             | Frame::Compare { .. }
-            | Frame::Compared { .. },
+            | Frame::Compared { .. }
+            | Frame::Fetch { .. }
+            | Frame::Offer { .. },
         ) => Facts { author: None, genuine: true },
+        Ok(Frame::Haul { frames, .. }) => {
+            let genuine = frames.iter().all(|frame| look(frame, network).genuine);
+            Facts { author: None, genuine }
+        }
         // What does not decode at all is not genuine either.
         Err(_) => Facts { author: None, genuine: false },
     }

@@ -102,7 +102,10 @@ impl Censor {
                 | Frame::Summary { .. }
                 | Frame::Want { .. }
                 | Frame::Compare { .. }
-                | Frame::Compared { .. },
+                | Frame::Compared { .. }
+                | Frame::Fetch { .. }
+                | Frame::Offer { .. }
+                | Frame::Haul { .. },
             )
             | Err(_) => Some(frame),
         }

@@ -85,8 +85,8 @@ impl Strategy for Eclipse {
 /// Whether a frame would tell its receiver of a message.
 fn is_gossip(class: Class, frame: &bytes::Bytes, cx: &Cx<'_>) -> bool {
     match class {
-        Class::Payload | Class::Requested | Class::Vouch => true,
+        Class::Payload | Class::Requested | Class::Vouch | Class::Haul => true,
         Class::Evidence => matches!(Frame::decode(frame, cx.network), Ok(Frame::Proof(_))),
-        Class::Tree | Class::Peers | Class::Members => false,
+        Class::Tree | Class::Peers | Class::Members | Class::Sync => false,
     }
 }

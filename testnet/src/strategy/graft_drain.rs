@@ -114,7 +114,10 @@ impl Strategy for GraftDrain {
                     | Frame::Summary { .. }
                     | Frame::Want { .. }
                     | Frame::Compare { .. }
-                    | Frame::Compared { .. },
+                    | Frame::Compared { .. }
+                    | Frame::Fetch { .. }
+                    | Frame::Offer { .. }
+                    | Frame::Haul { .. },
                 )
                 | Err(_) => {}
             }

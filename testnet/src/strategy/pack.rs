@@ -89,7 +89,10 @@ impl Pack {
                 | Frame::Summary { .. }
                 | Frame::Want { .. }
                 | Frame::Compare { .. }
-                | Frame::Compared { .. },
+                | Frame::Compared { .. }
+                | Frame::Fetch { .. }
+                | Frame::Offer { .. }
+                | Frame::Haul { .. },
             )
             | Err(_) => return Some(effect),
         };

@@ -89,10 +89,10 @@ impl SilentDrop {
     /// Whether a frame of this class is one that it keeps to itself.
     fn keeps(&self, class: Class, frame: &Bytes, cx: &Cx<'_>) -> bool {
         match class {
-            Class::Payload | Class::Requested => true,
+            Class::Payload | Class::Requested | Class::Haul => true,
             Class::Vouch => self.manner == Manner::Silent,
             Class::Evidence => matches!(Frame::decode(frame, cx.network), Ok(Frame::Proof(_))),
-            Class::Tree | Class::Peers | Class::Members => false,
+            Class::Tree | Class::Peers | Class::Members | Class::Sync => false,
         }
     }
 }

@@ -137,7 +137,12 @@ impl Reply {
                 })
             }
         };
-        schema::Compared { topic: topic.index().into(), number: self.number, tell: Some(tell) }
+        schema::Compared {
+            topic: topic.index().into(),
+            number: self.number,
+            tell: Some(tell),
+            is_behind: false,
+        }
     }
 
     pub(crate) fn from_wire(wire: &schema::Compared) -> Result<Self, Fault> {

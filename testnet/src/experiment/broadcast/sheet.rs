@@ -267,7 +267,10 @@ impl Sheet {
                 | Frame::Summary { .. }
                 | Frame::Want { .. }
                 | Frame::Compare { .. }
-                | Frame::Compared { .. },
+                | Frame::Compared { .. }
+                | Frame::Fetch { .. }
+                | Frame::Offer { .. }
+                | Frame::Haul { .. },
             )
             | Err(_) => {}
         }

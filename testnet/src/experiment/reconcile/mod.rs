@@ -218,7 +218,7 @@ fn replied(
         return Err(Error::Failed(Failure::Unasked));
     };
     let reply = answer(there, Bounds::ALL, &question);
-    Ok(Frame::Compared { topic, reply }.encode())
+    Ok(Frame::Compared { topic, reply, is_behind: false }.encode())
 }
 
 /// Nothing is cut short; questions and what is in flight are as in a node.

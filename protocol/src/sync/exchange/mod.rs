@@ -1,0 +1,438 @@
+//! Anti-entropy: what this node missed, from those who have it.
+//!
+//! Demers et al., "Epidemic Algorithms for Replicated Database Maintenance" (PODC 1987): push-pull with random peers. A
+//! comparison with a witness tells what each side lacks. What is lacking here is fetched, a batch at a time; what the other lacks
+//! is offered to it, and it fetches it in turn. Nobody is believed alone: see [`rounds`] for who is asked after a server, and
+//! [`doubts`] for what follows if it hid something. What is in the index is vouched for, so a comparison is also the
+//! vouches of the other side.
+//!
+//! It promises that whatever others say, each comparison and each fetch ends, and costs no more than the bounds in
+//! `docs/protocol.md`. It does not verify, accept, relay or store: the core has that done with what was pulled.
+
+mod comparing;
+mod disk;
+mod doubts;
+mod event;
+mod pulling;
+mod rounds;
+mod serving;
+mod shelf;
+mod wants;
+
+use core::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+use forsooth_crypto::NodeId;
+
+use self::{
+    doubts::Doubts,
+    rounds::{Finding, Haste, Rounds},
+    serving::{For, Serving},
+    shelf::Shelf,
+    wants::Wants,
+};
+use super::{Item, SketchKey};
+use crate::{
+    Class, Effect,
+    bounded::FairMap,
+    defences::Defences,
+    group::Group,
+    held::Held,
+    machine::{Cx, Machine},
+    message::{MessageId, SignedHeader, Slot},
+    network::{Network, TopicId},
+    snapshot::{Bound, SyncState},
+    time::Time,
+    wire::Frame,
+};
+
+pub(crate) use self::event::Event;
+pub use self::rounds::CHECKS;
+pub(crate) use self::shelf::item;
+
+/// What is so new is not compared: gossip is still at it.
+const HORIZON: Duration = Duration::from_secs(10);
+/// What is so close to the end of its retention is not compared: others may have let go of it.
+const MARGIN: Duration = Duration::from_secs(60);
+/// Messages asked for at a time.
+const FETCH: usize = 512;
+/// Messages of one topic that wait to be accepted after they were pulled, and their bytes. No more are fetched meanwhile. Fewer than
+/// the vouches of one witness that acceptance counts.
+const PENDING_MAX: usize = 8192;
+const PENDING_BYTES_MAX: usize = 16 << 20;
+/// Comparisons that this node has opened, on all topics.
+const OPEN_MAX: usize = 16;
+/// Whoever hid something is not asked for so long.
+const MISTRUST: Duration = Duration::from_secs(3600);
+/// Peers that are mistrusted; more than there are links.
+const MISTRUSTED_MAX: usize = 1024;
+/// Pause between two comparisons with somebody who may hide something.
+const DOUBT_PACE: Duration = Duration::from_secs(8);
+/// What was refused is not fetched again for so long.
+const REFUSAL: Duration = Duration::from_secs(600);
+/// Messages that were refused, each charged to who had it.
+const REFUSED_MAX: usize = 65_536;
+/// Nothing is fetched for so long after the disk refused: it would be lost again.
+const REFUSING: Duration = Duration::from_secs(30);
+/// Whoever was late may still send what it was asked for, so long after it is not waited for any more.
+const FORGIVEN: Duration = Duration::from_secs(60);
+/// Ids remembered of what is on disk and may still come by gossip.
+const REMEMBERED_MAX: usize = 262_144;
+/// Conflicts that wait for the disk.
+const CONFLICTS_MAX: usize = 64;
+
+/// Synchronisation of all topics that keep their messages.
+#[derive(Debug)]
+pub(crate) struct Sync {
+    network: Arc<Network>,
+    defences: Defences,
+    topics: BTreeMap<TopicId, Topic>,
+    /// Whom this node chose and trusts, and which of them count as one.
+    witnesses: BTreeMap<NodeId, Group>,
+    serving: Serving,
+    reads: BTreeMap<u64, Read>,
+    next_read: u64,
+    mistrusted: BTreeMap<NodeId, Time>,
+    refused: FairMap<Item, NodeId, Time>,
+    /// On disk since an earlier life, and so fresh that others may still tell of it.
+    remembered: BTreeSet<MessageId>,
+    /// On disk since an earlier life, and not accepted in it.
+    open: VecDeque<(TopicId, MessageId)>,
+    restoring: BTreeSet<MessageId>,
+    /// When it is next due.
+    due: Option<Time>,
+}
+
+#[derive(Debug)]
+struct Topic {
+    retention: Duration,
+    shelf: Shelf,
+    wants: Wants,
+    rounds: Rounds,
+    doubts: Doubts,
+    /// The disk refuses, and did last then: what is compared would not be what others can get.
+    refusing: Option<Time>,
+    /// When something that was pulled began to wait.
+    pending_since: Time,
+    /// Peers that were late, whose hauls may still come.
+    late: BTreeMap<NodeId, Time>,
+    counts: Counts,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    comparisons: u64,
+    pulled: u64,
+    hidden: u64,
+}
+
+/// What is read from disk, and why.
+#[derive(Debug)]
+enum Read {
+    /// A peer asked for it.
+    Serve(For),
+    /// It has the slot of another message.
+    Conflict(Box<SignedHeader>),
+    /// It was not accepted in an earlier life.
+    Restore { topic: TopicId },
+}
+
+impl Sync {
+    /// For a network, if any of its topics keeps messages.
+    pub(crate) fn new(network: Arc<Network>, defences: Defences) -> Option<Self> {
+        let key = SketchKey::of(&network);
+        let topic = |(id, topic): (TopicId, &crate::network::Topic)| {
+            let retention = topic.retention?.time;
+            Some((id, Topic::new(retention, key)))
+        };
+        let topics: BTreeMap<_, _> = network.topics().filter_map(topic).collect();
+        (!topics.is_empty()).then(|| Self {
+            network,
+            defences,
+            topics,
+            witnesses: BTreeMap::new(),
+            serving: Serving::default(),
+            reads: BTreeMap::new(),
+            next_read: 0,
+            mistrusted: BTreeMap::new(),
+            refused: FairMap::new(REFUSED_MAX),
+            remembered: BTreeSet::new(),
+            open: VecDeque::new(),
+            restoring: BTreeSet::new(),
+            due: None,
+        })
+    }
+
+    /// Whether a message was on disk when this life began, so that it is no news.
+    pub(crate) fn remembers(&self, id: &MessageId) -> bool {
+        self.remembered.contains(id)
+    }
+
+    /// Whether a message is here, accepted or not.
+    pub(crate) fn holds(&self, topic: TopicId, item: &Item) -> bool {
+        self.topics.get(&topic).is_some_and(|topic| topic.shelf.contains(item))
+    }
+
+    /// Whether a message that is being checked was pulled.
+    pub(crate) fn is_pulling(&self, topic: TopicId, item: &Item) -> bool {
+        self.topics.get(&topic).is_some_and(|topic| topic.wants.is_checking(item))
+    }
+
+    /// Whether a message that is being checked comes from our own disk. Said once.
+    pub(crate) fn is_restored(&mut self, id: &MessageId) -> bool {
+        self.restoring.remove(id)
+    }
+
+    /// Who says that it has a message that was pulled.
+    pub(crate) fn holders(&self, topic: TopicId, item: &Item) -> Vec<NodeId> {
+        self.topics.get(&topic).map(|topic| topic.wants.holders(item)).unwrap_or_default()
+    }
+
+    /// The message that has a slot, if it is another than this.
+    pub(crate) fn conflict(&self, slot: &Slot, item: &Item) -> Option<Item> {
+        let taken = self.topics.get(&slot.topic)?.shelf.taken(slot)?;
+        (taken.id() != item.id()).then_some(taken)
+    }
+
+    /// How each topic stands.
+    pub(crate) fn topics(&self, now: Time) -> BTreeMap<TopicId, SyncState> {
+        let state = |(id, topic): (&TopicId, &Topic)| (*id, self.state(topic, now));
+        self.topics.iter().map(state).collect()
+    }
+
+    fn state(&self, topic: &Topic, now: Time) -> SyncState {
+        let Counts { comparisons, pulled, hidden } = topic.counts;
+        SyncState {
+            held: topic.shelf.index().len(),
+            pending: topic.shelf.pending().0,
+            wanted: topic.wants.len(),
+            open: topic.rounds.len(),
+            is_behind: topic.is_behind(&self.witnesses),
+            is_settled: topic.rounds.is_settled,
+            equal_for: topic.rounds.equal_since.map(|since| now.since(since)),
+            comparisons,
+            pulled,
+            hidden,
+        }
+    }
+
+    /// How full the collections are.
+    pub(crate) fn bounds(&self, links: usize) -> Vec<Bound> {
+        let topics = self.topics.len();
+        let bound = |name, used: usize, max: usize| Bound { name, used, max };
+        let sum = |of: fn(&Topic) -> usize| self.topics.values().map(of).sum::<usize>();
+        vec![
+            bound("sync.comparisons", sum(|topic| topic.rounds.len()), Rounds::max() * topics),
+            bound("sync.wanted", sum(|topic| topic.wants.len()), Wants::max() * topics),
+            bound("sync.pending", sum(|topic| topic.shelf.pending().0), 2 * PENDING_MAX * topics),
+            bound(
+                "sync.doubts",
+                sum(|topic| topic.doubts.len()),
+                Doubts::max(links.max(1)) * topics,
+            ),
+            bound("sync.serving", self.serving.len(), links * topics),
+            bound("sync.refused", self.refused.weight(), self.refused.weight_max()),
+            bound("sync.remembered", self.remembered.len(), REMEMBERED_MAX),
+            bound("sync.mistrusted", self.mistrusted.len(), MISTRUSTED_MAX),
+        ]
+    }
+
+    fn send(to: NodeId, frame: &Frame, cx: &mut Cx<'_>) {
+        cx.order(Effect::Send { to, class: Class::Sync, frame: frame.encode() });
+    }
+
+    fn leave(&mut self, peer: NodeId) {
+        self.serving.leave(&peer);
+        for topic in self.topics.values_mut() {
+            topic.rounds.leave(&peer);
+            topic.wants.leave(&peer);
+            topic.doubts.leave(&peer);
+            topic.late.remove(&peer);
+        }
+    }
+
+    /// What could not be kept is not fetched again for a while. It would be handed over a second time.
+    fn unkept(&mut self, held: &Held, now: Time) {
+        let Some(topic) = self.topics.get_mut(&held.slot.topic) else { return };
+        topic.shelf.give_up(held);
+        topic.refusing = Some(now);
+        self.refuse(item(held.timestamp, &held.id), now);
+    }
+
+    /// A good message that is not kept is charged to nobody in particular.
+    fn refuse(&mut self, item: Item, now: Time) {
+        self.refused.insert(item, NodeId::from_bytes([0; 32]), 1, now + REFUSAL);
+    }
+
+    /// Finds out when something is due next.
+    fn look_ahead(&mut self) {
+        let due = self.topics.values().filter_map(|topic| {
+            let has_witness = !self.witnesses.is_empty();
+            let next = has_witness.then_some(topic.rounds.due);
+            [next, topic.rounds.deadline(), topic.wants.deadline()].into_iter().flatten().min()
+        });
+        self.due = due.min();
+    }
+}
+
+impl Topic {
+    fn new(retention: Duration, key: SketchKey) -> Self {
+        Self {
+            retention,
+            shelf: Shelf::new(key),
+            wants: Wants::default(),
+            rounds: Rounds::new(),
+            doubts: Doubts::default(),
+            refusing: None,
+            pending_since: Time::ZERO,
+            late: BTreeMap::new(),
+            counts: Counts::default(),
+        }
+    }
+
+    /// Whether what is fetched would be lost again.
+    fn is_refusing(&self, now: Time) -> bool {
+        self.refusing.is_some_and(|since| since + REFUSING > now)
+    }
+
+    /// Whether something may be lacking here that others have.
+    fn is_behind(&self, witnesses: &BTreeMap<NodeId, Group>) -> bool {
+        self.wants.len() > 0 || self.shelf.pending().0 > 0 || !self.rounds.is_sure(witnesses)
+    }
+
+    /// Who is to be compared with because it may hide something.
+    fn doubted(&self, now: Time) -> Vec<NodeId> {
+        let ended = |peer: &NodeId| self.rounds.ended(peer);
+        let is_rested = |peer: &NodeId| ended(peer).is_none_or(|ended| ended + DOUBT_PACE <= now);
+        self.doubts.due(now).filter(is_rested).collect()
+    }
+
+    /// How soon the next comparison is wanted: at once, while somebody is to be asked who was not.
+    fn haste(&self, witnesses: &BTreeMap<NodeId, Group>, now: Time) -> Haste {
+        if self.is_refusing(now) {
+            return Haste::None;
+        }
+        let is_unheard =
+            |peer: &NodeId| self.rounds.ended(peer).is_none_or(|ended| ended < self.pending_since);
+        let is_pending = self.shelf.pending().0 > 0;
+        let waits = is_pending && witnesses.keys().any(is_unheard);
+        // What is lacking is known for the time being: it would only be found again.
+        let is_fetching = self.wants.len() > FETCH;
+        let is_sure = self.rounds.is_sure(witnesses);
+        if !is_fetching && (waits || !is_sure || !self.doubted(now).is_empty()) {
+            Haste::Now
+        } else if is_fetching || is_pending || self.doubts.is_open() {
+            Haste::Soon
+        } else {
+            Haste::None
+        }
+    }
+}
+
+impl Machine for Sync {
+    type Event = Event;
+
+    fn handle(&mut self, event: Event, cx: &mut Cx<'_>) {
+        match event {
+            Event::Witnesses(mut witnesses) => {
+                let trusted =
+                    |peer: &NodeId| self.mistrusted.get(peer).is_none_or(|until| *until <= cx.now);
+                witnesses.retain(|peer, _| trusted(peer));
+                for topic in self.topics.values_mut() {
+                    topic.rounds.meet(&self.witnesses, &witnesses, cx.now, cx.rng);
+                }
+                self.witnesses = witnesses;
+            }
+            Event::Left { peer } => self.leave(peer),
+            Event::Asked { from, topic, question } => self.reply(from, topic, &question, cx),
+            Event::Replied { from, topic, reply, is_behind } => {
+                self.hear(from, topic, (reply, is_behind), cx);
+            }
+            Event::Fetched { from, topic, number, items } => {
+                self.fetched(For { peer: from, topic, number }, &items, cx);
+            }
+            Event::Hauled { from, topic, number, frames, is_last } => {
+                self.hauled(For { peer: from, topic, number }, (frames, is_last), cx);
+            }
+            Event::Offered { from, topic, items } => self.offered(from, topic, &items, cx),
+            Event::Read { request, frames } => self.has_read(request, frames, cx),
+            Event::Holds(held) => self.take_stock(held, cx),
+            Event::Keeping(held) => {
+                if let Some(topic) = self.topics.get_mut(&held.slot.topic) {
+                    topic.shelf.expect(&held);
+                }
+            }
+            Event::Kept(held) => {
+                if let Some(topic) = self.topics.get_mut(&held.slot.topic) {
+                    topic.shelf.insert(&held);
+                    topic.refusing = None;
+                    self.pursue(held.slot.topic, cx);
+                }
+            }
+            Event::Unkept(held) => self.unkept(&held, cx.now),
+            Event::Forgotten(held) => {
+                for held in held {
+                    if let Some(topic) = self.topics.get_mut(&held.slot.topic) {
+                        topic.shelf.forget(&held);
+                    }
+                }
+            }
+            Event::Pending(message) => {
+                if let Some(topic) = self.topics.get_mut(&message.header().slot.topic) {
+                    topic.shelf.hold(&message);
+                    topic.pending_since = cx.now;
+                }
+            }
+            Event::Settled { topic, item, is_refused } => {
+                self.settle(topic, &item, is_refused, cx);
+            }
+            Event::Spoiled { id, from } => {
+                self.topics.values_mut().for_each(|topic| topic.wants.spoil(&id, &from));
+            }
+            Event::Unready { topic, item } => {
+                if let Some(topic) = self.topics.get_mut(&topic) {
+                    topic.wants.release(&item);
+                }
+            }
+            Event::Dropped { topic, item } => {
+                if let Some(it) = self.topics.get_mut(&topic)
+                    && it.shelf.drop_pending(&item)
+                {
+                    self.refuse(item, cx.now);
+                    self.pursue(topic, cx);
+                }
+            }
+            Event::Conflict { taken, header } => self.conflicts(&taken, header, cx),
+            Event::Exposed { author } => {
+                self.topics.values_mut().for_each(|topic| topic.shelf.disown(&author));
+            }
+        }
+        self.look_ahead();
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        self.due
+    }
+
+    fn tick(&mut self, cx: &mut Cx<'_>) {
+        let ids: Vec<TopicId> = self.topics.keys().copied().collect();
+        for id in ids {
+            let Some(topic) = self.topics.get_mut(&id) else { continue };
+            for peer in topic.rounds.expired(cx.now) {
+                topic.rounds.end(&peer, None, Finding::Nothing, cx.now);
+            }
+            for late in topic.wants.expire(cx.now) {
+                topic.late.insert(late, cx.now);
+            }
+            topic.late.retain(|_, since| *since + FORGIVEN > cx.now);
+            if topic.rounds.due <= cx.now && !self.witnesses.is_empty() {
+                self.begin(id, cx);
+            }
+            self.pursue(id, cx);
+        }
+        self.look_ahead();
+    }
+}

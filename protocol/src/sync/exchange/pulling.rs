@@ -1,0 +1,120 @@
+//! What is lacking is fetched, and what others lack is served.
+
+use core::time::Duration;
+
+use bytes::Bytes;
+use forsooth_crypto::NodeId;
+
+use super::{
+    FETCH, PENDING_BYTES_MAX, PENDING_MAX, REFUSAL, Read, Sync,
+    rounds::Haste,
+    serving::{For, Order},
+    shelf::item,
+    wants::Request,
+};
+use crate::{
+    Fault,
+    machine::{Cx, Signal},
+    message::MessageId,
+    network::TopicId,
+    sync::Item,
+    wire::Frame,
+};
+
+impl Sync {
+    /// Asks for what is lacking, and has the next comparison begin in time.
+    pub(super) fn pursue(&mut self, id: TopicId, cx: &mut Cx<'_>) {
+        let Some(topic) = self.topics.get_mut(&id) else { return };
+        let (pending, bytes) = topic.shelf.pending();
+        if pending < PENDING_MAX && bytes < PENDING_BYTES_MAX && !topic.is_refusing(cx.now) {
+            for peer in topic.wants.idle() {
+                if let Some(Request { number, items }) = topic.wants.ask(peer, FETCH, cx.now) {
+                    Self::send(peer, &Frame::Fetch { topic: id, number, items }, cx);
+                }
+            }
+        }
+        if topic.haste(&self.witnesses, cx.now) == Haste::Now {
+            topic.rounds.hurry(cx.now + Duration::from_millis(250));
+        }
+    }
+
+    pub(super) fn hauled(
+        &mut self,
+        For { peer: from, topic: id, number }: For,
+        (frames, is_last): (Vec<Bytes>, bool),
+        cx: &mut Cx<'_>,
+    ) {
+        let Self { topics, network, .. } = self;
+        let Some(topic) = topics.get_mut(&id) else {
+            return cx.fault(from, Fault::Unsolicited);
+        };
+        if !topic.wants.expects(&from, number) {
+            // What comes too late was asked for, and is asked of others by now.
+            if !topic.late.contains_key(&from) {
+                cx.fault(from, Fault::Unsolicited);
+            }
+            return;
+        }
+        let mut fault = None;
+        for frame in frames {
+            let Ok(Frame::Publication(message)) = Frame::decode(&frame, network) else {
+                fault = Some(Fault::Malformed);
+                continue;
+            };
+            let item = item(message.header().timestamp, &message.id());
+            if message.header().slot.topic == id && topic.wants.came(&from, &item, cx.now) {
+                topic.counts.pulled = topic.counts.pulled.saturating_add(1);
+                cx.signals.push_back(Signal::Pulled { from, message });
+            } else {
+                fault = fault.or(Some(Fault::Unsolicited));
+            }
+        }
+        if is_last && topic.wants.sent(&from) > 0 {
+            fault = fault.or(Some(Fault::BrokenPromise));
+        }
+        if let Some(fault) = fault {
+            cx.fault(from, fault);
+        }
+        self.pursue(id, cx);
+    }
+
+    pub(super) fn offered(&mut self, from: NodeId, id: TopicId, items: &[Item], cx: &mut Cx<'_>) {
+        let Self { topics, refused, .. } = self;
+        let Some(topic) = topics.get_mut(&id) else {
+            return cx.fault(from, Fault::Contradicted);
+        };
+        let bounds = Self::bounds_of(topic, cx.wall);
+        for item in items {
+            let is_refused = refused.get(item).is_some_and(|until| *until > cx.now);
+            if bounds.contains(item.at()) && !is_refused && !topic.shelf.contains(item) {
+                topic.wants.add(*item, from);
+            }
+        }
+        self.pursue(id, cx);
+    }
+
+    pub(super) fn fetched(&mut self, to: For, items: &[Item], cx: &mut Cx<'_>) {
+        let Some(topic) = self.topics.get(&to.topic) else {
+            return cx.fault(to.peer, Fault::Contradicted);
+        };
+        // Only what this node stands behind leaves it.
+        let ids = items.iter().filter(|item| topic.shelf.stands(item));
+        let ids = ids.map(|item| MessageId::from_bytes(*item.id())).collect();
+        self.serving.add(Order { to, ids });
+        self.serve(cx);
+    }
+
+    pub(super) fn serve(&mut self, cx: &mut Cx<'_>) {
+        while let Some(Order { to, ids }) = self.serving.next() {
+            self.read(Read::Serve(to), to.topic, ids, cx);
+        }
+    }
+
+    pub(super) fn settle(&mut self, id: TopicId, item: &Item, is_refused: bool, cx: &mut Cx<'_>) {
+        let Some(topic) = self.topics.get_mut(&id) else { return };
+        let holders = topic.wants.settle(item);
+        if let Some(holder) = holders.first().filter(|_| is_refused) {
+            self.refused.insert(*item, *holder, 1, cx.now + REFUSAL);
+        }
+    }
+}

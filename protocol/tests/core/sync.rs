@@ -1,0 +1,589 @@
+//! What was missed: comparisons, what is pulled and how it is believed, and what is served.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use bytes::Bytes;
+use forsooth_crypto::NodeId;
+use forsooth_protocol::{
+    Config, Defences, Effect, Event, Fault, Held, Input, MessageId, Publication, Slot, Standing,
+    TopicId,
+    sync::{Bounds, Index, Item, reconcile::answer},
+    wire::Frame,
+};
+
+use crate::{
+    keeping::network,
+    rig::{GENERATION, Rig, delivered, key, pushed_to, vouched_to},
+};
+
+/// A core with a disk, among peers that keep messages.
+struct Shore {
+    rig: Rig,
+    disk: BTreeMap<MessageId, (Bytes, bool)>,
+    peers: BTreeMap<NodeId, Store>,
+    log: Vec<Effect>,
+    /// What the disk has written and not said, if it is slow.
+    unsaid: Option<Vec<u64>>,
+    /// Witnesses that are linked when something first happens, with what they keep by then.
+    coming: Vec<u8>,
+}
+
+/// What a peer keeps.
+#[derive(Default)]
+struct Store {
+    index: BTreeMap<TopicId, Index>,
+    messages: BTreeMap<MessageId, Publication>,
+    /// What it was asked.
+    asked: Vec<Frame>,
+    /// It serves nothing of what it says to keep.
+    reneges: bool,
+    /// It serves something else.
+    garbles: bool,
+    /// It does not answer requests.
+    dawdles: bool,
+}
+
+fn item(message: &Publication) -> Item {
+    Item::new(message.header().timestamp.as_millis(), *message.id().as_bytes())
+}
+
+impl Store {
+    fn keep(&mut self, message: &Publication) {
+        self.index.entry(message.header().slot.topic).or_default().insert(item(message));
+        self.messages.insert(message.id(), message.clone());
+    }
+
+    fn reply(&mut self, frame: Frame) -> Vec<Frame> {
+        let replies = match &frame {
+            Frame::Compare { topic, question } => {
+                let reply = answer(self.index.entry(*topic).or_default(), Bounds::ALL, question);
+                vec![Frame::Compared { topic: *topic, reply, is_behind: false }]
+            }
+            Frame::Fetch { .. } if self.dawdles => Vec::new(),
+            Frame::Fetch { topic, number, items } => {
+                let id = |item: &Item| MessageId::from_bytes(*item.id());
+                let found = items.iter().filter_map(|item| self.messages.get(&id(item)));
+                let frames = found.map(|message| self.served(message)).collect();
+                let frames = if self.reneges { Vec::new() } else { frames };
+                vec![Frame::Haul { topic: *topic, number: *number, frames, is_last: true }]
+            }
+            _ => Vec::new(),
+        };
+        self.asked.push(frame);
+        replies
+    }
+
+    fn served(&self, message: &Publication) -> Bytes {
+        let payload = Bytes::from_static(b"ha");
+        let spoilt = || Publication::from_parts(message.signed().clone(), payload.clone());
+        if self.garbles { spoilt().frame().clone() } else { message.frame().clone() }
+    }
+}
+
+impl Shore {
+    fn new(witnesses: u8) -> Self {
+        Self::with(witnesses, |_| {})
+    }
+
+    fn with(witnesses: u8, adjust: impl FnOnce(&mut Config)) -> Self {
+        let rig = Rig::with(network(), adjust);
+        let (disk, peers, log) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        let coming = (1..=witnesses).collect();
+        Self { rig, disk, peers, log, unsaid: None, coming }
+    }
+
+    fn join(&mut self, tag: u8) {
+        self.peer(tag);
+        let before = self.rig.log.len();
+        self.rig.witness(tag);
+        let ordered = self.rig.log.split_off(before);
+        self.rig.log.extend(ordered.iter().cloned());
+        self.play(ordered);
+    }
+
+    fn begin(&mut self) {
+        std::mem::take(&mut self.coming).into_iter().for_each(|tag| self.join(tag));
+    }
+
+    fn peer(&mut self, tag: u8) -> &mut Store {
+        self.peers.entry(key(tag).id()).or_default()
+    }
+
+    fn keep(&mut self, tags: impl IntoIterator<Item = u8>, message: &Publication) {
+        tags.into_iter().for_each(|tag| self.peer(tag).keep(message));
+    }
+
+    /// Does what the core ordered, and what follows from it.
+    fn play(&mut self, effects: Vec<Effect>) {
+        let mut todo = std::collections::VecDeque::from(effects);
+        while let Some(effect) = todo.pop_front() {
+            let inputs = self.carry_out(&effect);
+            self.log.push(effect);
+            for input in inputs {
+                todo.extend(self.rig.input(input));
+            }
+        }
+    }
+
+    fn carry_out(&mut self, effect: &Effect) -> Vec<Input> {
+        match effect {
+            Effect::Keep { request, message, standing } => {
+                let is_open = Held::new(message, standing).is_open;
+                self.disk.insert(message.id(), (message.frame().clone(), is_open));
+                if let Some(unsaid) = &mut self.unsaid {
+                    unsaid.push(*request);
+                    return Vec::new();
+                }
+                vec![Input::Kept { requests: vec![*request] }]
+            }
+            Effect::Load { request, ids, .. } => {
+                let read =
+                    |id: &MessageId| (*id, self.disk.get(id).map(|(frame, _)| frame.clone()));
+                vec![Input::Read { request: *request, frames: ids.iter().map(read).collect() }]
+            }
+            Effect::Send { to, frame, .. } => {
+                let frame = Frame::decode(frame, &self.rig.network).unwrap();
+                let replies = self.peers.get_mut(to).map(|peer| peer.reply(frame));
+                let received = |frame: Frame| Input::Received {
+                    from: *to,
+                    lane: self.rig_lane(&frame),
+                    frame: frame.encode(),
+                };
+                replies.into_iter().flatten().map(received).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn rig_lane(&self, frame: &Frame) -> forsooth_protocol::Lane {
+        match frame {
+            Frame::Haul { .. } | Frame::Publication(_) => forsooth_protocol::Lane::Data,
+            _ => forsooth_protocol::Lane::Control,
+        }
+    }
+
+    fn input(&mut self, input: Input) {
+        self.begin();
+        let effects = self.rig.input(input);
+        self.play(effects);
+    }
+
+    /// A peer sends a frame.
+    fn send(&mut self, from: NodeId, frame: &Frame) {
+        self.begin();
+        let effects = self.rig.send(from, frame);
+        self.play(effects);
+    }
+
+    /// Lets time pass.
+    fn wait(&mut self, seconds: u64) {
+        self.begin();
+        for _ in 0..seconds * 4 {
+            let effects = self.rig.wait(Duration::from_millis(250));
+            self.play(effects);
+        }
+    }
+
+    fn delivered(&self) -> Vec<MessageId> {
+        delivered(&self.log).iter().map(|accepted| accepted.message().id()).collect()
+    }
+
+    fn news(&self, seq: u64, age: u64) -> Publication {
+        self.message("news", seq, age, "hi")
+    }
+
+    fn open(&self, seq: u64, age: u64) -> Publication {
+        self.message("open", seq, age, "hi")
+    }
+
+    /// A message that was made so many seconds ago, and lived for a minute.
+    fn message(&self, topic: &str, seq: u64, age: u64, payload: &str) -> Publication {
+        let topic = self.rig.network.topic_id(topic).unwrap();
+        let slot = Slot { author: key(9).id(), topic, generation: GENERATION, seq };
+        let at = self.rig.wall().saturating_sub(Duration::from_secs(age));
+        self.rig.sign(9, slot, at, Duration::from_secs(60), payload)
+    }
+
+    fn faults(&self) -> Vec<Fault> {
+        self.rig.faults()
+    }
+
+    fn state(&self, topic: &str) -> forsooth_protocol::snapshot::SyncState {
+        let topic = self.rig.network.topic_id(topic).unwrap();
+        *self.rig.snapshot().sync.get(&topic).unwrap()
+    }
+}
+
+#[test]
+fn equal_states_cost_one_question_and_one_reply() {
+    let mut shore = Shore::new(1);
+    let messages: Vec<_> = (0..50).map(|seq| shore.open(seq, 30)).collect();
+    let peer = key(1).id();
+    for message in &messages {
+        shore.peer(1).keep(message);
+        shore.send(peer, &Frame::Publication(message.clone()));
+    }
+    shore.wait(60);
+    shore.log.clear();
+    shore.peer(1).asked.clear();
+    shore.wait(40);
+    let is_question = |frame: &&Frame| matches!(frame, Frame::Compare { .. });
+    let questions = shore.peers[&peer].asked.iter().filter(is_question);
+    let bytes: Vec<usize> = questions.map(|frame| frame.encode().len()).collect();
+    assert!((2..=4).contains(&bytes.len()), "two topics, seldom, with one question: {bytes:?}");
+    // The reply takes a dozen.
+    assert!(bytes.iter().all(|bytes| *bytes < 180), "{bytes:?}");
+    assert!(shore.state("open").equal_for.is_some() && !shore.state("open").is_behind);
+}
+
+#[test]
+fn a_node_that_was_away_gets_what_it_missed_alive_or_not() {
+    let mut shore = Shore::new(3);
+    let messages: Vec<_> = (0..40).map(|seq| shore.open(seq, 20 + 20 * seq)).collect();
+    messages.iter().for_each(|message| shore.keep([1, 2, 3], message));
+    shore.wait(10);
+    let mut got = shore.delivered();
+    got.sort_unstable();
+    let mut due: Vec<_> = messages.iter().map(Publication::id).collect();
+    due.sort_unstable();
+    assert_eq!(got, due, "each once");
+    assert!(shore.faults().is_empty(), "{:?}", shore.faults());
+    assert!(shore.state("open").is_settled);
+    let fetched = shore.peers.values().flat_map(|peer| &peer.asked).map(|frame| match frame {
+        Frame::Fetch { items, .. } => items.len(),
+        _ => 0,
+    });
+    assert_eq!(fetched.sum::<usize>(), 40, "no two are asked for one message");
+}
+
+#[test]
+fn what_is_over_is_neither_relayed_nor_vouched_for() {
+    let mut shore = Shore::new(3);
+    let message = shore.open(0, 300);
+    shore.keep([1], &message);
+    shore.wait(5);
+    assert_eq!(shore.delivered(), [message.id()]);
+    for tag in [1, 2, 3] {
+        assert!(pushed_to(&shore.rig, &shore.log, key(tag).id()).is_empty());
+        assert!(vouched_to(&shore.rig, &shore.log, key(tag).id()).is_empty());
+    }
+}
+
+#[test]
+fn what_is_over_waits_for_k_witnesses_that_keep_it() {
+    let mut shore = Shore::new(3);
+    let message = shore.news(0, 300);
+    shore.keep([1], &message);
+    shore.wait(20);
+    assert!(shore.delivered().is_empty(), "one of three is not two");
+    assert_eq!((shore.state("news").pending, shore.state("news").held), (1, 0));
+    shore.keep([2], &message);
+    shore.wait(300);
+    assert_eq!(shore.delivered(), [message.id()]);
+    assert_eq!((shore.state("news").pending, shore.state("news").held), (0, 1));
+}
+
+#[test]
+fn what_waits_is_served_to_nobody() {
+    let mut shore = Shore::new(3);
+    let (message, held) = (shore.news(0, 300), shore.news(1, 300));
+    shore.keep([1], &message);
+    shore.keep([1, 2, 3], &held);
+    shore.wait(20);
+    assert_eq!(shore.delivered(), [held.id()]);
+    let topic = message.header().slot.topic;
+    let items = vec![item(&message), item(&held)];
+    shore.log.clear();
+    shore.send(key(2).id(), &Frame::Fetch { topic, number: 1, items });
+    let hauls = shore.log.iter().filter_map(|effect| match effect {
+        Effect::Send { frame, .. } => Frame::decode(frame, &shore.rig.network).ok(),
+        _ => None,
+    });
+    let served: usize = hauls
+        .map(|frame| match frame {
+            Frame::Haul { frames, .. } => frames.len(),
+            _ => 0,
+        })
+        .sum();
+    assert_eq!(served, 1);
+}
+
+#[test]
+fn a_backdated_message_is_given_up_after_a_while() {
+    let mut shore = Shore::new(3);
+    let message = shore.news(0, 300);
+    shore.keep([1], &message);
+    shore.wait(700);
+    assert!(shore.delivered().is_empty());
+    assert_eq!((shore.state("news").pending, shore.state("news").held), (0, 0));
+}
+
+#[test]
+fn garbage_bans_its_server_and_the_message_is_got_elsewhere() {
+    let mut shore = Shore::new(3);
+    let message = shore.open(0, 300);
+    shore.keep([1, 2, 3], &message);
+    shore.peer(1).garbles = true;
+    shore.wait(30);
+    assert_eq!(shore.delivered(), [message.id()]);
+    let liar = key(1).id();
+    let asked = shore.peers[&liar].asked.iter().any(|it| matches!(it, Frame::Fetch { .. }));
+    assert_eq!(shore.rig.banned(), if asked { vec![liar] } else { vec![] });
+}
+
+#[test]
+fn whoever_does_not_serve_what_it_keeps_breaks_a_promise() {
+    let mut shore = Shore::new(1);
+    let message = shore.open(0, 300);
+    shore.keep([1], &message);
+    shore.peer(1).reneges = true;
+    shore.wait(30);
+    assert!(shore.faults().contains(&Fault::BrokenPromise));
+    assert!(shore.delivered().is_empty());
+}
+
+#[test]
+fn what_nobody_asked_for_is_a_fault() {
+    let mut shore = Shore::new(1);
+    let message = shore.open(0, 300);
+    let topic = message.header().slot.topic;
+    let frames = vec![message.frame().clone()];
+    shore.send(key(1).id(), &Frame::Haul { topic, number: 0, frames, is_last: true });
+    assert_eq!(shore.faults(), [Fault::Unsolicited]);
+    assert!(shore.delivered().is_empty());
+}
+
+#[test]
+fn what_comes_too_late_was_asked_for_and_is_no_fault() {
+    let mut shore = Shore::new(1);
+    let message = shore.open(0, 300);
+    shore.keep([1], &message);
+    shore.peer(1).dawdles = true;
+    shore.wait(13);
+    let asked = |shore: &Shore| -> Vec<u32> {
+        let number = |frame: &Frame| match frame {
+            Frame::Fetch { number, .. } => Some(*number),
+            _ => None,
+        };
+        shore.peers[&key(1).id()].asked.iter().filter_map(number).collect()
+    };
+    let first = asked(&shore)[0];
+    shore.peer(1).dawdles = false;
+    shore.wait(10);
+    assert_eq!(shore.delivered(), [message.id()], "it is asked again");
+    assert!(asked(&shore).len() > 1);
+    let topic = message.header().slot.topic;
+    let frames = vec![message.frame().clone()];
+    shore.send(key(1).id(), &Frame::Haul { topic, number: first, frames, is_last: true });
+    assert!(shore.faults().is_empty(), "{:?}", shore.faults());
+}
+
+#[test]
+fn what_is_on_its_way_to_the_disk_is_not_fetched_again() {
+    let mut shore = Shore::new(3);
+    shore.unsaid = Some(Vec::new());
+    let message = shore.open(0, 300);
+    shore.keep([1, 2, 3], &message);
+    shore.wait(30);
+    let fetched = |frame: &&Frame| matches!(frame, Frame::Fetch { .. });
+    assert_eq!(shore.peers.values().flat_map(|peer| &peer.asked).filter(fetched).count(), 1);
+    let requests = shore.unsaid.take().unwrap();
+    assert_eq!(requests.len(), 1);
+    assert!(shore.delivered().is_empty());
+    shore.input(Input::Kept { requests });
+    assert_eq!(shore.delivered(), [message.id()]);
+    assert_eq!(shore.state("open").held, 1);
+}
+
+#[test]
+fn what_the_disk_refuses_is_handed_over_and_not_fetched_again_at_once() {
+    let mut shore = Shore::new(3);
+    shore.unsaid = Some(Vec::new());
+    let message = shore.open(0, 300);
+    shore.keep([1, 2, 3], &message);
+    shore.wait(5);
+    let requests = shore.unsaid.take().unwrap();
+    shore.input(Input::Unkept { requests });
+    shore.wait(60);
+    assert_eq!(shore.delivered(), [message.id()]);
+    assert_eq!(shore.state("open").held, 0);
+}
+
+#[test]
+fn an_author_that_is_exposed_while_its_message_is_written_is_not_stood_behind() {
+    let mut shore = Shore::new(1);
+    let one = shore.message("open", 0, 20, "one");
+    let other = shore.message("open", 0, 20, "other");
+    shore.unsaid = Some(Vec::new());
+    for message in [&one, &other] {
+        shore.send(key(1).id(), &Frame::Publication(message.clone()));
+    }
+    assert_eq!(shore.rig.snapshot().exposed, 1);
+    let requests = shore.unsaid.take().unwrap();
+    shore.input(Input::Kept { requests });
+    assert_eq!(shore.state("open").held, 0);
+}
+
+#[test]
+fn what_is_offered_is_fetched() {
+    let mut shore = Shore::new(1);
+    shore.wait(10);
+    let message = shore.open(0, 300);
+    shore.keep([1], &message);
+    let (topic, items) = (message.header().slot.topic, vec![item(&message)]);
+    shore.send(key(1).id(), &Frame::Offer { topic, items });
+    assert_eq!(shore.delivered(), [message.id()]);
+    assert!(shore.faults().is_empty());
+}
+
+#[test]
+fn a_pulled_message_for_a_taken_slot_exposes_its_author() {
+    for age in [300, 20] {
+        let mut shore = Shore::new(3);
+        let one = shore.message("open", 0, 300, "one");
+        let other = shore.message("open", 0, age, "other");
+        shore.keep([1, 2, 3], &one);
+        shore.wait(10);
+        assert_eq!(shore.delivered(), [one.id()]);
+        shore.keep([1], &other);
+        let (topic, items) = (other.header().slot.topic, vec![item(&other)]);
+        shore.send(key(1).id(), &Frame::Offer { topic, items });
+        assert_eq!(shore.delivered(), [one.id()], "made {age} s ago");
+        assert_eq!(shore.rig.snapshot().exposed, 1, "made {age} s ago");
+        assert_eq!(shore.state("open").held, 0, "nothing of it is stood behind any more");
+    }
+}
+
+#[test]
+fn a_server_that_hides_what_others_keep_is_found_and_left() {
+    let mut shore = Shore::new(4);
+    let messages: Vec<_> = (0..10).map(|seq| shore.open(seq, 300)).collect();
+    messages.iter().for_each(|message| shore.keep([2, 3, 4], message));
+    shore.keep([1], &messages[0]);
+    shore.wait(60);
+    assert_eq!(shore.delivered().len(), 10);
+    let hid: Vec<_> = shore.log.iter().chain(&shore.rig.log).collect();
+    let blamed = hid.iter().filter_map(|effect| match effect {
+        Effect::Event(Event::Fault { fault: Fault::Hid, blamed, .. }) => *blamed,
+        _ => None,
+    });
+    let blamed: std::collections::BTreeSet<NodeId> = blamed.collect();
+    assert_eq!(blamed.into_iter().collect::<Vec<_>>(), [key(1).id()]);
+    shore.peer(1).asked.clear();
+    shore.wait(60);
+    assert!(shore.peer(1).asked.is_empty(), "it is not asked again");
+}
+
+/// The witness that is asked first keeps nothing, and three others keep ten messages. Whether the node misses them.
+pub(crate) fn one_server_hides_what_others_keep(defences: Defences) -> bool {
+    let mut shore = Shore::with(4, |config| config.defences = defences);
+    let messages: Vec<_> = (0..10).map(|seq| shore.open(seq, 300)).collect();
+    // The first witness by key is the one that is believed alone.
+    shore.coming.sort_by_key(|tag| key(*tag).id());
+    let server = *shore.coming.first().unwrap();
+    let others = (1..=4).filter(|tag| *tag != server);
+    messages.iter().for_each(|message| shore.keep(others.clone(), message));
+    shore.wait(60);
+    shore.delivered().is_empty()
+}
+
+#[test]
+fn a_flood_of_backdated_messages_is_over_the_rate() {
+    let mut shore = Shore::new(1);
+    let network = shore.rig.network.clone();
+    let max = network.topic(shore.rig.open()).window_max();
+    let many: Vec<_> = (0..max + 20).map(|seq| shore.open(seq, 300)).collect();
+    many.iter().for_each(|message| shore.keep([1], message));
+    shore.wait(30);
+    assert_eq!(shore.delivered().len() as u64, max);
+    assert!(shore.faults().contains(&Fault::OverRate));
+}
+
+#[test]
+fn what_is_on_disk_as_accepted_is_not_delivered_again() {
+    let mut shore = Shore::new(0);
+    let (alive, over) = (shore.open(0, 20), shore.open(1, 300));
+    let accepted = Standing::Accepted { vouchers: Vec::new(), attestors: Vec::new() };
+    let held = [&alive, &over].map(|message| Held::new(message, &accepted));
+    shore.input(Input::Holds(held.to_vec()));
+    (1..=3).for_each(|tag| shore.join(tag));
+    [&alive, &over].iter().for_each(|message| shore.keep([1, 2, 3], message));
+    shore.wait(10);
+    shore.send(key(1).id(), &Frame::Publication(alive.clone()));
+    assert!(shore.delivered().is_empty());
+    let fetched = |frame: &Frame| matches!(frame, Frame::Fetch { .. });
+    assert!(!shore.peers.values().flat_map(|peer| &peer.asked).any(fetched));
+}
+
+#[test]
+fn what_is_on_disk_and_was_not_accepted_waits_for_witnesses_again() {
+    for age in [20, 300] {
+        let mut shore = Shore::new(0);
+        let message = shore.news(0, age);
+        shore.disk.insert(message.id(), (message.frame().clone(), true));
+        shore.input(Input::Holds(vec![Held::new(&message, &Standing::Held)]));
+        (1..=3).for_each(|tag| shore.join(tag));
+        shore.keep([1, 2, 3], &message);
+        shore.wait(10);
+        assert_eq!(shore.delivered(), [message.id()], "made {age} s ago");
+    }
+}
+
+#[test]
+fn what_is_forgotten_is_not_fetched_again() {
+    let mut shore = Shore::new(3);
+    let message = shore.open(0, 300);
+    shore.keep([1, 2, 3], &message);
+    shore.wait(10);
+    let accepted = Standing::Accepted { vouchers: Vec::new(), attestors: Vec::new() };
+    shore.input(Input::Forgotten(vec![Held::new(&message, &accepted)]));
+    assert_eq!(shore.state("open").held, 0);
+    shore.wait(60);
+    assert_eq!(shore.delivered().len(), 1);
+    assert_eq!(shore.state("open").held, 0);
+}
+
+#[test]
+fn a_node_whose_disk_refuses_compares_nothing() {
+    let mut shore = Shore::new(1);
+    shore.begin();
+    let peer = key(1).id();
+    let message = shore.open(0, 20);
+    let effects = shore.rig.send(peer, &Frame::Publication(message.clone()));
+    let requests = effects.iter().filter_map(|effect| match effect {
+        Effect::Keep { request, .. } => Some(*request),
+        _ => None,
+    });
+    let requests = requests.collect();
+    shore.input(Input::Unkept { requests });
+    let topic = message.header().slot.topic;
+    let index = Index::new();
+    let bounds = Bounds { from: 0, until: 1 << 40 };
+    let limits = forsooth_protocol::sync::reconcile::Limits::default();
+    let (_, question) =
+        forsooth_protocol::sync::reconcile::Opener::open(&index, bounds, limits, [0; 16]);
+    shore.log.clear();
+    shore.send(peer, &Frame::Compare { topic, question });
+    let narrowed = shore.log.iter().any(|effect| match effect {
+        Effect::Send { frame, .. } => match Frame::decode(frame, &shore.rig.network) {
+            Ok(Frame::Compared { reply, .. }) => {
+                use forsooth_protocol::sync::reconcile::Tell;
+                matches!(reply.tell, Tell::Narrow(bounds) if bounds.is_empty())
+            }
+            _ => false,
+        },
+        _ => false,
+    });
+    assert!(narrowed);
+}
+
+#[test]
+fn what_claims_to_be_sync_and_is_not_is_malformed() {
+    let mut shore = Shore::new(1);
+    // Field 20 is a fetch; a later body of another kind would win.
+    let mut bytes = vec![0xa2, 0x01, 0x00];
+    bytes.extend_from_slice(&Frame::Pull.encode());
+    let lane = forsooth_protocol::Lane::Control;
+    shore.input(Input::Received { from: key(1).id(), lane, frame: bytes.into() });
+    assert_eq!(shore.faults(), [Fault::Malformed]);
+}
