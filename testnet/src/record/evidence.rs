@@ -25,6 +25,10 @@ pub(crate) struct Evidence {
     away: Seats,
     /// Honest nodes that banned an adversary, by the adversary's number in the run.
     banned: BTreeMap<u32, Seats>,
+    /// Honest nodes that an adversary's hostile frames reached.
+    struck: BTreeMap<u32, Seats>,
+    /// Honest nodes that blamed an adversary for anything.
+    blamed: BTreeMap<u32, Seats>,
     /// Bans by honest nodes, of anybody.
     pub(crate) bans: u64,
 }
@@ -78,6 +82,25 @@ impl Evidence {
     /// An honest node banned an adversary.
     pub(crate) fn banned(&mut self, adversary: u32, by: Seat) {
         self.banned.entry(adversary).or_default().insert(by);
+    }
+
+    /// A hostile frame reached an honest node.
+    pub(crate) fn struck(&mut self, adversary: u32, whom: Seat) {
+        self.struck.entry(adversary).or_default().insert(whom);
+    }
+
+    /// An honest node blames an adversary.
+    pub(crate) fn blamed(&mut self, adversary: u32, by: Seat) {
+        self.blamed.entry(adversary).or_default().insert(by);
+    }
+
+    /// Pairs of an adversary and an honest node that its hostile frames reached; and those in which the one blamed the other.
+    pub(crate) fn known_to_victims(&self) -> (usize, usize) {
+        let struck = self.struck.values().map(Seats::len).sum();
+        let known = self.struck.iter().map(|(adversary, victims)| {
+            self.blamed.get(adversary).map_or(0, |by| victims.common(by))
+        });
+        (struck, known.sum())
     }
 
     /// How many honest nodes banned each adversary that was banned.

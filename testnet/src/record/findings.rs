@@ -79,6 +79,8 @@ pub struct Findings {
     pub recovery: Recovery,
     /// Adversaries that at least one honest node banned.
     pub banned_adversaries: usize,
+    /// Pairs of an adversary and an honest node that its hostile frames reached; and those in which the one blamed the other for a fault.
+    pub known_to_victims: (usize, usize),
     /// The collection that came closest to its bound, and which share of it that was.
     pub fullest: Option<(&'static str, f64)>,
     /// How often a node was looked at from inside.
@@ -303,6 +305,7 @@ impl Recorder {
             disturbed: spread.latencies.disturbed(),
             recovery: timeline.recovery(ready_since, owed),
             banned_adversaries: evidence.adversaries_banned(),
+            known_to_victims: evidence.known_to_victims(),
             fullest: samples.fullest(),
             samples: samples.taken,
             tied: ties.tied(&timeline.targets(self.roster())),

@@ -248,6 +248,9 @@ impl Recorder {
         {
             state.traffic.hostile(kind.name);
             state.traffic.now(at, &self.sent).hostile += 1;
+            if let Some(adversary) = self.roster.index(from) {
+                state.evidence.struck(adversary, seat);
+            }
             state.log.note(at, seat, Happening::Hostile, self.roster.index(from), None);
             return state.look_for_equivocation(&self.roster, &self.network, frame);
         }
@@ -370,7 +373,7 @@ impl Recorder {
         }
         let index = |node: &NodeId| self.roster.index(node);
         let mut state = self.state();
-        let State { spread, traffic, roll, log, trees, .. } = &mut *state;
+        let State { spread, traffic, evidence, roll, log, trees, .. } = &mut *state;
         let mut note = |what, peer, message| log.note(at, seat, what, peer, message);
         match event {
             // Networks and what operators say are not this run's business.
@@ -386,6 +389,9 @@ impl Recorder {
             }
             Event::Fault { fault, blamed, from, .. } => {
                 note(Happening::Fault(*fault), blamed.or(*from).as_ref().and_then(index), None);
+                if let Some(adversary) = blamed.filter(|it| self.roster.kind(it).is_some()) {
+                    index(&adversary).into_iter().for_each(|it| evidence.blamed(it, seat));
+                }
                 let blames_honest = blamed.is_some_and(|blamed| self.roster.is_honest(&blamed));
                 traffic.fault(*fault, blames_honest);
                 traffic.now(at, &self.sent).faults += 1;

@@ -37,6 +37,12 @@ impl Seats {
         self.words.get(seat as usize / 64).is_some_and(|word| word & (1 << (seat % 64)) != 0)
     }
 
+    /// How many are in both.
+    pub(crate) fn common(&self, other: &Self) -> usize {
+        let both = self.words.iter().zip(&other.words).map(|(one, other)| one & other);
+        both.map(|word| word.count_ones() as usize).sum()
+    }
+
     pub(crate) const fn len(&self) -> usize {
         self.len
     }

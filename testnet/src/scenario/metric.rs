@@ -60,6 +60,7 @@ pub static METRICS: &[&Metric] = &[
     &FORGED_RELAYED,
     &HOSTILE_ACTIONS,
     &ISOLATED,
+    &KNOWN_TO_VICTIMS,
     &LATENCY_CALM_P99_MS,
     &LATENCY_DISTURBED_P99_MS,
     &LATENCY_MAX_MS,
@@ -262,6 +263,15 @@ static LATENCY_DISTURBED_P99_MS: Metric = metric(
     "latency_disturbed_p99_ms",
     "As latency_p99_ms, of messages published while an attack or a fault was on.",
     |seen| (seen.run.disturbed.count > 0).then(|| millis(seen.run.disturbed.p99)),
+);
+
+static KNOWN_TO_VICTIMS: Metric = metric(
+    "known_to_victims",
+    "Share of pairs of an adversary and an honest node that its hostile frames reached, in which the one blamed the other for something.",
+    |seen| {
+        let (struck, known) = seen.run.known_to_victims;
+        (struck > 0).then(|| known as f64 / struck as f64)
+    },
 );
 
 static LATENCY_MAX_MS: Metric = metric(

@@ -21,6 +21,7 @@ mod forge_proof;
 mod graft_drain;
 mod grind;
 mod kind;
+mod lying_server;
 mod malformed;
 mod mutate;
 mod pack;
@@ -68,6 +69,7 @@ pub use self::{
     graft_drain::GRAFT_DRAIN,
     grind::GRIND,
     kind::{Brief, Intensity, KINDS, Kind, Onset, Unknown, Wire, find},
+    lying_server::{COLLUDING_CHECKERS, LYING_SERVER},
     malformed::MALFORMED,
     poison_seeds::POISON_SEEDS,
     prune_storm::PRUNE_STORM,
