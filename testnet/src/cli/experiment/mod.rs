@@ -1,6 +1,7 @@
 //! Experiments: arguments in, numbers out.
 
 mod broadcast;
+mod catch_up;
 mod membership;
 mod reconcile;
 mod table;
@@ -29,6 +30,8 @@ pub(crate) enum Experiment {
     Membership(membership::MembershipArgs),
     /// What it costs two nodes to find out in what their sets of messages differ: bytes, round trips, CPU time
     Reconcile(reconcile::ReconcileArgs),
+    /// What a node that joins late takes to get all that is kept, against checking the signatures alone
+    CatchUp(catch_up::CatchUpArgs),
     /// All that docs/sampling.md shows: a table in Markdown, and a plot. Takes about half an hour
     SamplingTable(table::TableArgs),
 }
@@ -99,6 +102,7 @@ pub(super) fn experiment(which: &Experiment) -> Result<(), Failure> {
         Experiment::Broadcast(args) => show(args.json, &broadcast::broadcast(args)?),
         Experiment::Membership(args) => show(args.json, &membership::membership(args)?),
         Experiment::Reconcile(args) => reconcile::reconcile(args),
+        Experiment::CatchUp(args) => show(args.json, &catch_up::catch_up(args)?),
         Experiment::SamplingTable(args) => table::table(args),
     }
 }
