@@ -90,6 +90,17 @@ proptest! {
     }
 }
 
+#[test]
+fn nothing_differs_where_nothing_can_be() {
+    let (here, there) = (large(2, 0), large(2, 1));
+    for at in [0, 7, u64::MAX] {
+        let outcome = compare(&here, &there, Bounds { from: at, until: at }, Limits::default());
+        let difference = outcome.result.unwrap();
+        assert_eq!((difference.ending, difference.fallback), (Ending::Complete, None));
+        assert!(difference.theirs.is_empty() && difference.ours.is_empty());
+    }
+}
+
 /// A set too large for its symbols to be computed when they are asked for, which lacks every so many items.
 fn large(without: u64, salt: u64) -> Index {
     let there = scattered(20_000, 0).enumerate();
