@@ -3,8 +3,9 @@
 //! In peace nobody asks for anything, and under attack an honest node asks for what its parents withhold, of one voucher
 //! among many. So a peer that asks for much of what passes by lets others upload, and is given an eighth of it, after a few
 //! to begin with. What was there before the peer came is free: a newcomer lacks it all, and is served each message once.
-//! Whoever leaves and comes back finds its account as it left it.
+//! Whoever leaves and comes back finds its account as it left it; but what it missed meanwhile is free too, once in a while.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 
 use forsooth_crypto::NodeId;
@@ -16,6 +17,8 @@ const SHARE: u64 = 8;
 /// What it may ask for at once: more than an honest node ever lacks of what one neighbour has, if others have it too.
 const BURST_MESSAGES: u64 = 32;
 const BURST_BYTES: u64 = 4 << 20;
+/// Whoever comes back again within this time after it was given what it had missed is not given it.
+const RETURN_EVERY: Duration = Duration::from_secs(600);
 /// Accounts of peers that left; who left first goes.
 const ABSENT_MAX: usize = 1024;
 
@@ -38,8 +41,10 @@ struct Sum {
 
 #[derive(Clone, Copy, Debug)]
 struct Account {
-    /// When the peer came for the first time.
+    /// What was here then is free: when the peer came first, or came back.
     since: Time,
+    /// When it last came back and was given what it had missed.
+    returned: Option<Time>,
     left: Option<Time>,
     /// What it was served, as far as its share has not paid for it: an eighth counts one.
     owed: Sum,
@@ -56,10 +61,14 @@ impl Thrift {
     /// A peer takes part.
     pub(super) fn join(&mut self, peer: NodeId, now: Time) {
         let owed = Sum::default();
-        let new = Account { since: now, left: None, owed, at: self.passed };
+        let new = Account { since: now, returned: None, left: None, owed, at: self.passed };
         let account = self.accounts.entry(peer).or_insert(new);
         if let Some(left) = account.left.take() {
             self.absent.remove(&(left, peer));
+            if account.returned.is_none_or(|returned| returned + RETURN_EVERY <= now) {
+                account.returned = Some(now);
+                account.since = now;
+            }
         }
     }
 
@@ -114,8 +123,6 @@ impl Thrift {
 
 #[cfg(test)]
 mod tests {
-    use core::time::Duration;
-
     use super::*;
 
     fn at(seconds: u64) -> Time {
@@ -150,17 +157,24 @@ mod tests {
     }
 
     #[test]
-    fn what_was_here_before_is_free_and_coming_back_makes_nobody_a_newcomer() {
+    fn what_was_here_before_is_free_and_to_who_comes_back_once_in_a_while() {
         let mut thrift = Thrift::new();
         thrift.join(peer(1), at(10));
         assert_eq!(drained(&mut thrift, 500, at(10)), 500);
         thrift.leave(peer(1), at(20));
         thrift.join(peer(1), at(30));
-        assert!(drained(&mut thrift, 500, at(25)) < 100);
+        assert_eq!(drained(&mut thrift, 500, at(25)), 500, "what it missed");
+        assert!(drained(&mut thrift, 500, at(31)) < 100, "what comes is not");
         thrift.leave(peer(1), at(40));
+        thrift.join(peer(1), at(50));
+        assert!(drained(&mut thrift, 500, at(45)) < 100, "it has come back before");
+        thrift.leave(peer(1), at(60));
+        thrift.join(peer(1), at(630));
+        assert_eq!(drained(&mut thrift, 500, at(610)), 500);
+        thrift.leave(peer(1), at(640));
         for tag in 2..2000 {
-            thrift.join(peer(tag), at(50));
-            thrift.leave(peer(tag), at(50 + u64::from(tag)));
+            thrift.join(peer(tag), at(650));
+            thrift.leave(peer(tag), at(650 + u64::from(tag)));
         }
         assert_eq!((thrift.accounts.len(), thrift.absent.len()), (ABSENT_MAX, ABSENT_MAX));
     }
