@@ -327,6 +327,11 @@ impl Links {
         (self.silent.len(), BUDGETS_MAX)
     }
 
+    /// All links, visits included.
+    pub(crate) fn count(&self) -> usize {
+        self.links.len()
+    }
+
     /// Visitors, and the most there may be.
     pub(crate) fn visitor_usage(&self) -> (usize, usize) {
         (self.visitors(None).count(), VISITORS_MAX)

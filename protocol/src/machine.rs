@@ -124,6 +124,11 @@ pub(crate) enum Signal {
         /// Who.
         peer: NodeId,
     },
+    /// A visited peer was compared with, and what came of it is done.
+    Compared {
+        /// Who.
+        peer: NodeId,
+    },
     /// A record is worth a check of its signature.
     Check {
         /// The record.

@@ -65,11 +65,7 @@ impl Core {
             | Frame::Graft { .. }
             | Frame::Adopt { .. }
             | Frame::Prune { .. }
-            | Frame::Compare { .. }
-            | Frame::Compared { .. }
-            | Frame::Fetch { .. }
             | Frame::Offer { .. }
-            | Frame::Haul { .. }
             | Frame::Proof(_) => true,
             Frame::Hello(_)
             | Frame::Pull
@@ -80,7 +76,11 @@ impl Core {
             | Frame::Rumours { .. }
             | Frame::Sync { .. }
             | Frame::Summary { .. }
-            | Frame::Want { .. } => false,
+            | Frame::Want { .. }
+            | Frame::Compare { .. }
+            | Frame::Compared { .. }
+            | Frame::Fetch { .. }
+            | Frame::Haul { .. } => false,
         };
         // Nor does a visitor, whatever it brings; its hello may have been overtaken.
         if is_gossip && visits && greeted {

@@ -306,14 +306,14 @@ impl Core {
                     self.effects.push_back(Effect::Event(Event::LinkDown { peer }));
                     self.tell_gossip(gossip::Event::Left { peer });
                     self.tell_acceptance(acceptance::Event::Withdrawn { peer });
-                    self.tell_sync(sync::Event::Left { peer });
                 }
                 Signal::Met { peer } => self.met(peer),
                 Signal::Unreached { peer } => {
                     self.tell_overlay(overlay::Event::Unreached { peer });
                 }
                 Signal::Close { peer } => self.part(peer),
-                Signal::Visited { peer } => self.tell_links(links::Event::Visited { peer }),
+                Signal::Visited { peer } => self.visited(peer, true),
+                Signal::Compared { peer } => self.visited(peer, false),
                 Signal::Check { record, from } => self.check_record(from, record),
                 Signal::Announce => self.announce(),
                 Signal::OwnKey { generation } => self.recognise_own(generation, self.wall()),
@@ -395,7 +395,7 @@ impl Core {
         let members = self.membership.iter().flat_map(|membership| {
             membership.bounds().chain([pair("links.observers", self.links.observer_usage())])
         });
-        let synced = self.sync.iter().flat_map(|sync| sync.bounds(links));
+        let synced = self.sync.iter().flat_map(|sync| sync.bounds(self.links.count()));
         let rest = rest.into_iter().chain(self.overlay.bounds()).chain(members).chain(synced);
         self.gossip.bounds().chain(self.acceptance.bounds(links)).chain(rest).collect()
     }

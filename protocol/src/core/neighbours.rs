@@ -7,7 +7,7 @@ use forsooth_crypto::{NodeId, Untrusted, Verified, verify};
 
 use super::{Core, intake::Admission};
 use crate::{
-    Address, Candidate, Connection, Effect, Record, Time, Timestamp, acceptance,
+    Address, Candidate, Connection, Direction, Effect, Record, Time, Timestamp, acceptance,
     defences::Safeguard,
     group::Group,
     links::{self, Purpose},
@@ -18,6 +18,7 @@ use crate::{
         self, Overlay, Target,
         record::{PeerRecord, SignedRecord},
     },
+    sync,
     verify::{Check, Ticket},
     wire::Hello,
 };
@@ -61,6 +62,7 @@ impl Core {
         }
         self.tell_links(links::Event::Disconnected { peer });
         self.tell_membership(membership::Event::Gone { peer });
+        self.tell_sync(sync::Event::Left { peer });
     }
 
     /// A link is closed, and nobody is to blame.
@@ -75,6 +77,19 @@ impl Core {
         let (direction, remote) = (link.direction, link.remote);
         self.tell_overlay(overlay::Event::Met { peer, direction, remote });
         self.tell_membership(membership::Event::Met { peer });
+        let link = self.links.get(&peer);
+        if link.is_some_and(|link| link.is_visit() && link.direction == Direction::Outbound) {
+            self.tell_sync(sync::Event::Visiting { peer });
+        }
+    }
+
+    /// Some of what a visit was for is done. It is over when nothing else is expected.
+    pub(super) fn visited(&mut self, peer: NodeId, is_told: bool) {
+        let is_told = is_told || !self.overlay.waits_for(&peer);
+        let is_compared = self.sync.as_ref().is_none_or(|sync| !sync.is_visiting(&peer));
+        if is_told && is_compared {
+            self.tell_links(links::Event::Visited { peer });
+        }
     }
 
     /// A peer says who it is and what it wants.

@@ -419,6 +419,11 @@ impl Overlay {
         }
     }
 
+    /// Whether a peer owes an answer.
+    pub(crate) fn waits_for(&self, peer: &NodeId) -> bool {
+        self.exchange.waits_for(peer)
+    }
+
     /// Has something done over a link, or over a visit.
     fn send_on(&mut self, peer: NodeId, errand: Errand, cx: &mut Cx<'_>) {
         if self.met.contains_key(&peer) {

@@ -66,16 +66,18 @@ impl Sync {
                 rounds.choose(&server, core::iter::empty(), cx.now, cx.rng)
             };
             let Some(peer) = chosen else { break };
-            let mut nonce = [0; NONCE_BYTES];
-            cx.rng.fill_bytes(&mut nonce);
-            let limits = Limits::default();
-            let (opener, mut question) = Opener::open(topic.shelf.view(), bounds, limits, nonce);
-            let numbering = topic.rounds.begin(peer, opener, cx.now);
-            question.number = numbering.outer(question.number);
-            topic.counts.comparisons = topic.counts.comparisons.saturating_add(1);
-            Self::send(peer, &Frame::Compare { topic: id, question }, cx);
+            topic.compare(peer, id, bounds, cx);
         }
         topic.rounds.plan(haste, cx.now, cx.rng);
+    }
+
+    /// Begins a comparison with a peer that is no witness.
+    pub(super) fn compare(&mut self, peer: NodeId, id: TopicId, cx: &mut Cx<'_>) {
+        let Some(topic) = self.topics.get_mut(&id) else { return };
+        let bounds = Self::bounds_of(topic, cx.wall);
+        if !bounds.is_empty() {
+            topic.compare(peer, id, bounds, cx);
+        }
     }
 
     pub(super) fn reply(
@@ -167,7 +169,8 @@ impl Sync {
         topic.rounds.end(&peer, group, found, cx.now);
         topic.rounds.is_settled |= topic.rounds.is_sure(&self.witnesses);
         let offer: Vec<Item> = lacks.iter().take(ITEMS_MAX).copied().collect();
-        if !offer.is_empty() && !is_behind {
+        // Who is visited is not kept waiting until it has fetched; others are compared with by it.
+        if !offer.is_empty() && !is_behind && group.is_some() {
             Self::send(peer, &Frame::Offer { topic: id, items: offer }, cx);
         }
         if is_complete {
@@ -209,5 +212,18 @@ impl Sync {
         }
         witnesses.remove(&peer);
         cx.fault(peer, Fault::Hid);
+    }
+}
+
+impl Topic {
+    fn compare(&mut self, peer: NodeId, id: TopicId, bounds: Bounds, cx: &mut Cx<'_>) {
+        let mut nonce = [0; NONCE_BYTES];
+        cx.rng.fill_bytes(&mut nonce);
+        let limits = Limits::default();
+        let (opener, mut question) = Opener::open(self.shelf.view(), bounds, limits, nonce);
+        let numbering = self.rounds.begin(peer, opener, cx.now);
+        question.number = numbering.outer(question.number);
+        self.counts.comparisons = self.counts.comparisons.saturating_add(1);
+        Sync::send(peer, &Frame::Compare { topic: id, question }, cx);
     }
 }

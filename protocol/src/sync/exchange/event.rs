@@ -21,6 +21,8 @@ use crate::{
 pub(crate) enum Event {
     /// These are the witnesses now that take part.
     Witnesses(BTreeMap<NodeId, Group>),
+    /// A peer is being visited.
+    Visiting { peer: NodeId },
     /// A peer is gone.
     Left { peer: NodeId },
     /// A peer asks what differs.

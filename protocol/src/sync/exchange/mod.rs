@@ -1,7 +1,7 @@
 //! Anti-entropy: what this node missed, from those who have it.
 //!
 //! Demers et al., "Epidemic Algorithms for Replicated Database Maintenance" (PODC 1987): push-pull with random peers. A
-//! comparison with a witness tells what each side lacks. What is lacking here is fetched, a batch at a time; what the other lacks
+//! comparison with a witness, or with a peer that is [visited](visits), tells what each side lacks. What is lacking here is fetched, a batch at a time; what the other lacks
 //! is offered to it, and it fetches it in turn. Nobody is believed alone: see [`rounds`] for who is asked after a server, and
 //! [`doubts`] for what follows if it hid something. What is in the index is vouched for, so a comparison is also the
 //! vouches of the other side.
@@ -17,6 +17,7 @@ mod pulling;
 mod rounds;
 mod serving;
 mod shelf;
+mod visits;
 mod wants;
 
 use core::time::Duration;
@@ -92,6 +93,8 @@ pub(crate) struct Sync {
     topics: BTreeMap<TopicId, Topic>,
     /// Whom this node chose and trusts, and which of them count as one.
     witnesses: BTreeMap<NodeId, Group>,
+    /// Peers that are compared with in passing.
+    visiting: BTreeSet<NodeId>,
     serving: Serving,
     reads: BTreeMap<u64, Read>,
     next_read: u64,
@@ -154,6 +157,7 @@ impl Sync {
             defences,
             topics,
             witnesses: BTreeMap::new(),
+            visiting: BTreeSet::new(),
             serving: Serving::default(),
             reads: BTreeMap::new(),
             next_read: 0,
@@ -245,6 +249,7 @@ impl Sync {
     }
 
     fn leave(&mut self, peer: NodeId) {
+        self.visiting.remove(&peer);
         self.serving.leave(&peer);
         for topic in self.topics.values_mut() {
             topic.rounds.leave(&peer);
@@ -346,6 +351,7 @@ impl Machine for Sync {
                 }
                 self.witnesses = witnesses;
             }
+            Event::Visiting { peer } => self.visit(peer, cx),
             Event::Left { peer } => self.leave(peer),
             Event::Asked { from, topic, question } => self.reply(from, topic, &question, cx),
             Event::Replied { from, topic, reply, is_behind } => {
@@ -410,6 +416,7 @@ impl Machine for Sync {
                 self.topics.values_mut().for_each(|topic| topic.shelf.disown(&author));
             }
         }
+        self.end_visits(cx);
         self.look_ahead();
     }
 
@@ -433,6 +440,7 @@ impl Machine for Sync {
             }
             self.pursue(id, cx);
         }
+        self.end_visits(cx);
         self.look_ahead();
     }
 }

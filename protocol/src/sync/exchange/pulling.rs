@@ -86,8 +86,12 @@ impl Sync {
         let bounds = Self::bounds_of(topic, cx.wall);
         for item in items {
             let is_refused = refused.get(item).is_some_and(|until| *until > cx.now);
-            if bounds.contains(item.at()) && !is_refused && !topic.shelf.contains(item) {
-                topic.wants.add(*item, from);
+            if bounds.contains(item.at())
+                && !is_refused
+                && !topic.shelf.contains(item)
+                && topic.wants.add(*item, from)
+            {
+                topic.rounds.lacked();
             }
         }
         self.pursue(id, cx);

@@ -1,6 +1,7 @@
 //! Whom to compare with, and when.
 //!
-//! One random witness at a time at a paced rate, less and less often while nothing differs. A node that may
+//! One random witness at a time at a paced rate, less and less often while nothing differs; and now and then whoever is
+//! visited. A node that may
 //! have missed something (it has just started, or somebody had what it lacked) asks several at once, until one server and
 //! [`CHECKS`] others, each in another group, have nothing that it lacks. So a server that hides something is believed only if
 //! all of those lie along with it.
@@ -25,6 +26,8 @@ const PACE_MAX: Duration = Duration::from_secs(32);
 const HURRY: Duration = Duration::from_millis(250);
 /// Pause between two comparisons with the same witness, unless something began to wait since.
 const REST: Duration = Duration::from_secs(2);
+/// Pause between two comparisons with peers that are visited.
+const VISIT_PACE: Duration = Duration::from_secs(8);
 /// A reply may take so long, and a comparison as a whole.
 const REPLY_TIME: Duration = Duration::from_secs(10);
 const COMPARISON_TIME: Duration = Duration::from_secs(60);
@@ -43,6 +46,8 @@ pub(super) struct Rounds {
     /// When the next may begin.
     pub(super) due: Time,
     pace: Duration,
+    /// From then on whoever is visited is compared with.
+    visits_from: Time,
     /// Who is to be compared with first: links that are new.
     new: BTreeSet<NodeId>,
     /// When a comparison with each witness ended last.
@@ -112,6 +117,7 @@ impl Rounds {
             count: 0,
             due: Time::ZERO,
             pace: PACE_MIN,
+            visits_from: Time::ZERO,
             new: BTreeSet::new(),
             ended: BTreeMap::new(),
             agreed: BTreeSet::new(),
@@ -214,13 +220,30 @@ impl Rounds {
                 self.agreed.extend(group);
                 self.pace = PACE_MIN;
             }
-            Finding::Lacking => {
-                self.agreed.clear();
-                self.equal_since = None;
-                self.pace = PACE_MIN;
-            }
+            Finding::Lacking => self.lacked(),
             Finding::Nothing => {}
         }
+    }
+
+    /// Something was lacking here that others had. So it may be elsewhere, and more may be.
+    pub(super) fn lacked(&mut self) {
+        self.agreed.clear();
+        self.equal_since = None;
+        self.pace = PACE_MIN;
+    }
+
+    /// Whether a peer that is visited now is to be compared with; others are for a while not, then.
+    pub(super) fn visits(&mut self, now: Time, rng: &mut ChaCha8Rng) -> bool {
+        let is_due = self.visits_from <= now;
+        if is_due {
+            self.visits_from = now + VISIT_PACE * 3 / 4 + jitter(VISIT_PACE / 2, rng);
+        }
+        is_due
+    }
+
+    /// Whether a comparison with a peer is under way.
+    pub(super) fn has(&self, peer: &NodeId) -> bool {
+        self.open.contains_key(peer)
     }
 
     /// When the next comparison begins.

@@ -235,6 +235,11 @@ impl Wants {
         }
     }
 
+    /// Whether a peer is to send something yet.
+    pub(super) fn concern(&self, peer: &NodeId) -> bool {
+        self.free.contains_key(peer) || self.asked.contains_key(peer)
+    }
+
     /// Whether a message that was asked for is being checked.
     pub(super) fn is_checking(&self, item: &Item) -> bool {
         self.wants.get(item).is_some_and(|want| want.state == State::Checking)
