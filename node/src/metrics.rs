@@ -5,7 +5,10 @@
 
 use std::sync::atomic::AtomicU64;
 
-use forsooth_protocol::{Class, Fault, Lane, Role, Shortfall, snapshot::TopicState};
+use forsooth_protocol::{
+    Class, Fault, Lane, Role, Shortfall,
+    snapshot::{SyncState, TopicState},
+};
 use prometheus_client::{
     encoding::text::encode,
     metrics::{counter::Counter, family::Family, gauge::Gauge},
@@ -196,6 +199,7 @@ fn topics(snapshot: &NodeSnapshot, registry: &mut Registry) {
         let refuses = u64::from(keeping.refusal.is_some());
         gauge(registry, "disk_refuses", "Whether the disk refuses messages", refuses);
     }
+    synchronisation(snapshot, registry);
     counter(
         registry,
         "messages_delivered",
@@ -208,6 +212,31 @@ fn topics(snapshot: &NodeSnapshot, registry: &mut Registry) {
         "Messages that slow subscriptions missed",
         snapshot.delivery.missed,
     );
+}
+
+/// How what is kept stands to what others keep.
+fn synchronisation(snapshot: &NodeSnapshot, registry: &mut Registry) {
+    let rows = |of: fn(&SyncState) -> u64| {
+        let row = |(topic, state): (&_, &SyncState)| {
+            let name = snapshot.network.topic(*topic).name.as_str();
+            (labels([("topic", name)]), of(state))
+        };
+        snapshot.core.sync.iter().map(row).collect::<Vec<_>>()
+    };
+    if snapshot.core.sync.is_empty() {
+        return;
+    }
+    let behind = rows(|state| state.is_behind.into());
+    gauges(registry, "sync_catching_up", "Whether something may be lacking", behind);
+    let wanted = rows(|state| count(state.wanted));
+    gauges(registry, "sync_wanted", "Messages that others have and this node lacks", wanted);
+    let pending = rows(|state| count(state.pending));
+    gauges(registry, "sync_pending", "Messages fetched that wait for vouches", pending);
+    let comparisons = rows(|state| state.comparisons);
+    counters(registry, "sync_comparisons", "Comparisons with others", comparisons);
+    counters(registry, "sync_fetched", "Messages fetched", rows(|state| state.pulled));
+    let hidden = rows(|state| state.hidden);
+    counters(registry, "sync_hidden", "Messages found that a peer hid", hidden);
 }
 
 fn members(snapshot: &NodeSnapshot, registry: &mut Registry) {
@@ -339,6 +368,7 @@ mod tests {
             topic,
             TopicState { accepted: 5, contested: 2, acceptable: true, ..TopicState::default() },
         );
+        core.sync.insert(topic, SyncState { pulled: 9, wanted: 4, ..SyncState::default() });
         core.faults.insert(Fault::Forged, 3);
         core.membership =
             Some(forsooth_protocol::snapshot::Membership { members: 3, ..Default::default() });
@@ -374,6 +404,8 @@ mod tests {
             "forsooth_topic_acceptable{topic=\"news\"} 1.0",
             "forsooth_messages_unaccepted_total{topic=\"news\",reason=\"crowded\"} 0",
             "forsooth_messages_contested_total{topic=\"news\"} 2",
+            "forsooth_sync_fetched_total{topic=\"news\"} 9",
+            "forsooth_sync_wanted{topic=\"news\"} 4.0",
             "forsooth_bound_max{name=\"ledger\"} 10.0",
             "forsooth_sent_bytes_total{class=\"vouch\"} 0",
             "forsooth_received_frames_total{lane=\"data\"} 0",

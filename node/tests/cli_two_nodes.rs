@@ -12,9 +12,10 @@ mod cli_support;
 use std::{
     io::{Read as _, Write as _},
     net::TcpStream,
+    time::{Duration, Instant},
 };
 
-use cli_support::{Home, free_port};
+use cli_support::{Home, free_port, poll};
 use serde_json::Value;
 
 /// Nodes `a` and `b`, linked; `a` is the bootnode, and the manifest knows it by a fixed port.
@@ -91,14 +92,27 @@ fn what_was_read_of_a_kept_topic_is_there_after_kill_9_and_is_read_once() {
     let [one, two] = from("start");
     assert_eq!((&one["text"], &two["text"]), (&"one".into(), &"two".into()));
     b.kill();
-    let _b = home.node("b");
+    let b = home.node("b");
     home.wait_for_links("b", 1);
     home.run("a", &["publish", "chat", "four"]).succeeded();
     let [three, four] = from(two["id"].as_str().unwrap());
     assert_eq!((&three["text"], &four["text"]), (&"three".into(), &"four".into()));
     let shown = home.run("b", &["status"]).succeeded().stdout;
-    assert!(shown.contains("KEPT"), "{shown}");
+    assert!(shown.contains("KEPT") && shown.contains("SYNC"), "{shown}");
     home.run("b", &["subscribe", "chat", "--from", "x"]).failed_with(&["start", "id of a message"]);
+
+    // What is over before it comes back is not gossiped any more: it is fetched.
+    b.kill();
+    let since = Instant::now();
+    home.run("a", &["publish", "chat", "while away", "--lifetime", "1s"]).succeeded();
+    poll(|| (since.elapsed() > Duration::from_secs(2)).then_some(())).unwrap();
+    let _b = home.node("b");
+    let after = four["id"].as_str().unwrap();
+    let mut subscriber = home.subscribe("b", &["chat", "--from", after, "--limit", "1"]);
+    assert!(subscriber.line().contains("while away"));
+    assert_eq!(subscriber.end().code, Some(0));
+    let status = home.run("b", &["status", "--json"]).succeeded().json();
+    assert_eq!(status["topics"][0]["sync"]["fetched"], 1, "{status}");
 }
 
 #[test]

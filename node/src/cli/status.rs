@@ -3,7 +3,7 @@
 use forsooth::{
     config::DataDir,
     http::view::{
-        MembershipView, NodeView, OverlayView, PeerView, ReadinessView, Reason, TopicView,
+        MembershipView, NodeView, OverlayView, PeerView, ReadinessView, Reason, SyncView, TopicView,
     },
 };
 use serde_json::json;
@@ -20,8 +20,17 @@ pub(super) fn status(data: &DataDir, output: OutputArgs) -> anyhow::Result<()> {
     }
     output::line(node_text(&node, &readiness))?;
     let rows: Vec<_> = topics.iter().map(topic_row).collect();
-    let head =
-        ["TOPIC", "POLICY", "PUBLISHED", "VERIFIED", "ACCEPTED", "WAITING", "UNACCEPTED", "KEPT"];
+    let head = [
+        "TOPIC",
+        "POLICY",
+        "PUBLISHED",
+        "VERIFIED",
+        "ACCEPTED",
+        "WAITING",
+        "UNACCEPTED",
+        "KEPT",
+        "SYNC",
+    ];
     output::line(format_args!("\n{}", output::table(head, &rows)))?;
     Ok(())
 }
@@ -100,7 +109,21 @@ fn reason_text(reason: &Reason) -> String {
     }
 }
 
-fn topic_row(topic: &TopicView) -> [String; 8] {
+/// In a few words, how complete what is kept is.
+fn sync_text(sync: Option<&SyncView>) -> String {
+    let Some(SyncView { catching_up, equal_for_s, wanted, pending, .. }) = sync else {
+        return "-".to_owned();
+    };
+    match (*wanted, *pending, catching_up, equal_for_s) {
+        (0, 0, false, Some(seconds)) => format!("complete for {}", output::span(*seconds)),
+        (0, 0, false, None) => "complete".to_owned(),
+        (0, 0, true, _) => "comparing".to_owned(),
+        (0, pending, ..) => format!("{pending} wait for vouches"),
+        (wanted, ..) => format!("{wanted} to fetch"),
+    }
+}
+
+fn topic_row(topic: &TopicView) -> [String; 9] {
     [
         topic.name.clone(),
         topic.policy.to_string(),
@@ -110,6 +133,7 @@ fn topic_row(topic: &TopicView) -> [String; 8] {
         topic.waiting.to_string(),
         topic.unaccepted.to_string(),
         topic.retention.map_or_else(|| "-".to_owned(), |_| topic.kept.to_string()),
+        sync_text(topic.sync.as_ref()),
     ]
 }
 

@@ -7,7 +7,7 @@ use data_encoding::BASE64;
 use forsooth_protocol::{
     Lane, Receipt, Shortfall,
     network::Topic,
-    snapshot::{Link, TopicState},
+    snapshot::{Link, SyncState, TopicState},
 };
 
 use super::{
@@ -15,7 +15,7 @@ use super::{
     state::State,
     view::{
         BoundView, LanesView, MembershipView, MessageView, NetworkView, NodeView, OverlayView,
-        PeerView, ReceiptView, RetentionView, TopicView, TrafficView,
+        PeerView, ReceiptView, RetentionView, SyncView, TopicView, TrafficView,
     },
 };
 use crate::{
@@ -46,7 +46,8 @@ pub(super) async fn topics(
     let holding = |id| Some(*keeping.as_ref()?.holdings.get(&id)?);
     let view = |(id, topic)| {
         let of_topic = core.topics.get(&id).copied().unwrap_or_default();
-        TopicView::new(topic, of_topic, holding(id).unwrap_or_default())
+        let sync = core.sync.get(&id).map(SyncView::from);
+        TopicView { sync, ..TopicView::new(topic, of_topic, holding(id).unwrap_or_default()) }
     };
     Ok(Json(state.node.network().topics().map(view).collect()))
 }
@@ -147,6 +148,23 @@ impl TopicView {
             retention: topic.retention.map(RetentionView::from),
             kept: holding.messages,
             kept_bytes: holding.bytes,
+            sync: None,
+        }
+    }
+}
+
+impl From<&SyncState> for SyncView {
+    fn from(state: &SyncState) -> Self {
+        Self {
+            catching_up: state.is_behind,
+            settled: state.is_settled,
+            equal_for_s: state.equal_for.map(|time| time.as_secs()),
+            held: state.held,
+            wanted: state.wanted,
+            pending: state.pending,
+            comparisons: state.comparisons,
+            fetched: state.pulled,
+            hidden: state.hidden,
         }
     }
 }

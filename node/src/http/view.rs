@@ -360,6 +360,33 @@ pub struct TopicView {
     /// Bytes of those.
     #[serde(default)]
     pub kept_bytes: u64,
+    /// How they stand to what others keep, if they are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sync: Option<SyncView>,
+}
+
+/// How what a node keeps of a topic stands to what others keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncView {
+    /// Something may be lacking that others have: it asks them without pause.
+    pub catching_up: bool,
+    /// It has once been sure to lack nothing, since it started.
+    pub settled: bool,
+    /// Seconds since something last differed, while nothing does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub equal_for_s: Option<u64>,
+    /// Messages that it stands behind, and others may fetch.
+    pub held: usize,
+    /// Messages that others have and it lacks, as far as it knows.
+    pub wanted: usize,
+    /// Messages that it fetched, and that wait for vouches.
+    pub pending: usize,
+    /// Comparisons with others so far.
+    pub comparisons: u64,
+    /// Messages fetched so far.
+    pub fetched: u64,
+    /// Messages found so far that a peer hid.
+    pub hidden: u64,
 }
 
 /// How long accepted messages are kept: until one of these is reached.
