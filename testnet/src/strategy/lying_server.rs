@@ -63,7 +63,7 @@ struct LyingServer {
     manner: Manner,
     /// Which half is hidden: the same for all who collude.
     half: u8,
-    /// What it admits to keep, by topic.
+    /// What it admits to keep, by topic, if it hides the rest.
     admitted: BTreeMap<TopicId, Index>,
     /// What it can serve.
     old: Vec<Publication>,
@@ -81,8 +81,7 @@ impl LyingServer {
         let header = message.header();
         let item = Item::new(header.timestamp.as_millis(), *message.id().as_bytes());
         let is_in_half = message.id().as_bytes().first().is_some_and(|byte| byte & 1 == self.half);
-        let hides = self.manner == Manner::Hides && is_in_half;
-        if !hides {
+        if !is_in_half {
             self.admitted.entry(header.slot.topic).or_default().insert(item);
         }
         if self.old.len() < OLD_MAX {
@@ -124,7 +123,8 @@ impl Strategy for LyingServer {
             return Some(input);
         }
         match Frame::decode(frame, cx.network) {
-            Ok(Frame::Compare { topic, question }) => {
+            // What the others say of what they have is true.
+            Ok(Frame::Compare { topic, question }) if self.manner == Manner::Hides => {
                 let reply = answer(self.admitted.entry(topic).or_default(), Bounds::ALL, &question);
                 let reply = Frame::Compared { topic, reply, is_behind: false }.encode();
                 cx.attack(*from, Class::Sync, reply);
