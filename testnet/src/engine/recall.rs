@@ -36,6 +36,8 @@ impl Recall {
 impl Eyes for Recall {
     fn see_input(&mut self, now: Time, input: &Input) {
         if let Input::Loaded(records) = input {
+            // What is heard of it from now on, it has promised in this life.
+            self.recorder.returns(self.seat);
             for record in records {
                 match record {
                     Record::Proof { author, .. } => self.recorder.recalled(self.seat, *author),
