@@ -9,10 +9,11 @@ use std::{
     fmt,
     net::Ipv4Addr,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bytes::Bytes;
+use cpu_time::ThreadTime;
 use forsooth_crypto::{Keypair, NodeId, Untrusted, verify_all};
 use forsooth_protocol::{
     Address, Candidate, Config, Connection, Core, Direction, Effect, Held, Input, MessageId,
@@ -180,7 +181,7 @@ fn raw(messages: Vec<Publication>, seed: u64) -> f64 {
             None => batches.push(vec![Untrusted::new(message)]),
         }
     }
-    let begun = Instant::now();
+    let begun = ThreadTime::now();
     for batch in batches {
         drop(verify_all(batch, &mut rng));
     }
@@ -273,7 +274,7 @@ impl Scene {
         let ids: Vec<NodeId> = self.hosts.iter().map(|host| host.id).collect();
         let Self { now, hosts, rng, accepted, received, sent, .. } = self;
         let Some(host) = hosts.get_mut(place) else { return Vec::new() };
-        let begun = Instant::now();
+        let begun = ThreadTime::now();
         let (mut out, mut checks, mut kept) = (Vec::new(), Vec::new(), Vec::new());
         loop {
             let Some(input) = host.inbox.pop_front() else {
