@@ -1,9 +1,10 @@
 //! The core: the machines wired together, one input at a time.
 //!
-//! It alone knows all the machines. `ingress` carries a frame through the checks, cheapest first; `egress`
+//! It alone knows all the machines. `ingress` carries a frame through the checks, cheapest first, and `checked` what has its signature; `egress`
 //! publishes; `neighbours` brings links and overlay together; `justice` says what follows from faults; this file holds the
 //! state and the clocks.
 
+mod checked;
 mod config;
 mod egress;
 mod ingress;
@@ -13,6 +14,7 @@ mod keeping;
 mod members;
 mod neighbours;
 mod pulled;
+mod status;
 mod twin;
 mod vouching;
 
@@ -43,7 +45,7 @@ use crate::{
     peers::Peers,
     quota::{CoreClock, Quotas},
     short_id::VouchKeys,
-    snapshot::{self, Bound, Snapshot},
+    snapshot::{self, Snapshot},
     sync::{self, Sync},
     time::{Time, Timestamp},
     verify::Ticket,
@@ -312,8 +314,8 @@ impl Core {
                     self.tell_overlay(overlay::Event::Unreached { peer });
                 }
                 Signal::Close { peer } => self.part(peer),
-                Signal::Visited { peer } => self.visited(peer, true),
-                Signal::Compared { peer } => self.visited(peer, false),
+                Signal::Visited { peer } => self.visited(peer),
+                Signal::Compared { peer } => self.compared(peer),
                 Signal::Check { record, from } => self.check_record(from, record),
                 Signal::Announce => self.announce(),
                 Signal::OwnKey { generation } => self.recognise_own(generation, self.wall()),
@@ -373,32 +375,6 @@ impl Core {
         self.tick_membership();
         self.tick_sync();
     }
-
-    fn bounds(&self, links: usize) -> Vec<Bound> {
-        let pair = |name, (used, max)| Bound { name, used, max };
-        let [slots, authors, proofs, late] = self.ledger.usage();
-        let rest = [
-            self.intake.bound(),
-            self.keeping.bound(),
-            pair("ledger.slots", slots),
-            pair("ledger.authors", authors),
-            pair("ledger.proofs", proofs),
-            pair("ledger.late", late),
-            pair("peers.records", self.peers.usage()),
-            pair("links.failures", self.links.usage()),
-            pair("links.inbound", self.links.inbound_usage()),
-            pair("links.visitors", self.links.visitor_usage()),
-            pair("links.evictions", self.links.eviction_usage()),
-            pair("links.silent", self.links.silent_usage()),
-            pair("quota.peers", self.quotas.usage()),
-        ];
-        let members = self.membership.iter().flat_map(|membership| {
-            membership.bounds().chain([pair("links.observers", self.links.observer_usage())])
-        });
-        let synced = self.sync.iter().flat_map(|sync| sync.bounds(self.links.count()));
-        let rest = rest.into_iter().chain(self.overlay.bounds()).chain(members).chain(synced);
-        self.gossip.bounds().chain(self.acceptance.bounds(links)).chain(rest).collect()
-    }
 }
 
 impl Participant for Core {
@@ -429,35 +405,9 @@ impl Participant for Core {
     }
 
     fn snapshot(&self) -> Snapshot {
-        let topics = || self.network.topics().map(|(id, _)| id);
-        let link = |(peer, link): (NodeId, &links::Link)| snapshot::Link {
-            peer,
-            role: link.role(),
-            age: self.now.since(link.since),
-            agent: link.hello.as_ref().map(|hello| hello.agent.clone()).unwrap_or_default(),
-            generation: link.hello.as_ref().map_or(0, |hello| hello.generation),
-            score: self.peers.score(&peer, self.now),
-            eager_topics: self.gossip.eager_topics(&peer, topics()),
-        };
-        let links: Vec<_> = self.links.joined().map(link).collect();
-        let witnesses = self.links.independent_witnesses();
-        Snapshot {
-            generation: self.generation,
-            twin: self.twins.seen(),
-            witnesses,
-            witnesses_wanted: self.links.outbound_target(),
-            candidates: self.overlay.candidates(),
-            overlay: self.overlay.snapshot(),
-            membership: self.membership.as_ref().map(Membership::snapshot),
-            topics: self.acceptance.topics(),
-            sync: self.sync.as_ref().map(|sync| sync.topics(self.now)).unwrap_or_default(),
-            bans: self.peers.bans(self.wall()),
-            exposed: self.ledger.usage()[2].0,
-            faults: self.faults.clone(),
-            bounds: self.bounds(links.len()),
-            links,
-        }
+        self.status()
     }
+
     fn members(&self) -> Vec<snapshot::MemberState> {
         self.membership.iter().flat_map(|membership| membership.members(self.now)).collect()
     }

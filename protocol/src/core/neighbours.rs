@@ -83,11 +83,16 @@ impl Core {
         }
     }
 
-    /// Some of what a visit was for is done. It is over when nothing else is expected.
-    pub(super) fn visited(&mut self, peer: NodeId, is_told: bool) {
-        let is_told = is_told || !self.overlay.waits_for(&peer);
-        let is_compared = self.sync.as_ref().is_none_or(|sync| !sync.is_visiting(&peer));
-        if is_told && is_compared {
+    /// Somebody who was visited, or visits, has told what it was asked for.
+    pub(super) fn visited(&mut self, peer: NodeId) {
+        if self.sync.as_ref().is_none_or(|sync| !sync.is_visiting(&peer)) {
+            self.tell_links(links::Event::Visited { peer });
+        }
+    }
+
+    /// Somebody who is visited was compared with.
+    pub(super) fn compared(&mut self, peer: NodeId) {
+        if !self.overlay.waits_for(&peer) {
             self.tell_links(links::Event::Visited { peer });
         }
     }

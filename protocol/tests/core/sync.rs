@@ -1,19 +1,22 @@
 //! What was missed: comparisons, what is pulled and how it is believed, and what is served.
 
+mod disk;
+mod liars;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use forsooth_crypto::NodeId;
 use forsooth_protocol::{
-    Config, Defences, Effect, Event, Fault, Held, Input, MessageId, Publication, Slot, Standing,
-    TopicId,
+    Config, Connection, Defences, Direction, Effect, Event, Fault, Held, Input, MessageId,
+    Publication, Slot, Standing, TopicId,
     sync::{Bounds, Index, Item, reconcile::answer},
-    wire::Frame,
+    wire::{Frame, Intent},
 };
 
 use crate::{
     keeping::network,
-    rig::{GENERATION, Rig, delivered, key, pushed_to, vouched_to},
+    rig::{GENERATION, Rig, candidate, delivered, greeting, key, pushed_to, sent, vouched_to},
 };
 
 /// A core with a disk, among peers that keep messages.
@@ -309,122 +312,6 @@ fn what_waits_is_served_to_nobody() {
 }
 
 #[test]
-fn a_backdated_message_is_given_up_after_a_while() {
-    let mut shore = Shore::new(3);
-    let message = shore.news(0, 300);
-    shore.keep([1], &message);
-    shore.wait(700);
-    assert!(shore.delivered().is_empty());
-    assert_eq!((shore.state("news").pending, shore.state("news").held), (0, 0));
-}
-
-#[test]
-fn garbage_bans_its_server_and_the_message_is_got_elsewhere() {
-    let mut shore = Shore::new(3);
-    let message = shore.open(0, 300);
-    shore.keep([1, 2, 3], &message);
-    shore.peer(1).garbles = true;
-    shore.wait(30);
-    assert_eq!(shore.delivered(), [message.id()]);
-    let liar = key(1).id();
-    let asked = shore.peers[&liar].asked.iter().any(|it| matches!(it, Frame::Fetch { .. }));
-    assert_eq!(shore.rig.banned(), if asked { vec![liar] } else { vec![] });
-}
-
-#[test]
-fn whoever_does_not_serve_what_it_keeps_breaks_a_promise() {
-    let mut shore = Shore::new(1);
-    let message = shore.open(0, 300);
-    shore.keep([1], &message);
-    shore.peer(1).reneges = true;
-    shore.wait(30);
-    assert!(shore.faults().contains(&Fault::BrokenPromise));
-    assert!(shore.delivered().is_empty());
-}
-
-#[test]
-fn what_nobody_asked_for_is_a_fault() {
-    let mut shore = Shore::new(1);
-    let message = shore.open(0, 300);
-    let topic = message.header().slot.topic;
-    let frames = vec![message.frame().clone()];
-    shore.send(key(1).id(), &Frame::Haul { topic, number: 0, frames, is_last: true });
-    assert_eq!(shore.faults(), [Fault::Unsolicited]);
-    assert!(shore.delivered().is_empty());
-}
-
-#[test]
-fn what_comes_too_late_was_asked_for_and_is_no_fault() {
-    let mut shore = Shore::new(1);
-    let message = shore.open(0, 300);
-    shore.keep([1], &message);
-    shore.peer(1).dawdles = true;
-    shore.wait(13);
-    let asked = |shore: &Shore| -> Vec<u32> {
-        let number = |frame: &Frame| match frame {
-            Frame::Fetch { number, .. } => Some(*number),
-            _ => None,
-        };
-        shore.peers[&key(1).id()].asked.iter().filter_map(number).collect()
-    };
-    let first = asked(&shore)[0];
-    shore.peer(1).dawdles = false;
-    shore.wait(10);
-    assert_eq!(shore.delivered(), [message.id()], "it is asked again");
-    assert!(asked(&shore).len() > 1);
-    let topic = message.header().slot.topic;
-    let frames = vec![message.frame().clone()];
-    shore.send(key(1).id(), &Frame::Haul { topic, number: first, frames, is_last: true });
-    assert!(shore.faults().is_empty(), "{:?}", shore.faults());
-}
-
-#[test]
-fn what_is_on_its_way_to_the_disk_is_not_fetched_again() {
-    let mut shore = Shore::new(3);
-    shore.unsaid = Some(Vec::new());
-    let message = shore.open(0, 300);
-    shore.keep([1, 2, 3], &message);
-    shore.wait(30);
-    let fetched = |frame: &&Frame| matches!(frame, Frame::Fetch { .. });
-    assert_eq!(shore.peers.values().flat_map(|peer| &peer.asked).filter(fetched).count(), 1);
-    let requests = shore.unsaid.take().unwrap();
-    assert_eq!(requests.len(), 1);
-    assert!(shore.delivered().is_empty());
-    shore.input(Input::Kept { requests });
-    assert_eq!(shore.delivered(), [message.id()]);
-    assert_eq!(shore.state("open").held, 1);
-}
-
-#[test]
-fn what_the_disk_refuses_is_handed_over_and_not_fetched_again_at_once() {
-    let mut shore = Shore::new(3);
-    shore.unsaid = Some(Vec::new());
-    let message = shore.open(0, 300);
-    shore.keep([1, 2, 3], &message);
-    shore.wait(5);
-    let requests = shore.unsaid.take().unwrap();
-    shore.input(Input::Unkept { requests });
-    shore.wait(60);
-    assert_eq!(shore.delivered(), [message.id()]);
-    assert_eq!(shore.state("open").held, 0);
-}
-
-#[test]
-fn an_author_that_is_exposed_while_its_message_is_written_is_not_stood_behind() {
-    let mut shore = Shore::new(1);
-    let one = shore.message("open", 0, 20, "one");
-    let other = shore.message("open", 0, 20, "other");
-    shore.unsaid = Some(Vec::new());
-    for message in [&one, &other] {
-        shore.send(key(1).id(), &Frame::Publication(message.clone()));
-    }
-    assert_eq!(shore.rig.snapshot().exposed, 1);
-    let requests = shore.unsaid.take().unwrap();
-    shore.input(Input::Kept { requests });
-    assert_eq!(shore.state("open").held, 0);
-}
-
-#[test]
 fn what_is_offered_is_fetched() {
     let mut shore = Shore::new(1);
     shore.wait(10);
@@ -434,44 +321,6 @@ fn what_is_offered_is_fetched() {
     shore.send(key(1).id(), &Frame::Offer { topic, items });
     assert_eq!(shore.delivered(), [message.id()]);
     assert!(shore.faults().is_empty());
-}
-
-#[test]
-fn a_pulled_message_for_a_taken_slot_exposes_its_author() {
-    for age in [300, 20] {
-        let mut shore = Shore::new(3);
-        let one = shore.message("open", 0, 300, "one");
-        let other = shore.message("open", 0, age, "other");
-        shore.keep([1, 2, 3], &one);
-        shore.wait(10);
-        assert_eq!(shore.delivered(), [one.id()]);
-        shore.keep([1], &other);
-        let (topic, items) = (other.header().slot.topic, vec![item(&other)]);
-        shore.send(key(1).id(), &Frame::Offer { topic, items });
-        assert_eq!(shore.delivered(), [one.id()], "made {age} s ago");
-        assert_eq!(shore.rig.snapshot().exposed, 1, "made {age} s ago");
-        assert_eq!(shore.state("open").held, 0, "nothing of it is stood behind any more");
-    }
-}
-
-#[test]
-fn a_server_that_hides_what_others_keep_is_found_and_left() {
-    let mut shore = Shore::new(4);
-    let messages: Vec<_> = (0..10).map(|seq| shore.open(seq, 300)).collect();
-    messages.iter().for_each(|message| shore.keep([2, 3, 4], message));
-    shore.keep([1], &messages[0]);
-    shore.wait(60);
-    assert_eq!(shore.delivered().len(), 10);
-    let hid: Vec<_> = shore.log.iter().chain(&shore.rig.log).collect();
-    let blamed = hid.iter().filter_map(|effect| match effect {
-        Effect::Event(Event::Fault { fault: Fault::Hid, blamed, .. }) => *blamed,
-        _ => None,
-    });
-    let blamed: std::collections::BTreeSet<NodeId> = blamed.collect();
-    assert_eq!(blamed.into_iter().collect::<Vec<_>>(), [key(1).id()]);
-    shore.peer(1).asked.clear();
-    shore.wait(60);
-    assert!(shore.peer(1).asked.is_empty(), "it is not asked again");
 }
 
 /// The witness that is asked first keeps nothing, and three others keep ten messages. Whether the node misses them.
@@ -488,102 +337,38 @@ pub(crate) fn one_server_hides_what_others_keep(defences: Defences) -> bool {
 }
 
 #[test]
-fn a_flood_of_backdated_messages_is_over_the_rate() {
-    let mut shore = Shore::new(1);
-    let network = shore.rig.network.clone();
-    let max = network.topic(shore.rig.open()).window_max();
-    let many: Vec<_> = (0..max + 20).map(|seq| shore.open(seq, 300)).collect();
-    many.iter().for_each(|message| shore.keep([1], message));
-    shore.wait(30);
-    assert_eq!(shore.delivered().len() as u64, max);
-    assert!(shore.faults().contains(&Fault::OverRate));
-}
-
-#[test]
-fn what_is_on_disk_as_accepted_is_not_delivered_again() {
-    let mut shore = Shore::new(0);
-    let (alive, over) = (shore.open(0, 20), shore.open(1, 300));
-    let accepted = Standing::Accepted { vouchers: Vec::new(), attestors: Vec::new() };
-    let held = [&alive, &over].map(|message| Held::new(message, &accepted));
-    shore.input(Input::Holds(held.to_vec()));
-    (1..=3).for_each(|tag| shore.join(tag));
-    [&alive, &over].iter().for_each(|message| shore.keep([1, 2, 3], message));
-    shore.wait(10);
-    shore.send(key(1).id(), &Frame::Publication(alive.clone()));
-    assert!(shore.delivered().is_empty());
-    let fetched = |frame: &Frame| matches!(frame, Frame::Fetch { .. });
-    assert!(!shore.peers.values().flat_map(|peer| &peer.asked).any(fetched));
-}
-
-#[test]
-fn what_is_on_disk_and_was_not_accepted_waits_for_witnesses_again() {
-    for age in [20, 300] {
-        let mut shore = Shore::new(0);
-        let message = shore.news(0, age);
-        shore.disk.insert(message.id(), (message.frame().clone(), true));
-        shore.input(Input::Holds(vec![Held::new(&message, &Standing::Held)]));
-        (1..=3).for_each(|tag| shore.join(tag));
-        shore.keep([1, 2, 3], &message);
-        shore.wait(10);
-        assert_eq!(shore.delivered(), [message.id()], "made {age} s ago");
-    }
-}
-
-#[test]
-fn what_is_forgotten_is_not_fetched_again() {
-    let mut shore = Shore::new(3);
-    let message = shore.open(0, 300);
-    shore.keep([1, 2, 3], &message);
-    shore.wait(10);
-    let accepted = Standing::Accepted { vouchers: Vec::new(), attestors: Vec::new() };
-    shore.input(Input::Forgotten(vec![Held::new(&message, &accepted)]));
-    assert_eq!(shore.state("open").held, 0);
+fn who_is_visited_is_compared_with_and_serves_what_is_lacking() {
+    let mut shore = Shore::new(8);
+    let lacking = shore.open(0, 30);
+    shore.keep([20], &lacking);
     shore.wait(60);
-    assert_eq!(shore.delivered().len(), 1);
-    assert_eq!(shore.state("open").held, 0);
-}
-
-#[test]
-fn a_node_whose_disk_refuses_compares_nothing() {
-    let mut shore = Shore::new(1);
-    shore.begin();
-    let peer = key(1).id();
-    let message = shore.open(0, 20);
-    let effects = shore.rig.send(peer, &Frame::Publication(message.clone()));
-    let requests = effects.iter().filter_map(|effect| match effect {
-        Effect::Keep { request, .. } => Some(*request),
-        _ => None,
-    });
-    let requests = requests.collect();
-    shore.input(Input::Unkept { requests });
-    let topic = message.header().slot.topic;
-    let index = Index::new();
-    let bounds = Bounds { from: 0, until: 1 << 40 };
-    let limits = forsooth_protocol::sync::reconcile::Limits::default();
-    let (_, question) =
-        forsooth_protocol::sync::reconcile::Opener::open(&index, bounds, limits, [0; 16]);
+    assert!(shore.delivered().is_empty(), "no witness has it");
+    let visited = key(20).id();
+    shore.input(Input::Known(vec![candidate(20)]));
+    let remote = Some([127, 0, 0, 20].into());
+    let connection = Connection { direction: Direction::Outbound, remote };
+    shore.input(Input::Connected { peer: visited, connection });
+    shore.send(visited, &greeting(Intent::Visit));
+    shore.wait(1);
+    assert_eq!(shore.delivered(), [lacking.id()]);
+    // Whoever has come to us for a visit is answered as well.
+    let guest = key(21).id();
+    let connection = Connection { direction: Direction::Inbound, remote };
+    shore.input(Input::Connected { peer: guest, connection });
+    shore.send(guest, &greeting(Intent::Visit));
+    let number = 7;
+    let topic = shore.rig.open();
+    let items = vec![item(&lacking)];
     shore.log.clear();
-    shore.send(peer, &Frame::Compare { topic, question });
-    let narrowed = shore.log.iter().any(|effect| match effect {
-        Effect::Send { frame, .. } => match Frame::decode(frame, &shore.rig.network) {
-            Ok(Frame::Compared { reply, .. }) => {
-                use forsooth_protocol::sync::reconcile::Tell;
-                matches!(reply.tell, Tell::Narrow(bounds) if bounds.is_empty())
-            }
-            _ => false,
-        },
-        _ => false,
-    });
-    assert!(narrowed);
-}
-
-#[test]
-fn what_claims_to_be_sync_and_is_not_is_malformed() {
-    let mut shore = Shore::new(1);
-    // Field 20 is a fetch; a later body of another kind would win.
-    let mut bytes = vec![0xa2, 0x01, 0x00];
-    bytes.extend_from_slice(&Frame::Pull.encode());
-    let lane = forsooth_protocol::Lane::Control;
-    shore.input(Input::Received { from: key(1).id(), lane, frame: bytes.into() });
-    assert_eq!(shore.faults(), [Fault::Malformed]);
+    shore.send(guest, &Frame::Fetch { topic, number, items });
+    let to_guest = sent(&shore.rig, &shore.log, guest);
+    assert!(
+        to_guest.iter().any(
+            |frame| matches!(frame, Frame::Haul { number: 7, frames, .. } if frames.len() == 1)
+        )
+    );
+    shore.wait(30);
+    let is_left = |effect: &Effect| matches!(effect, Effect::Disconnect { peer, fault: None, banned: false } if *peer == visited);
+    assert!(shore.log.iter().any(is_left), "a visit ends");
+    assert!(shore.faults().is_empty(), "{:?}", shore.faults());
 }

@@ -1,0 +1,127 @@
+//! What is on disk, on its way there, refused, or no longer there.
+
+use super::*;
+
+#[test]
+fn what_is_on_its_way_to_the_disk_is_not_fetched_again() {
+    let mut shore = Shore::new(3);
+    shore.unsaid = Some(Vec::new());
+    let message = shore.open(0, 300);
+    shore.keep([1, 2, 3], &message);
+    shore.wait(30);
+    let fetched = |frame: &&Frame| matches!(frame, Frame::Fetch { .. });
+    assert_eq!(shore.peers.values().flat_map(|peer| &peer.asked).filter(fetched).count(), 1);
+    let requests = shore.unsaid.take().unwrap();
+    assert_eq!(requests.len(), 1);
+    assert!(shore.delivered().is_empty());
+    shore.input(Input::Kept { requests });
+    assert_eq!(shore.delivered(), [message.id()]);
+    assert_eq!(shore.state("open").held, 1);
+}
+
+#[test]
+fn what_the_disk_refuses_is_handed_over_and_not_fetched_again_at_once() {
+    let mut shore = Shore::new(3);
+    shore.unsaid = Some(Vec::new());
+    let message = shore.open(0, 300);
+    shore.keep([1, 2, 3], &message);
+    shore.wait(5);
+    let requests = shore.unsaid.take().unwrap();
+    shore.input(Input::Unkept { requests });
+    shore.wait(60);
+    assert_eq!(shore.delivered(), [message.id()]);
+    assert_eq!(shore.state("open").held, 0);
+}
+
+#[test]
+fn an_author_that_is_exposed_while_its_message_is_written_is_not_stood_behind() {
+    let mut shore = Shore::new(1);
+    let one = shore.message("open", 0, 20, "one");
+    let other = shore.message("open", 0, 20, "other");
+    shore.unsaid = Some(Vec::new());
+    for message in [&one, &other] {
+        shore.send(key(1).id(), &Frame::Publication(message.clone()));
+    }
+    assert_eq!(shore.rig.snapshot().exposed, 1);
+    let requests = shore.unsaid.take().unwrap();
+    shore.input(Input::Kept { requests });
+    assert_eq!(shore.state("open").held, 0);
+}
+
+#[test]
+fn what_is_on_disk_as_accepted_is_not_delivered_again() {
+    let mut shore = Shore::new(0);
+    let (alive, over) = (shore.open(0, 20), shore.open(1, 300));
+    let accepted = Standing::Accepted { vouchers: Vec::new(), attestors: Vec::new() };
+    let held = [&alive, &over].map(|message| Held::new(message, &accepted));
+    shore.input(Input::Holds(held.to_vec()));
+    (1..=3).for_each(|tag| shore.join(tag));
+    [&alive, &over].iter().for_each(|message| shore.keep([1, 2, 3], message));
+    shore.wait(10);
+    shore.send(key(1).id(), &Frame::Publication(alive.clone()));
+    assert!(shore.delivered().is_empty());
+    let fetched = |frame: &Frame| matches!(frame, Frame::Fetch { .. });
+    assert!(!shore.peers.values().flat_map(|peer| &peer.asked).any(fetched));
+}
+
+#[test]
+fn what_is_on_disk_and_was_not_accepted_waits_for_witnesses_again() {
+    for age in [20, 300] {
+        let mut shore = Shore::new(0);
+        let message = shore.news(0, age);
+        shore.disk.insert(message.id(), (message.frame().clone(), true));
+        shore.input(Input::Holds(vec![Held::new(&message, &Standing::Held)]));
+        (1..=3).for_each(|tag| shore.join(tag));
+        shore.keep([1, 2, 3], &message);
+        shore.wait(10);
+        assert_eq!(shore.delivered(), [message.id()], "made {age} s ago");
+    }
+}
+
+#[test]
+fn what_is_forgotten_is_not_fetched_again() {
+    let mut shore = Shore::new(3);
+    let message = shore.open(0, 300);
+    shore.keep([1, 2, 3], &message);
+    shore.wait(10);
+    let accepted = Standing::Accepted { vouchers: Vec::new(), attestors: Vec::new() };
+    shore.input(Input::Forgotten(vec![Held::new(&message, &accepted)]));
+    assert_eq!(shore.state("open").held, 0);
+    shore.wait(60);
+    assert_eq!(shore.delivered().len(), 1);
+    assert_eq!(shore.state("open").held, 0);
+}
+
+#[test]
+fn a_node_whose_disk_refuses_compares_nothing() {
+    let mut shore = Shore::new(1);
+    shore.begin();
+    let peer = key(1).id();
+    let message = shore.open(0, 20);
+    let effects = shore.rig.send(peer, &Frame::Publication(message.clone()));
+    let requests = effects.iter().filter_map(|effect| match effect {
+        Effect::Keep { request, .. } => Some(*request),
+        _ => None,
+    });
+    let requests = requests.collect();
+    shore.input(Input::Unkept { requests });
+    let topic = message.header().slot.topic;
+    let index = Index::new();
+    let bounds = Bounds { from: 0, until: 1 << 40 };
+    let limits = forsooth_protocol::sync::reconcile::Limits::default();
+    let (_, question) =
+        forsooth_protocol::sync::reconcile::Opener::open(&index, bounds, limits, [0; 16]);
+    shore.log.clear();
+    shore.send(peer, &Frame::Compare { topic, question });
+    let narrowed = shore.log.iter().any(|effect| match effect {
+        Effect::Send { frame, .. } => match Frame::decode(frame, &shore.rig.network) {
+            Ok(Frame::Compared { reply, .. }) => {
+                use forsooth_protocol::sync::reconcile::Tell;
+                matches!(reply.tell, Tell::Narrow(bounds) if bounds.is_empty())
+            }
+            _ => false,
+        },
+        _ => false,
+    });
+    assert!(narrowed);
+}

@@ -1,0 +1,134 @@
+//! Servers that lie, and authors who do.
+
+use super::*;
+
+#[test]
+fn garbage_bans_its_server_and_the_message_is_got_elsewhere() {
+    let mut shore = Shore::new(3);
+    let message = shore.open(0, 300);
+    shore.keep([1, 2, 3], &message);
+    shore.peer(1).garbles = true;
+    shore.wait(30);
+    assert_eq!(shore.delivered(), [message.id()]);
+    let liar = key(1).id();
+    let asked = shore.peers[&liar].asked.iter().any(|it| matches!(it, Frame::Fetch { .. }));
+    assert_eq!(shore.rig.banned(), if asked { vec![liar] } else { vec![] });
+}
+
+#[test]
+fn whoever_does_not_serve_what_it_keeps_breaks_a_promise() {
+    let mut shore = Shore::new(1);
+    let message = shore.open(0, 300);
+    shore.keep([1], &message);
+    shore.peer(1).reneges = true;
+    shore.wait(30);
+    assert!(shore.faults().contains(&Fault::BrokenPromise));
+    assert!(shore.delivered().is_empty());
+}
+
+#[test]
+fn what_nobody_asked_for_is_a_fault() {
+    let mut shore = Shore::new(1);
+    let message = shore.open(0, 300);
+    let topic = message.header().slot.topic;
+    let frames = vec![message.frame().clone()];
+    shore.send(key(1).id(), &Frame::Haul { topic, number: 0, frames, is_last: true });
+    assert_eq!(shore.faults(), [Fault::Unsolicited]);
+    assert!(shore.delivered().is_empty());
+}
+
+#[test]
+fn what_comes_too_late_was_asked_for_and_is_no_fault() {
+    let mut shore = Shore::new(1);
+    let message = shore.open(0, 300);
+    shore.keep([1], &message);
+    shore.peer(1).dawdles = true;
+    shore.wait(13);
+    let asked = |shore: &Shore| -> Vec<u32> {
+        let number = |frame: &Frame| match frame {
+            Frame::Fetch { number, .. } => Some(*number),
+            _ => None,
+        };
+        shore.peers[&key(1).id()].asked.iter().filter_map(number).collect()
+    };
+    let first = asked(&shore)[0];
+    shore.peer(1).dawdles = false;
+    shore.wait(10);
+    assert_eq!(shore.delivered(), [message.id()], "it is asked again");
+    assert!(asked(&shore).len() > 1);
+    let topic = message.header().slot.topic;
+    let frames = vec![message.frame().clone()];
+    shore.send(key(1).id(), &Frame::Haul { topic, number: first, frames, is_last: true });
+    assert!(shore.faults().is_empty(), "{:?}", shore.faults());
+}
+
+#[test]
+fn a_pulled_message_for_a_taken_slot_exposes_its_author() {
+    for age in [300, 20] {
+        let mut shore = Shore::new(3);
+        let one = shore.message("open", 0, 300, "one");
+        let other = shore.message("open", 0, age, "other");
+        shore.keep([1, 2, 3], &one);
+        shore.wait(10);
+        assert_eq!(shore.delivered(), [one.id()]);
+        shore.keep([1], &other);
+        let (topic, items) = (other.header().slot.topic, vec![item(&other)]);
+        shore.send(key(1).id(), &Frame::Offer { topic, items });
+        assert_eq!(shore.delivered(), [one.id()], "made {age} s ago");
+        assert_eq!(shore.rig.snapshot().exposed, 1, "made {age} s ago");
+        assert_eq!(shore.state("open").held, 0, "nothing of it is stood behind any more");
+    }
+}
+
+#[test]
+fn a_server_that_hides_what_others_keep_is_found_and_left() {
+    let mut shore = Shore::new(4);
+    let messages: Vec<_> = (0..10).map(|seq| shore.open(seq, 300)).collect();
+    messages.iter().for_each(|message| shore.keep([2, 3, 4], message));
+    shore.keep([1], &messages[0]);
+    shore.wait(60);
+    assert_eq!(shore.delivered().len(), 10);
+    let hid: Vec<_> = shore.log.iter().chain(&shore.rig.log).collect();
+    let blamed = hid.iter().filter_map(|effect| match effect {
+        Effect::Event(Event::Fault { fault: Fault::Hid, blamed, .. }) => *blamed,
+        _ => None,
+    });
+    let blamed: std::collections::BTreeSet<NodeId> = blamed.collect();
+    assert_eq!(blamed.into_iter().collect::<Vec<_>>(), [key(1).id()]);
+    shore.peer(1).asked.clear();
+    shore.wait(60);
+    assert!(shore.peer(1).asked.is_empty(), "it is not asked again");
+}
+
+#[test]
+fn a_flood_of_backdated_messages_is_over_the_rate() {
+    let mut shore = Shore::new(1);
+    let network = shore.rig.network.clone();
+    let max = network.topic(shore.rig.open()).window_max();
+    let many: Vec<_> = (0..max + 20).map(|seq| shore.open(seq, 300)).collect();
+    many.iter().for_each(|message| shore.keep([1], message));
+    shore.wait(30);
+    assert_eq!(shore.delivered().len() as u64, max);
+    assert!(shore.faults().contains(&Fault::OverRate));
+}
+
+#[test]
+fn a_backdated_message_is_given_up_after_a_while() {
+    let mut shore = Shore::new(3);
+    let message = shore.news(0, 300);
+    shore.keep([1], &message);
+    shore.wait(700);
+    assert!(shore.delivered().is_empty());
+    assert_eq!((shore.state("news").pending, shore.state("news").held), (0, 0));
+}
+
+#[test]
+fn what_claims_to_be_sync_and_is_not_is_malformed() {
+    let mut shore = Shore::new(1);
+    // Field 20 is a fetch; a later body of another kind would win.
+    let mut bytes = vec![0xa2, 0x01, 0x00];
+    bytes.extend_from_slice(&Frame::Pull.encode());
+    let lane = forsooth_protocol::Lane::Control;
+    shore.input(Input::Received { from: key(1).id(), lane, frame: bytes.into() });
+    assert_eq!(shore.faults(), [Fault::Malformed]);
+}
