@@ -33,7 +33,7 @@ const ABSENT_MAX: usize = 1024;
 /// A group may spend as much as so many peers: a household, but not a machine with as many keys as it finds places.
 const GROUP_SHARES: u32 = 4;
 /// Of what a lane allows, so much is there besides for comparing what is kept, and for what was missed: its frames are few and large.
-const SYNC_FRAMES_DIVISOR: u32 = 16;
+const SYNC_FRAMES_DIVISOR: u32 = 64;
 
 type Limiter = RateLimiter<NotKeyed, InMemoryState, CoreClock, NoOpMiddleware<Nanos>>;
 

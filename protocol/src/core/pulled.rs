@@ -101,7 +101,11 @@ impl Core {
     pub(super) fn pulled(&mut self, from: NodeId, message: Publication) {
         let header = *message.header();
         if self.has(&message) {
-            return self.settle_pull(&message, false);
+            // What was dealt with and is not kept is not wanted.
+            let (topic, item) = place(&message);
+            let is_held = self.sync.as_ref().is_some_and(|sync| sync.holds(topic, &item));
+            let is_here = is_held || self.intake.holds(&message.id());
+            return self.settle_pull(&message, !is_here);
         }
         match self.plausible(&header, message.payload().len()) {
             Ok(()) => {
@@ -112,6 +116,12 @@ impl Core {
                 self.settle_pull(&message, true);
             }
             Err(Fault::Expired) => self.check_again(from, &message),
+            Err(Fault::BadPayload) => {
+                // Its header is good, and others may have it with its payload.
+                let id = message.id();
+                self.tell_sync(Event::Spoiled { id, from });
+                self.accuse(from, Fault::BadPayload);
+            }
             Err(fault) => {
                 self.settle_pull(&message, true);
                 self.accuse(from, fault);
@@ -153,9 +163,16 @@ impl Core {
     /// A message of an earlier life that was not accepted in it.
     pub(super) fn restore(&mut self, message: &Publication) {
         let me = self.me;
-        if let Admission::Check(ticket) = self.intake.admit(me, message.id(), message.frame()) {
-            let check = Check::Publication(Untrusted::new(message.clone()));
-            self.effects.push_back(Effect::Verify { ticket, check });
+        match self.intake.admit(me, message.id(), message.frame()) {
+            Admission::Check(ticket) => {
+                let check = Check::Publication(Untrusted::new(message.clone()));
+                self.effects.push_back(Effect::Verify { ticket, check });
+            }
+            Admission::Waiting => {}
+            Admission::Full => {
+                let (topic, id) = (message.header().slot.topic, message.id());
+                self.tell_sync(Event::Unrestored { topic, id });
+            }
         }
     }
 
@@ -183,10 +200,9 @@ impl Core {
         if self.ledger.exposed(&slot.author) || self.collides(&message) {
             return self.refuse_late(ticket, &message);
         }
+        // It may have been counted before, and dropped since: that is nobody's fault.
         if let Entry::OverRate = self.ledger.record_late(&message) {
-            let from = self.intake.get(ticket).map(|pending| pending.from);
-            self.refuse_late(ticket, &message);
-            return self.blame(from, Some(slot.author), Fault::OverRate);
+            return self.refuse_late(ticket, &message);
         }
         match self.validator {
             Validator::Application if slot.author != self.me => {
@@ -259,7 +275,8 @@ impl Core {
         }
     }
 
-    /// A peer holds all that we hold within these bounds, but for what it lacks: it vouches for what it holds.
+    /// A peer holds all that we compared with it within these bounds, but for what it lacks or may not have been asked about: it
+    /// vouches for what it holds.
     pub(super) fn agreed(
         &mut self,
         peer: NodeId,
@@ -267,9 +284,11 @@ impl Core {
         bounds: Bounds,
         lacking: &[Item],
     ) {
+        let sync = self.sync.as_ref();
         let held = |message: &&Verified<Publication>| {
             let (_, item) = place(message);
-            bounds.contains(item.at()) && lacking.binary_search(&item).is_err()
+            let is_compared = sync.is_some_and(|sync| sync.compares(topic, &item));
+            is_compared && bounds.contains(item.at()) && lacking.binary_search(&item).is_err()
         };
         let ids: Vec<_> =
             self.acceptance.waiting(topic).filter(held).map(|message| message.id()).collect();

@@ -44,6 +44,9 @@ struct Store {
     garbles: bool,
     /// It does not answer requests.
     dawdles: bool,
+    /// It answers comparisons when it is told to.
+    mumbles: bool,
+    unsaid: Vec<Frame>,
 }
 
 fn item(message: &Publication) -> Item {
@@ -60,7 +63,12 @@ impl Store {
         let replies = match &frame {
             Frame::Compare { topic, question } => {
                 let reply = answer(self.index.entry(*topic).or_default(), Bounds::ALL, question);
-                vec![Frame::Compared { topic: *topic, reply, is_behind: false }]
+                let reply = Frame::Compared { topic: *topic, reply, is_behind: false };
+                if self.mumbles {
+                    self.unsaid.push(reply);
+                    return Vec::new();
+                }
+                vec![reply]
             }
             Frame::Fetch { .. } if self.dawdles => Vec::new(),
             Frame::Fetch { topic, number, items } => {
@@ -185,6 +193,14 @@ impl Shore {
             let effects = self.rig.wait(Duration::from_millis(250));
             self.play(effects);
         }
+    }
+
+    /// A peer says what it has not said, and speaks up from now on.
+    fn speak(&mut self, tag: u8) {
+        let peer = self.peer(tag);
+        peer.mumbles = false;
+        let unsaid = std::mem::take(&mut peer.unsaid);
+        unsaid.iter().for_each(|frame| self.send(key(tag).id(), frame));
     }
 
     fn delivered(&self) -> Vec<MessageId> {

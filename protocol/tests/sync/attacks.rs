@@ -290,10 +290,19 @@ fn replies_that_lead_nowhere_are_refused() {
         }
     });
     refused(Failure::Stuck, |_, reply| reply.tell = Tell::Narrow(Bounds::ALL));
+}
+
+#[test]
+fn a_side_whose_oldest_items_go_meanwhile_is_heard_no_further_and_blamed_for_nothing() {
     let mut from = 0;
-    refused(Failure::Stuck, |question, reply| {
+    refused(Failure::Moved, |question, reply| {
         from += 1;
         reply.tell = Tell::Narrow(Bounds { from, ..question.bounds });
+    });
+    refused(Failure::Moved, |question, reply| {
+        if question.number == 1 {
+            reply.tell = Tell::Narrow(Bounds { from: 7, ..question.bounds });
+        }
     });
 }
 

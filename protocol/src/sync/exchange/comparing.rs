@@ -8,7 +8,7 @@ use rand_core::Rng as _;
 use super::{
     HORIZON, MARGIN, MISTRUST, MISTRUSTED_MAX, OPEN_MAX, Sync, Topic,
     doubts::Showing,
-    rounds::{CHECKS, Finding, Haste},
+    rounds::{CHECKS, Finding, Haste, Later},
 };
 use crate::{
     Fault,
@@ -95,10 +95,16 @@ impl Sync {
             Bounds { from: 0, until: 0 }
         } else {
             let from = cx.wall.saturating_sub(topic.retention).as_millis();
-            Bounds { from: from.max(topic.shelf.floor()), ..Bounds::ALL }
+            let from = from.max(topic.shelf.floor());
+            // While a set is full its oldest go all the time: what is left for a while is compared.
+            let slack = u64::try_from(MARGIN.as_millis()).unwrap_or(u64::MAX);
+            let slack = slack.min(cx.wall.as_millis().saturating_sub(from) / 8);
+            let is_below = question.bounds.from < from;
+            Bounds { from: if is_below { from.saturating_add(slack) } else { from }, ..Bounds::ALL }
         };
         let reply = answer(topic.shelf.index(), own, question);
-        let is_behind = topic.is_behind(witnesses);
+        // Who refused something lacks it for good reasons.
+        let is_behind = topic.is_behind(witnesses) || topic.refuses_until > cx.now;
         Self::send(from, &Frame::Compared { topic: id, reply, is_behind }, cx);
     }
 
@@ -127,10 +133,13 @@ impl Sync {
             Step::Failed(failure) => {
                 topic.rounds.end(&from, None, Finding::Nothing, cx.now);
                 let fault = match failure {
-                    Failure::Unasked => Fault::Unsolicited,
-                    Failure::Misplaced | Failure::Stuck => Fault::Contradicted,
+                    Failure::Unasked => Some(Fault::Unsolicited),
+                    Failure::Misplaced | Failure::Stuck => Some(Fault::Contradicted),
+                    Failure::Moved => None,
                 };
-                cx.fault(from, fault);
+                if let Some(fault) = fault {
+                    cx.fault(from, fault);
+                }
             }
         }
     }
@@ -166,7 +175,7 @@ impl Sync {
             (true, true) => Finding::Ahead,
             (false, true) => Finding::Nothing,
         };
-        topic.rounds.end(&peer, group, found, cx.now);
+        let later = topic.rounds.end(&peer, group, found, cx.now);
         topic.rounds.is_settled |= topic.rounds.is_sure(&self.witnesses);
         let offer: Vec<Item> = lacks.iter().take(ITEMS_MAX).copied().collect();
         // Who is visited is not kept waiting until it has fetched; others are compared with by it.
@@ -174,9 +183,10 @@ impl Sync {
             Self::send(peer, &Frame::Offer { topic: id, items: offer }, cx);
         }
         if is_complete {
-            let lacking = ours.clone();
-            cx.signals.push_back(Signal::Agreed { peer, topic: id, bounds: *bounds, lacking });
-            self.judge(peer, id, (*bounds, &lacks), is_behind, cx);
+            if let Some(lacking) = later.and(ours) {
+                cx.signals.push_back(Signal::Agreed { peer, topic: id, bounds: *bounds, lacking });
+            }
+            self.judge(peer, id, (*bounds, &lacks, &later), is_behind, cx);
         }
         self.pursue(id, cx);
     }
@@ -186,7 +196,7 @@ impl Sync {
         &mut self,
         peer: NodeId,
         id: TopicId,
-        (bounds, lacks): (Bounds, &[Item]),
+        (bounds, lacks, later): (Bounds, &[Item], &Later),
         is_behind: bool,
         cx: &mut Cx<'_>,
     ) {
@@ -200,11 +210,12 @@ impl Sync {
         }
         let others: BTreeSet<&Group> = witnesses.values().filter(|it| **it != group).collect();
         let needed = others.len().clamp(2, CHECKS);
-        let showing = Showing { peer, group, bounds, lacks, is_behind };
+        let showing = Showing { peer, group, bounds, lacks, later, is_behind };
         let hidden = topic.doubts.hear(&showing, needed, cx.now);
         if hidden == 0 {
             return;
         }
+        topic.doubts.leave(&peer);
         topic.counts.hidden = topic.counts.hidden.saturating_add(hidden as u64);
         mistrusted.retain(|_, until| *until > cx.now);
         if mistrusted.len() < MISTRUSTED_MAX {

@@ -62,9 +62,10 @@ impl Sync {
         }
     }
 
-    /// Messages of an earlier life that were not accepted in it are looked at again.
+    /// Messages of an earlier life that were not accepted in it are looked at again, as many at a time as are checked soon.
     pub(super) fn restore(&mut self, cx: &mut Cx<'_>) {
         let is_busy = self.reads.values().any(|read| matches!(read, Read::Restore { .. }));
+        let is_busy = is_busy || self.restoring.len() >= FETCH;
         let Some((topic, _)) = self.open.front().copied().filter(|_| !is_busy) else { return };
         let mut ids = Vec::new();
         while let Some((_, id)) =

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use forsooth_crypto::NodeId;
 
+use super::rounds::Later;
 use crate::{
     group::Group,
     sync::{Bounds, Item},
@@ -36,6 +37,8 @@ pub(super) struct Showing<'a> {
     pub(super) bounds: Bounds,
     /// What we stand behind, and it lacks. In order.
     pub(super) lacks: &'a [Item],
+    /// What came here while the two were compared, of which it has said nothing.
+    pub(super) later: &'a Later,
     /// It says itself that it is catching up.
     pub(super) is_behind: bool,
 }
@@ -43,8 +46,9 @@ pub(super) struct Showing<'a> {
 impl Doubts {
     /// A comparison is complete. How many messages the peer hides, where `needed` others in other groups must have each.
     pub(super) fn hear(&mut self, showing: &Showing<'_>, needed: usize, now: Time) -> usize {
-        let Showing { peer, group, bounds, lacks, is_behind } = showing;
-        let has = |item: &Item| bounds.contains(item.at()) && lacks.binary_search(item).is_err();
+        let Showing { peer, group, bounds, lacks, later, is_behind } = showing;
+        let is_compared = |item: &Item| bounds.contains(item.at()) && !later.may_have(item);
+        let has = |item: &Item| is_compared(item) && lacks.binary_search(item).is_err();
         for (item, holders) in &mut self.holders {
             if has(item) {
                 holders.insert(*peer, *group);
@@ -137,7 +141,9 @@ mod tests {
 
     fn hear(doubts: &mut Doubts, tag: u8, lacks: &[Item], seconds: u64) -> usize {
         let (peer, group) = (peer(tag), Group::Peer(peer(tag)));
-        let showing = Showing { peer, group, bounds: Bounds::ALL, lacks, is_behind: false };
+        let later = &Later::default();
+        let bounds = Bounds::ALL;
+        let showing = Showing { peer, group, bounds, lacks, later, is_behind: false };
         doubts.hear(&showing, 2, at(seconds))
     }
 
@@ -172,7 +178,9 @@ mod tests {
         }
         let lacks = &[item(1)];
         let group = Group::Peer(peer(1));
-        let showing = Showing { peer: peer(1), group, bounds: Bounds::ALL, lacks, is_behind: true };
+        let later = &Later::default();
+        let (peer, bounds) = (peer(1), Bounds::ALL);
+        let showing = Showing { peer, group, bounds, lacks, later, is_behind: true };
         assert_eq!(doubts.hear(&showing, 2, at(60)), 0);
         assert_eq!(hear(&mut doubts, 1, lacks, 70), 0);
         assert_eq!(hear(&mut doubts, 1, lacks, 80), 1);

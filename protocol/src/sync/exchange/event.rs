@@ -55,6 +55,8 @@ pub(crate) enum Event {
     Spoiled { id: MessageId, from: NodeId },
     /// What was pulled could not be checked now.
     Unready { topic: TopicId, item: Item },
+    /// A message of an earlier life could not be checked now.
+    Unrestored { topic: TopicId, id: MessageId },
     /// A message that waited for vouches waits no more, and is not accepted.
     Dropped { topic: TopicId, item: Item },
     /// A verified message has a slot that another has.

@@ -27,6 +27,8 @@ use std::{
 };
 
 use forsooth_crypto::NodeId;
+use rand_chacha::ChaCha8Rng;
+use rand_core::Rng as _;
 
 use self::{
     doubts::Doubts,
@@ -122,6 +124,8 @@ struct Topic {
     pending_since: Time,
     /// Peers that were late, whose hauls may still come.
     late: BTreeMap<NodeId, Time>,
+    /// Until when it says that it lacks what it refused.
+    refuses_until: Time,
     counts: Counts,
 }
 
@@ -193,6 +197,11 @@ impl Sync {
     /// Who says that it has a message that was pulled.
     pub(crate) fn holders(&self, topic: TopicId, item: &Item) -> Vec<NodeId> {
         self.topics.get(&topic).map(|topic| topic.wants.holders(item)).unwrap_or_default()
+    }
+
+    /// Whether a message is among those that are compared with others'.
+    pub(crate) fn compares(&self, topic: TopicId, item: &Item) -> bool {
+        self.topics.get(&topic).is_some_and(|topic| topic.shelf.view().contains(item))
     }
 
     /// The message that has a slot, if it is another than this.
@@ -294,6 +303,7 @@ impl Topic {
             refusing: None,
             pending_since: Time::ZERO,
             late: BTreeMap::new(),
+            refuses_until: Time::ZERO,
             counts: Counts::default(),
         }
     }
@@ -306,6 +316,14 @@ impl Topic {
     /// Whether something may be lacking here that others have.
     fn is_behind(&self, witnesses: &BTreeMap<NodeId, Group>) -> bool {
         self.wants.len() > 0 || self.shelf.pending().0 > 0 || !self.rounds.is_sure(witnesses)
+    }
+
+    /// Who can be asked for something, in a random order, witnesses first: ids can be ground.
+    fn askable(&self, witnesses: &BTreeMap<NodeId, Group>, rng: &mut ChaCha8Rng) -> Vec<NodeId> {
+        let order = |peer| (!witnesses.contains_key(&peer), rng.next_u64(), peer);
+        let mut idle: Vec<_> = self.wants.idle().into_iter().map(order).collect();
+        idle.sort_unstable();
+        idle.into_iter().map(|(.., peer)| peer).collect()
     }
 
     /// Who is to be compared with because it may hide something.
@@ -327,9 +345,10 @@ impl Topic {
         // What is lacking is known for the time being: it would only be found again.
         let is_fetching = self.wants.len() > FETCH;
         let is_sure = self.rounds.is_sure(witnesses);
-        if !is_fetching && (waits || !is_sure || !self.doubted(now).is_empty()) {
+        let asks = !is_sure && self.rounds.is_unheard(witnesses, now);
+        if !is_fetching && (waits || asks || !self.doubted(now).is_empty()) {
             Haste::Now
-        } else if is_fetching || is_pending || self.doubts.is_open() {
+        } else if is_fetching || is_pending || !is_sure || self.doubts.is_open() {
             Haste::Soon
         } else {
             Haste::None
@@ -346,8 +365,10 @@ impl Machine for Sync {
                 let trusted =
                     |peer: &NodeId| self.mistrusted.get(peer).is_none_or(|until| *until <= cx.now);
                 witnesses.retain(|peer, _| trusted(peer));
+                let gone = self.witnesses.keys().filter(|peer| !witnesses.contains_key(*peer));
                 for topic in self.topics.values_mut() {
                     topic.rounds.meet(&self.witnesses, &witnesses, cx.now, cx.rng);
+                    gone.clone().for_each(|peer| topic.doubts.leave(peer));
                 }
                 self.witnesses = witnesses;
             }
@@ -373,6 +394,7 @@ impl Machine for Sync {
             }
             Event::Kept(held) => {
                 if let Some(topic) = self.topics.get_mut(&held.slot.topic) {
+                    topic.rounds.note(item(held.timestamp, &held.id));
                     topic.shelf.insert(&held);
                     topic.refusing = None;
                     self.pursue(held.slot.topic, cx);
@@ -388,6 +410,7 @@ impl Machine for Sync {
             }
             Event::Pending(message) => {
                 if let Some(topic) = self.topics.get_mut(&message.header().slot.topic) {
+                    topic.rounds.note(item(message.header().timestamp, &message.id()));
                     topic.shelf.hold(&message);
                     topic.pending_since = cx.now;
                 }
@@ -403,6 +426,11 @@ impl Machine for Sync {
                     topic.wants.release(&item);
                 }
             }
+            Event::Unrestored { topic, id } => {
+                if self.restoring.remove(&id) {
+                    self.open.push_back((topic, id));
+                }
+            }
             Event::Dropped { topic, item } => {
                 if let Some(it) = self.topics.get_mut(&topic)
                     && it.shelf.drop_pending(&item)
@@ -416,6 +444,7 @@ impl Machine for Sync {
                 self.topics.values_mut().for_each(|topic| topic.shelf.disown(&author));
             }
         }
+        self.restore(cx);
         self.end_visits(cx);
         self.look_ahead();
     }
@@ -440,6 +469,7 @@ impl Machine for Sync {
             }
             self.pursue(id, cx);
         }
+        self.restore(cx);
         self.end_visits(cx);
         self.look_ahead();
     }

@@ -1,13 +1,11 @@
 //! What is lacking is fetched, and what others lack is served.
 
-use core::time::Duration;
-
 use bytes::Bytes;
 use forsooth_crypto::NodeId;
 
 use super::{
     FETCH, PENDING_BYTES_MAX, PENDING_MAX, REFUSAL, Read, Sync,
-    rounds::Haste,
+    rounds::{HURRY, Haste},
     serving::{For, Order},
     shelf::item,
     wants::Request,
@@ -25,16 +23,19 @@ impl Sync {
     /// Asks for what is lacking, and has the next comparison begin in time.
     pub(super) fn pursue(&mut self, id: TopicId, cx: &mut Cx<'_>) {
         let Some(topic) = self.topics.get_mut(&id) else { return };
-        let (pending, bytes) = topic.shelf.pending();
-        if pending < PENDING_MAX && bytes < PENDING_BYTES_MAX && !topic.is_refusing(cx.now) {
-            for peer in topic.wants.idle() {
+        let (_, bytes) = topic.shelf.pending();
+        if bytes < PENDING_BYTES_MAX && !topic.is_refusing(cx.now) {
+            for peer in topic.askable(&self.witnesses, cx.rng) {
+                if topic.shelf.pending().0 + topic.wants.asked() >= PENDING_MAX {
+                    break;
+                }
                 if let Some(Request { number, items }) = topic.wants.ask(peer, FETCH, cx.now) {
                     Self::send(peer, &Frame::Fetch { topic: id, number, items }, cx);
                 }
             }
         }
         if topic.haste(&self.witnesses, cx.now) == Haste::Now {
-            topic.rounds.hurry(cx.now + Duration::from_millis(250));
+            topic.rounds.hurry(cx.now + HURRY);
         }
     }
 
@@ -86,12 +87,8 @@ impl Sync {
         let bounds = Self::bounds_of(topic, cx.wall);
         for item in items {
             let is_refused = refused.get(item).is_some_and(|until| *until > cx.now);
-            if bounds.contains(item.at())
-                && !is_refused
-                && !topic.shelf.contains(item)
-                && topic.wants.add(*item, from)
-            {
-                topic.rounds.lacked();
+            if bounds.contains(item.at()) && !is_refused && !topic.shelf.contains(item) {
+                topic.wants.add(*item, from);
             }
         }
         self.pursue(id, cx);
@@ -117,8 +114,13 @@ impl Sync {
     pub(super) fn settle(&mut self, id: TopicId, item: &Item, is_refused: bool, cx: &mut Cx<'_>) {
         let Some(topic) = self.topics.get_mut(&id) else { return };
         let holders = topic.wants.settle(item);
-        if let Some(holder) = holders.first().filter(|_| is_refused) {
+        let Some(holder) = holders.first() else { return };
+        if is_refused {
+            topic.refuses_until = cx.now + REFUSAL;
             self.refused.insert(*item, *holder, 1, cx.now + REFUSAL);
+        } else {
+            topic.rounds.lacked(cx.now);
+            topic.rounds.hurry(cx.now + HURRY);
         }
     }
 }

@@ -13,7 +13,12 @@ use forsooth_crypto::NodeId;
 use rand_chacha::ChaCha8Rng;
 use rand_core::Rng as _;
 
-use crate::{group::Group, machine::below, sync::reconcile::Opener, time::Time};
+use crate::{
+    group::Group,
+    machine::below,
+    sync::{Item, reconcile::Opener},
+    time::Time,
+};
 
 /// Witnesses in other groups that are asked after one had nothing that is lacking, before it is believed.
 pub const CHECKS: usize = 4;
@@ -23,17 +28,21 @@ const OPEN_MAX: usize = 3;
 const PACE_MIN: Duration = Duration::from_secs(4);
 const PACE_MAX: Duration = Duration::from_secs(32);
 /// Pause while something may be missing.
-const HURRY: Duration = Duration::from_millis(250);
+pub(super) const HURRY: Duration = Duration::from_millis(250);
 /// Pause between two comparisons with the same witness, unless something began to wait since.
 const REST: Duration = Duration::from_secs(2);
 /// Pause between two comparisons with peers that are visited.
 const VISIT_PACE: Duration = Duration::from_secs(8);
+/// Who confirmed nothing when it was asked is waited for so long before haste is made of it again.
+const AGAIN: Duration = Duration::from_secs(15);
 /// A reply may take so long, and a comparison as a whole.
 const REPLY_TIME: Duration = Duration::from_secs(10);
 const COMPARISON_TIME: Duration = Duration::from_secs(60);
 /// Questions of one comparison have numbers of their own, so that a reply to an earlier one is not taken for one of this.
 const NUMBERS: u32 = 4096;
-const NUMBERINGS: u32 = 4;
+const NUMBERINGS: u32 = 1 << 16;
+/// Items that are remembered because they came while a comparison was under way.
+const LATER_MAX: usize = 16_384;
 /// Whoever was compared with within this time is not again because its link is new.
 const RECENT: Duration = Duration::from_secs(10);
 
@@ -54,6 +63,8 @@ pub(super) struct Rounds {
     ended: BTreeMap<NodeId, Time>,
     /// Groups of which somebody had nothing that was lacking, since something was.
     agreed: BTreeSet<Group>,
+    /// When something last came that had been lacking.
+    lacked: Time,
     /// Since when nothing differs.
     pub(super) equal_since: Option<Time>,
     /// It was once sure to lack nothing.
@@ -68,6 +79,37 @@ pub(super) struct Comparison {
     pub(super) since: Time,
     /// When a question was asked last.
     pub(super) asked: Time,
+    /// What has come here since it began, of which it may say nothing.
+    pub(super) later: Later,
+}
+
+/// What came here while a comparison was under way.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Later {
+    items: BTreeSet<Item>,
+    /// They were too many.
+    is_over: bool,
+}
+
+impl Later {
+    fn note(&mut self, item: Item) {
+        if self.items.len() < LATER_MAX {
+            self.items.insert(item);
+        } else {
+            self.is_over = true;
+        }
+    }
+
+    /// Whether an item may not have been there from the beginning.
+    pub(super) fn may_have(&self, item: &Item) -> bool {
+        self.is_over || self.items.contains(item)
+    }
+
+    /// All of these, and those that may be such, in order; none if they are too many to tell.
+    pub(super) fn and(&self, others: &[Item]) -> Option<Vec<Item>> {
+        let all = || self.items.iter().chain(others).copied().collect::<BTreeSet<_>>();
+        (!self.is_over).then(|| all().into_iter().collect())
+    }
 }
 
 /// What is added to a comparison's numbers on the wire.
@@ -121,6 +163,7 @@ impl Rounds {
             new: BTreeSet::new(),
             ended: BTreeMap::new(),
             agreed: BTreeSet::new(),
+            lacked: Time::ZERO,
             equal_since: None,
             is_settled: false,
         }
@@ -135,6 +178,7 @@ impl Rounds {
         rng: &mut ChaCha8Rng,
     ) {
         self.ended.retain(|peer, ended| now.contains_key(peer) || *ended + RECENT > at);
+        self.agreed.retain(|group| now.values().any(|it| it == group));
         self.new.retain(|peer| now.contains_key(peer));
         for (peer, group) in now.iter().filter(|(peer, _)| !before.contains_key(peer)) {
             // Whatever it said before, this node was away from it.
@@ -162,7 +206,7 @@ impl Rounds {
         let is_free = |peer: &NodeId| witnesses.contains_key(peer) && !self.open.contains_key(peer);
         let is_rested =
             |peer: &NodeId| self.ended.get(peer).is_none_or(|ended| *ended + REST <= now);
-        let first = first.chain(self.new.iter().copied()).find(|peer| is_free(peer));
+        let first = first.filter(is_rested).chain(self.new.iter().copied()).find(is_free);
         if let Some(peer) = first {
             self.new.remove(&peer);
             return Some(peer);
@@ -189,6 +233,13 @@ impl Rounds {
         !groups.is_empty() && self.agreed.len() >= groups.len().min(CHECKS + 1)
     }
 
+    /// Whether somebody of a group that has not spoken is to be asked now: those who say nothing are not asked without pause.
+    pub(super) fn is_unheard(&self, witnesses: &BTreeMap<NodeId, Group>, now: Time) -> bool {
+        let is_over = |ended: &Time| *ended <= self.lacked || *ended + AGAIN <= now;
+        let is_due = |peer: &NodeId| self.ended.get(peer).is_none_or(is_over);
+        witnesses.iter().any(|(peer, group)| !self.agreed.contains(group) && is_due(peer))
+    }
+
     /// How many comparisons there may be at a time.
     pub(super) fn room(&self, haste: Haste) -> usize {
         let max = if haste == Haste::Now { OPEN_MAX } else { 1 };
@@ -198,7 +249,10 @@ impl Rounds {
     pub(super) fn begin(&mut self, peer: NodeId, opener: Opener, now: Time) -> Numbering {
         self.count = self.count.wrapping_add(1);
         let numbering = Numbering(self.count % NUMBERINGS * NUMBERS);
-        self.open.insert(peer, Comparison { opener, numbering, since: now, asked: now });
+        self.open.insert(
+            peer,
+            Comparison { opener, numbering, since: now, asked: now, later: Later::default() },
+        );
         numbering
     }
 
@@ -206,9 +260,20 @@ impl Rounds {
         self.open.get_mut(peer)
     }
 
-    /// A comparison has ended.
-    pub(super) fn end(&mut self, peer: &NodeId, group: Option<Group>, found: Finding, now: Time) {
-        self.open.remove(peer);
+    /// A message is here that was not.
+    pub(super) fn note(&mut self, item: Item) {
+        self.open.values_mut().for_each(|comparison| comparison.later.note(item));
+    }
+
+    /// A comparison has ended. What came here meanwhile.
+    pub(super) fn end(
+        &mut self,
+        peer: &NodeId,
+        group: Option<Group>,
+        found: Finding,
+        now: Time,
+    ) -> Later {
+        let later = self.open.remove(peer).map(|comparison| comparison.later);
         self.ended.insert(*peer, now);
         match found {
             Finding::Equal => {
@@ -220,13 +285,19 @@ impl Rounds {
                 self.agreed.extend(group);
                 self.pace = PACE_MIN;
             }
-            Finding::Lacking => self.lacked(),
+            // It is believed when it is here.
+            Finding::Lacking => {
+                self.equal_since = None;
+                self.pace = PACE_MIN;
+            }
             Finding::Nothing => {}
         }
+        later.unwrap_or_default()
     }
 
-    /// Something was lacking here that others had. So it may be elsewhere, and more may be.
-    pub(super) fn lacked(&mut self) {
+    /// Something has come that was lacking here and that others had. So it may be lacking elsewhere, and more may be here.
+    pub(super) fn lacked(&mut self, now: Time) {
+        self.lacked = now;
         self.agreed.clear();
         self.equal_since = None;
         self.pace = PACE_MIN;
@@ -370,7 +441,9 @@ mod tests {
         assert!(rounds.choose(&witnesses, none, Time::ZERO + RECENT, &mut rng).is_some());
         let (peer, group) = witnesses.first_key_value().unwrap();
         rounds.end(peer, Some(*group), Finding::Lacking, Time::ZERO);
-        assert!(!rounds.is_sure(&witnesses));
+        assert!(rounds.is_sure(&witnesses), "anybody can say so");
+        rounds.lacked(Time::ZERO);
+        assert!(!rounds.is_sure(&witnesses) && rounds.is_unheard(&witnesses, Time::ZERO));
         assert_eq!(rounds.pace, PACE_MIN);
     }
 

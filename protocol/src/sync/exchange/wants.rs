@@ -235,6 +235,11 @@ impl Wants {
         }
     }
 
+    /// Messages that somebody is being asked for.
+    pub(super) fn asked(&self) -> usize {
+        self.asked.values().map(|asked| asked.items.len()).sum()
+    }
+
     /// Whether a peer is to send something yet.
     pub(super) fn concern(&self, peer: &NodeId) -> bool {
         self.free.contains_key(peer) || self.asked.contains_key(peer)

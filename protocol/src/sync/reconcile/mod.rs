@@ -233,7 +233,7 @@ pub enum Cut {
     Symbols,
 }
 
-/// What the other side did that no honest one does.
+/// Why a comparison came to nothing: but for one, what no honest side does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// Replied to what was not asked, or not with what was asked for.
@@ -242,7 +242,10 @@ pub enum Failure {
     /// Spoke of ranges that were not asked about, out of order, or of items that are not in them.
     #[error("a reply about something else")]
     Misplaced,
-    /// Left all unanswered, or narrowed the bounds twice.
+    /// The other side can say less than when it was asked first: its oldest items went meanwhile. No fault.
+    #[error("the other side has moved on")]
+    Moved,
+    /// Left all unanswered, or narrowed the bounds to what they were.
     #[error("a reply that leads nowhere")]
     Stuck,
 }

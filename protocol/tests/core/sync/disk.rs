@@ -34,6 +34,21 @@ fn what_the_disk_refuses_is_handed_over_and_not_fetched_again_at_once() {
 }
 
 #[test]
+fn a_comparison_says_nothing_of_what_the_disk_refused() {
+    let mut shore = Shore::new(3);
+    shore.unsaid = Some(Vec::new());
+    let message = shore.news(0, 0);
+    let guest = shore.rig.inbound(4);
+    shore.send(guest, &Frame::Publication(message));
+    let requests = shore.unsaid.take().unwrap();
+    assert_eq!(requests.len(), 1);
+    shore.input(Input::Unkept { requests });
+    shore.wait(50);
+    assert!(shore.delivered().is_empty(), "no witness has it");
+    assert!(shore.state("news").comparisons > 0);
+}
+
+#[test]
 fn an_author_that_is_exposed_while_its_message_is_written_is_not_stood_behind() {
     let mut shore = Shore::new(1);
     let one = shore.message("open", 0, 20, "one");

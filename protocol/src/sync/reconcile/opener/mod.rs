@@ -98,7 +98,10 @@ impl Opener {
         let view = index.within(self.bounds);
         let heard = match (&reply.tell, &what) {
             (Tell::Equal, What::Everything) => Ok(()),
-            (Tell::Narrow(bounds), What::Everything) => return self.narrow(*bounds, index, round),
+            (Tell::Narrow(bounds), What::Everything) if !self.narrowed => {
+                return self.narrow(*bounds, index, round);
+            }
+            (Tell::Narrow(_), _) => Err(Failure::Moved),
             (Tell::Ranges { claims, unanswered: 0 }, What::Everything) => {
                 self.ranges.hear_first(claims, &view)
             }
@@ -113,11 +116,7 @@ impl Opener {
             }
             (Tell::Tails(tails), What::Stems(stems)) => self.hear_tails(stems, tails),
             (
-                Tell::Equal
-                | Tell::Narrow(_)
-                | Tell::Ranges { .. }
-                | Tell::Symbols { .. }
-                | Tell::Tails(_),
+                Tell::Equal | Tell::Ranges { .. } | Tell::Symbols { .. } | Tell::Tails(_),
                 What::Everything | What::Symbols { .. } | What::Stems(_) | What::Ranges(_),
             ) => Err(Failure::Unasked),
         };
@@ -165,7 +164,7 @@ impl Opener {
     fn narrow(&mut self, bounds: Bounds, index: &Index, round: u32) -> Step {
         let is_less = bounds.and(self.bounds) == bounds && bounds != self.bounds;
         // Where nothing can be, nothing differs.
-        if !(is_less || self.bounds.is_empty()) || self.narrowed {
+        if !is_less && !self.bounds.is_empty() {
             return Step::Failed(Failure::Stuck);
         }
         self.bounds = bounds;
