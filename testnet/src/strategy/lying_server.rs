@@ -1,13 +1,13 @@
 //! Lies about what it keeps: to those who compare with it, and to those who fetch from it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use forsooth_crypto::NodeId;
 use forsooth_protocol::{
     Class, Effect, Input, Publication, TopicId,
     sync::{Bounds, Index, Item, reconcile::answer},
-    wire::Frame,
+    wire::{Frame, Intent},
 };
 use rand::RngExt as _;
 
@@ -67,13 +67,15 @@ struct LyingServer {
     admitted: BTreeMap<TopicId, Index>,
     /// What it can serve.
     old: Vec<Publication>,
+    /// Peers that chose it, and count on what it says. Who only visits it believes nothing of it.
+    clients: BTreeSet<NodeId>,
 }
 
 impl LyingServer {
     fn new(brief: &Brief, manner: Manner, half: Option<u8>) -> Self {
         let half = half.unwrap_or_else(|| u8::try_from(brief.seat & 1).unwrap_or(0));
-        let (admitted, old) = (BTreeMap::new(), Vec::new());
-        Self { intensity: brief.intensity, manner, half, admitted, old }
+        let (admitted, old, clients) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
+        Self { intensity: brief.intensity, manner, half, admitted, old, clients }
     }
 
     /// A message is kept: is it one of those that it hides?
@@ -119,15 +121,26 @@ impl LyingServer {
 impl Strategy for LyingServer {
     fn on_input(&mut self, input: Input, cx: &mut Cx<'_>) -> Option<Input> {
         let Input::Received { from, frame, .. } = &input else { return Some(input) };
+        let frame = Frame::decode(frame, cx.network);
+        if let Ok(Frame::Hello(hello)) = &frame {
+            match hello.intent {
+                Intent::Witness => self.clients.insert(*from),
+                Intent::Gossip | Intent::Visit | Intent::Observe => self.clients.remove(from),
+            };
+        }
         if !self.intensity.is_some() || !cx.is_victim(from) {
             return Some(input);
         }
-        match Frame::decode(frame, cx.network) {
+        match frame {
             // What the others say of what they have is true.
             Ok(Frame::Compare { topic, question }) if self.manner == Manner::Hides => {
                 let reply = answer(self.admitted.entry(topic).or_default(), Bounds::ALL, &question);
                 let reply = Frame::Compared { topic, reply, is_behind: false }.encode();
-                cx.attack(*from, Class::Sync, reply);
+                if self.clients.contains(from) {
+                    cx.attack(*from, Class::Sync, reply);
+                } else {
+                    cx.order(Effect::Send { to: *from, class: Class::Sync, frame: reply });
+                }
                 None
             }
             Ok(Frame::Fetch { topic, number, items }) if self.manner != Manner::Hides => {
