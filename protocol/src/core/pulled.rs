@@ -89,6 +89,11 @@ impl Core {
         self.sync.as_ref().is_some_and(|sync| sync.is_pulling(topic, &item))
     }
 
+    fn has_let_go(&self, message: &Publication) -> bool {
+        let (topic, item) = place(message);
+        self.sync.as_ref().is_some_and(|sync| sync.has_let_go(topic, &item))
+    }
+
     /// What was pulled is dealt with.
     pub(super) fn settle_pull(&mut self, message: &Publication, is_refused: bool) {
         if self.sync.is_some() {
@@ -115,6 +120,8 @@ impl Core {
             Err(Fault::Expired) if self.ledger.exposed(&header.slot.author) => {
                 self.settle_pull(&message, true);
             }
+            // While it was compared and fetched, it may have come from elsewhere, and gone.
+            Err(Fault::Expired) if self.has_let_go(&message) => self.settle_pull(&message, true),
             Err(Fault::Expired) => self.check_again(from, &message),
             Err(Fault::BadPayload) => {
                 // Its header is good, and others may have it with its payload.

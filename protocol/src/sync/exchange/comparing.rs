@@ -160,7 +160,7 @@ impl Sync {
         let Some(topic) = topics.get_mut(&id) else { return };
         let is_new = |item: &&Item| {
             let is_refused = refused.get(item).is_some_and(|until| *until > cx.now);
-            !is_refused && !topic.shelf.contains(item)
+            !is_refused && !topic.shelf.contains(item) && !topic.shelf.has_let_go(item)
         };
         let lacking: Vec<Item> = theirs.iter().filter(is_new).copied().collect();
         for item in &lacking {

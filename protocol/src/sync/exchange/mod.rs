@@ -199,6 +199,11 @@ impl Sync {
         self.topics.get(&topic).map(|topic| topic.wants.holders(item)).unwrap_or_default()
     }
 
+    /// Whether a message may have been dealt with here, and let go since: its topic keeps later ones.
+    pub(crate) fn has_let_go(&self, topic: TopicId, item: &Item) -> bool {
+        self.topics.get(&topic).is_some_and(|topic| topic.shelf.has_let_go(item))
+    }
+
     /// Whether a message is among those that are compared with others'.
     pub(crate) fn compares(&self, topic: TopicId, item: &Item) -> bool {
         self.topics.get(&topic).is_some_and(|topic| topic.shelf.view().contains(item))

@@ -178,6 +178,11 @@ impl Shelf {
         (self.pending.len(), self.pending_bytes)
     }
 
+    /// Whether a message is so old that it may have been here, and let go.
+    pub(super) const fn has_let_go(&self, item: &Item) -> bool {
+        item.at() < self.floor
+    }
+
     /// From when on everything is here that this node ever stood behind.
     pub(super) const fn floor(&self) -> u64 {
         self.floor

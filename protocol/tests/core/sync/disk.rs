@@ -49,6 +49,21 @@ fn a_comparison_says_nothing_of_what_the_disk_refused() {
 }
 
 #[test]
+fn what_came_and_went_while_it_was_fetched_is_not_handed_over_again() {
+    let mut shore = Shore::new(2);
+    let message = shore.open(0, 300);
+    shore.keep([1, 2], &message);
+    shore.peer(2).mumbles = true;
+    shore.wait(3);
+    assert_eq!(shore.delivered(), [message.id()]);
+    shore.input(Input::Forgotten(vec![Held::new(&message, &Standing::Own)]));
+    // What it was asked before the message was here, it answers now.
+    shore.speak(2);
+    shore.wait(60);
+    assert_eq!(shore.delivered(), [message.id()], "once");
+}
+
+#[test]
 fn an_author_that_is_exposed_while_its_message_is_written_is_not_stood_behind() {
     let mut shore = Shore::new(1);
     let one = shore.message("open", 0, 20, "one");
