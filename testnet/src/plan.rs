@@ -377,7 +377,11 @@ fn topic(name: &str, policy: Policy, scenario: &Scenario) -> Topic {
         burst: rules.burst.unwrap_or((rate_per_minute / 30).max(10)),
         payload_bytes_max: payload.max(1024),
         lifetime_max: rules.lifetime,
-        retention: rules.retention.map(Retention::of),
+        retention: rules.retention.map(|time| {
+            let all = Retention::of(time);
+            let messages = rules.retention_messages.map_or(all.messages, u64::from);
+            Retention { messages, ..all }
+        }),
         ..Topic::new(name, policy)
     }
 }

@@ -122,6 +122,10 @@ impl<'a> Scene<'a> {
             sample_at: Time::ZERO,
             origin: Time::ZERO,
         };
+        let messages_max = scenario.network.retention_messages;
+        if let Some(messages) = messages_max.and_then(|max| usize::try_from(max).ok()) {
+            scene.world.limit_disks(messages);
+        }
         for node in 0..plan.nodes() {
             let participant = scene.participant(node);
             let index = scene.join(node, participant);

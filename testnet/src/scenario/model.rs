@@ -63,6 +63,8 @@ pub struct NetworkRules {
     pub lifetime: Duration,
     /// For how long messages are kept for those who come later; they are not, if not said.
     pub retention: Option<Duration>,
+    /// How many messages are kept at most; a million, if not said.
+    pub retention_messages: Option<u32>,
     /// Messages of one author in a minute; twice the load, if not said.
     pub rate_per_minute: Option<u32>,
     /// Messages of one author at once on top of that.
@@ -446,6 +448,7 @@ impl Default for NetworkRules {
             policy: None,
             lifetime: Duration::from_secs(120),
             retention: None,
+            retention_messages: None,
             rate_per_minute: None,
             burst: None,
             grouping: None,

@@ -48,6 +48,7 @@ const NETWORK: &[&str] = &[
     "policy",
     "lifetime",
     "retention",
+    "retention_messages",
     "rate_per_minute",
     "burst",
     "grouping",
@@ -140,6 +141,7 @@ fn network(top: &Section<'_>) -> Result<NetworkRules, Flaw> {
         policy: policy(&section)?,
         lifetime,
         retention,
+        retention_messages: number("retention_messages", 1_000_000)?,
         rate_per_minute: number("rate_per_minute", 6_000_000)?,
         burst: number("burst", 1_000_000)?,
         grouping: section.one_of(

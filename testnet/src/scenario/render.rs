@@ -92,6 +92,7 @@ impl Page {
         if let Some(retention) = rules.retention {
             self.time("retention", retention);
         }
+        self.maybe("retention_messages", rules.retention_messages);
         self.maybe("rate_per_minute", rules.rate_per_minute);
         self.maybe("burst", rules.burst);
         for (key, number) in rules.quota.keys() {

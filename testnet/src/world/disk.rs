@@ -1,6 +1,6 @@
 //! What a node has stored, for its next life.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use forsooth_crypto::NodeId;
@@ -20,6 +20,8 @@ pub(crate) struct Disk {
     key: Option<Record>,
     anchors: Option<Record>,
     messages: BTreeMap<MessageId, (Held, Bytes)>,
+    /// The same, the oldest first.
+    order: BTreeSet<(Timestamp, MessageId)>,
     /// What it is told to store is lost.
     pub(crate) is_full: bool,
 }
@@ -47,14 +49,28 @@ impl Disk {
         few.chain(self.bans.values()).chain(many).cloned().collect()
     }
 
-    /// Writes a message, or only its standing if it is there. Runs are shorter than retentions: nothing is removed.
+    /// Writes a message, or only its standing if it is there.
     pub(crate) fn keep(&mut self, writing: &Writing) {
         let message = &writing.message;
         let held = Held::new(message, &writing.standing);
         match self.messages.get_mut(&held.id) {
             Some((known, _)) => known.is_open &= held.is_open,
-            None => drop(self.messages.insert(held.id, (held, message.frame().clone()))),
+            None => {
+                self.order.insert((held.timestamp, held.id));
+                self.messages.insert(held.id, (held, message.frame().clone()));
+            }
         }
+    }
+
+    /// Removes the oldest messages until there are so many. Runs are shorter than retentions: none is too old.
+    pub(crate) fn trim(&mut self, messages_max: usize) -> Vec<Held> {
+        let mut gone = Vec::new();
+        while self.messages.len() > messages_max
+            && let Some((_, id)) = self.order.pop_first()
+        {
+            gone.extend(self.messages.remove(&id).map(|(held, _)| held));
+        }
+        gone
     }
 
     /// All messages that are kept, without their payloads.

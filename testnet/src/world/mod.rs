@@ -67,6 +67,8 @@ pub struct World {
     frames: u64,
     /// What a node is told next; empty between two occurrences.
     inputs: VecDeque<Input>,
+    /// Messages that a disk keeps; all, if not said.
+    disk_messages_max: Option<usize>,
 }
 
 /// Where a node is.
@@ -92,7 +94,13 @@ impl World {
             trace: Trace::default(),
             frames: 0,
             inputs: VecDeque::new(),
+            disk_messages_max: None,
         }
+    }
+
+    /// From now on each disk keeps so many messages, and the oldest go.
+    pub const fn limit_disks(&mut self, messages: usize) {
+        self.disk_messages_max = Some(messages);
     }
 
     /// Adds a node that starts now, at any time. Ids must differ.
@@ -276,7 +284,11 @@ impl World {
         }
         let requests = messages.iter().map(|writing| writing.request).collect();
         messages.into_iter().for_each(|writing| node.disk.keep(&writing));
+        let gone = self.disk_messages_max.map(|max| self.node_mut(by.node).disk.trim(max));
         self.handle(by.node, Input::Kept { requests });
+        if let Some(gone) = gone.filter(|gone| !gone.is_empty()) {
+            self.handle(by.node, Input::Forgotten(gone));
+        }
     }
 
     /// The answer to a dial arrives at the dialler.
