@@ -39,8 +39,10 @@ const FRAMES_MAX: u64 = 400_000;
 
 /// Safeguards without which no scenario fails, since another one stops its attack too; what they are for is shown by
 /// `protocol/tests/core/defences.rs`. Liars' cores vouch to nobody who did not choose them, as honest ones do; and
-/// who is silent is let go, drawn or not.
-const SHOWN_ELSEWHERE: [Safeguard; 2] = [Safeguard::Witnesses, Safeguard::Sampling];
+/// who is silent is let go, drawn or not. Without cross-verification a node believes one server for good, which may have missed
+/// something itself: that fails without liars as well.
+const SHOWN_ELSEWHERE: [Safeguard; 3] =
+    [Safeguard::Witnesses, Safeguard::Sampling, Safeguard::CrossVerification];
 
 fn files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");

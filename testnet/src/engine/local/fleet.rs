@@ -388,11 +388,14 @@ impl Fleet {
 pub(super) fn plain_builder(plan: &Plan, node: usize, ip: Ipv4Addr) -> anyhow::Result<Builder> {
     let address =
         |transport: &str| format!("/ip4/{ip}/{transport}").parse().context("an address of our own");
+    let nodes = plan.nodes();
     Ok(Node::builder((*plan.network).clone())
         .keypair(plan.keypair(node))
         .seed(plan.core_seed(node))
         .outbound_target(plan.outbound_target(node))
-        .listen([address("tcp/0")?, address("udp/0/quic-v1")?]))
+        .listen([address("tcp/0")?, address("udp/0/quic-v1")?])
+        // Which is the process's, and most of the nodes share one: it would refuse all connections for what they hold together.
+        .net(move |net| net.memory_bytes_max = net.memory_bytes_max.saturating_mul(nodes)))
 }
 
 /// A node's address: 127.x.y.z, where x differs between processes, so that runs do not share any.
