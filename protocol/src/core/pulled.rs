@@ -194,6 +194,10 @@ impl Core {
             return;
         }
         let from = self.me;
+        if is_over {
+            let (topic, item) = place(&message);
+            self.tell_sync(Event::Again { topic, item });
+        }
         self.tell_acceptance(if is_over {
             acceptance::Event::Late { message, from, until: self.now + LATE_WAITS }
         } else {

@@ -13,10 +13,14 @@ use crate::rig::{KEY, Rig, delivered, pushed_to, sent, vouched_to};
 
 /// As the rig's own network, with a retention on both topics.
 pub(crate) fn network() -> Network {
+    network_of(Policy::Vouched { k: 2, n: 3 })
+}
+
+/// With this policy for `news`.
+pub(crate) fn network_of(news: Policy) -> Network {
     let retention = Some(Retention::of(Duration::from_secs(3600)));
     let topic = |name, policy| Topic { retention, ..Topic::new(name, policy) };
-    let topics =
-        vec![topic("news", Policy::Vouched { k: 2, n: 3 }), topic("open", Policy::Verified)];
+    let topics = vec![topic("news", news), topic("open", Policy::Verified)];
     Network::new("kept", Kind::Local, topics, Defence::recommended(Kind::Local)).unwrap()
 }
 

@@ -8,14 +8,14 @@ use std::{collections::BTreeMap, time::Duration};
 use bytes::Bytes;
 use forsooth_crypto::NodeId;
 use forsooth_protocol::{
-    Config, Connection, Defences, Direction, Effect, Event, Fault, Held, Input, MessageId,
+    Config, Connection, Defences, Direction, Effect, Event, Fault, Held, Input, MessageId, Network,
     Publication, Slot, Standing, TopicId,
     sync::{Bounds, Index, Item, reconcile::answer},
     wire::{Frame, Intent},
 };
 
 use crate::{
-    keeping::network,
+    keeping::{network, network_of},
     rig::{GENERATION, Rig, candidate, delivered, greeting, key, pushed_to, sent, vouched_to},
 };
 
@@ -97,7 +97,11 @@ impl Shore {
     }
 
     fn with(witnesses: u8, adjust: impl FnOnce(&mut Config)) -> Self {
-        let rig = Rig::with(network(), adjust);
+        Self::of(network(), witnesses, adjust)
+    }
+
+    fn of(network: Network, witnesses: u8, adjust: impl FnOnce(&mut Config)) -> Self {
+        let rig = Rig::with(network, adjust);
         let (disk, peers, log) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         let coming = (1..=witnesses).collect();
         Self { rig, disk, peers, log, unsaid: None, coming }

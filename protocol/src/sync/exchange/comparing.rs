@@ -44,7 +44,7 @@ impl Sync {
         let haste = if is_checked { topic.haste(witnesses, cx.now) } else { Haste::None };
         let room = topic.rounds.room(haste).min(OPEN_MAX.saturating_sub(others));
         let bounds = Self::bounds_of(topic, cx.wall);
-        let pending = topic.shelf.pending().0 > 0;
+        let pending = topic.is_pending();
         for _ in 0..room {
             if bounds.is_empty() {
                 break;

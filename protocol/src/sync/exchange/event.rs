@@ -49,6 +49,8 @@ pub(crate) enum Event {
     Forgotten(Vec<Held>),
     /// A message that was pulled is good, and waits for vouches.
     Pending(Publication),
+    /// A late message that is on disk waits for vouches again.
+    Again { topic: TopicId, item: Item },
     /// What was pulled is dealt with.
     Settled { topic: TopicId, item: Item, is_refused: bool },
     /// What was pulled from a peer was no message.

@@ -120,8 +120,10 @@ struct Topic {
     doubts: Doubts,
     /// The disk refuses, and did last then: what is compared would not be what others can get.
     refusing: Option<Time>,
-    /// When something that was pulled began to wait.
+    /// When something late began to wait for vouches.
     pending_since: Time,
+    /// Of an earlier life, late, and not accepted in it: on disk, and waiting for vouches again.
+    again: BTreeSet<Item>,
     /// Peers that were late, whose hauls may still come.
     late: BTreeMap<NodeId, Time>,
     /// Until when it says that it lacks what it refused.
@@ -225,7 +227,7 @@ impl Sync {
         let Counts { comparisons, pulled, hidden } = topic.counts;
         SyncState {
             held: topic.shelf.index().len(),
-            pending: topic.shelf.pending().0,
+            pending: topic.shelf.pending().0 + topic.again.len(),
             wanted: topic.wants.len(),
             open: topic.rounds.len(),
             is_behind: topic.is_behind(&self.witnesses),
@@ -246,6 +248,7 @@ impl Sync {
             bound("sync.comparisons", sum(|topic| topic.rounds.len()), Rounds::max() * topics),
             bound("sync.wanted", sum(|topic| topic.wants.len()), Wants::max() * topics),
             bound("sync.pending", sum(|topic| topic.shelf.pending().0), 2 * PENDING_MAX * topics),
+            bound("sync.again", sum(|topic| topic.again.len()), PENDING_MAX * topics),
             bound(
                 "sync.doubts",
                 sum(|topic| topic.doubts.len()),
@@ -307,6 +310,7 @@ impl Topic {
             doubts: Doubts::default(),
             refusing: None,
             pending_since: Time::ZERO,
+            again: BTreeSet::new(),
             late: BTreeMap::new(),
             refuses_until: Time::ZERO,
             counts: Counts::default(),
@@ -320,7 +324,12 @@ impl Topic {
 
     /// Whether something may be lacking here that others have.
     fn is_behind(&self, witnesses: &BTreeMap<NodeId, Group>) -> bool {
-        self.wants.len() > 0 || self.shelf.pending().0 > 0 || !self.rounds.is_sure(witnesses)
+        self.wants.len() > 0 || self.is_pending() || !self.rounds.is_sure(witnesses)
+    }
+
+    /// Whether something late waits for vouches, which are had from comparisons alone.
+    fn is_pending(&self) -> bool {
+        self.shelf.pending().0 > 0 || !self.again.is_empty()
     }
 
     /// Who can be asked for something, in a random order, witnesses first: ids can be ground.
@@ -345,7 +354,7 @@ impl Topic {
         }
         let is_unheard =
             |peer: &NodeId| self.rounds.ended(peer).is_none_or(|ended| ended < self.pending_since);
-        let is_pending = self.shelf.pending().0 > 0;
+        let is_pending = self.is_pending();
         let waits = is_pending && witnesses.keys().any(is_unheard);
         // What is lacking is known for the time being: it would only be found again.
         let is_fetching = self.wants.len() > FETCH;
@@ -395,6 +404,9 @@ impl Machine for Sync {
             Event::Keeping(held) => {
                 if let Some(topic) = self.topics.get_mut(&held.slot.topic) {
                     topic.shelf.expect(&held);
+                    if !held.is_open {
+                        topic.again.remove(&item(held.timestamp, &held.id));
+                    }
                 }
             }
             Event::Kept(held) => {
@@ -410,6 +422,7 @@ impl Machine for Sync {
                 for held in held {
                     if let Some(topic) = self.topics.get_mut(&held.slot.topic) {
                         topic.shelf.forget(&held);
+                        topic.again.remove(&item(held.timestamp, &held.id));
                     }
                 }
             }
@@ -417,6 +430,14 @@ impl Machine for Sync {
                 if let Some(topic) = self.topics.get_mut(&message.header().slot.topic) {
                     topic.rounds.note(item(message.header().timestamp, &message.id()));
                     topic.shelf.hold(&message);
+                    topic.pending_since = cx.now;
+                }
+            }
+            Event::Again { topic, item } => {
+                if let Some(topic) = self.topics.get_mut(&topic)
+                    && topic.again.len() < PENDING_MAX
+                {
+                    topic.again.insert(item);
                     topic.pending_since = cx.now;
                 }
             }
@@ -437,16 +458,20 @@ impl Machine for Sync {
                 }
             }
             Event::Dropped { topic, item } => {
-                if let Some(it) = self.topics.get_mut(&topic)
-                    && it.shelf.drop_pending(&item)
-                {
-                    self.refuse(item, cx.now);
-                    self.pursue(topic, cx);
+                if let Some(it) = self.topics.get_mut(&topic) {
+                    it.again.remove(&item);
+                    if it.shelf.drop_pending(&item) {
+                        self.refuse(item, cx.now);
+                        self.pursue(topic, cx);
+                    }
                 }
             }
             Event::Conflict { taken, header } => self.conflicts(&taken, header, cx),
             Event::Exposed { author } => {
-                self.topics.values_mut().for_each(|topic| topic.shelf.disown(&author));
+                for topic in self.topics.values_mut() {
+                    topic.shelf.disown(&author);
+                    topic.again.retain(|item| topic.shelf.stands(item));
+                }
             }
         }
         self.restore(cx);

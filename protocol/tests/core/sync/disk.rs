@@ -109,6 +109,20 @@ fn what_is_on_disk_and_was_not_accepted_waits_for_witnesses_again() {
 }
 
 #[test]
+fn what_is_late_of_an_earlier_life_finds_more_witnesses_than_it_takes_to_be_sure() {
+    let policy = forsooth_protocol::network::Policy::Vouched { k: 8, n: 8 };
+    let mut shore = Shore::of(network_of(policy), 0, |_| {});
+    let message = shore.news(0, 300);
+    shore.disk.insert(message.id(), (message.frame().clone(), true));
+    shore.input(Input::Holds(vec![Held::new(&message, &Standing::Held)]));
+    (1..=8).for_each(|tag| shore.join(tag));
+    shore.keep(1..=8, &message);
+    shore.wait(20);
+    assert_eq!(shore.delivered(), [message.id()]);
+    assert_eq!(shore.state("news").pending, 0);
+}
+
+#[test]
 fn what_is_forgotten_is_not_fetched_again() {
     let mut shore = Shore::new(3);
     let message = shore.open(0, 300);
