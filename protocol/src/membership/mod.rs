@@ -16,6 +16,7 @@ mod phi;
 mod probing;
 pub mod record;
 mod rings;
+mod roster;
 mod rumours;
 pub mod settings;
 pub mod signed;
@@ -28,7 +29,7 @@ mod watch;
 
 use core::time::Duration;
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeSet, VecDeque},
     sync::Arc,
 };
 
@@ -43,17 +44,17 @@ pub use self::{
 use self::{
     court::{Court, Rules},
     health::Health,
-    rings::{Rings, tolerance},
+    rings::Rings,
     rumours::{Rumour, Rumours, tellings},
     table::Table,
-    watch::{Edge, Watch},
+    watch::Watch,
 };
 use crate::{
     budget::Budgets,
     links::Purpose,
     machine::{Cx, Machine, Signal},
     network::Network,
-    time::{Time, Timestamp, millis},
+    time::{Time, Timestamp},
     wire::{Ack, Probe},
 };
 
@@ -364,61 +365,6 @@ impl Membership {
     /// Whom to observe is to be found anew.
     fn unsettle(&mut self, cx: &Cx<'_>) {
         self.roster_at.get_or_insert(cx.now + ROSTER_AFTER);
-    }
-
-    /// Which shift it is, and when it began.
-    fn shift_at(&self, wall: Timestamp) -> (u64, Timestamp) {
-        let length = millis(self.settings.shift).max(1);
-        let shift = wall.as_millis() / length;
-        (shift, Timestamp::from_millis(shift.saturating_mul(length)))
-    }
-
-    /// Whether members that came before a shift are enough to observe in it. Else all do.
-    fn is_young(&self, began: Timestamp) -> bool {
-        let old = self.table.iter().filter(|(_, entry)| entry.since < began).count();
-        old * 2 < self.table.len()
-    }
-
-    /// Finds out whom this node observes, and who observes it.
-    fn draw_roster(&mut self, cx: &mut Cx<'_>) {
-        self.roster_at = None;
-        let (shift, began) = self.shift_at(cx.wall);
-        self.t = tolerance(self.table.len() + 1, self.settings.liars_percent);
-        let count = 2 * self.t + 1;
-        if shift != self.rings.shift() {
-            self.court.forgive();
-        }
-        if shift != self.rings.shift() || usize::from(count) != self.rings.count() {
-            let network = self.config.network.digest();
-            self.rings = Rings::new(network, shift, count);
-            self.rings_before = Rings::new(network, shift.saturating_sub(1), count);
-        }
-        let young = self.is_young(began);
-        let observes = |since: Timestamp| young || since < began;
-        let all: Vec<_> = self
-            .table
-            .iter()
-            .map(|(id, entry)| (*id, entry.record.content().nonce, observes(entry.since)))
-            .collect();
-        let nonce = self.table.own().map(|own| own.content().nonce);
-        let may = !self.left && nonce.is_some() && self.since.is_some_and(observes);
-        let roster = self.rings.roster((&self.config.me, nonce, may), &all);
-        self.observers = roster.observers;
-        self.observe(roster.subjects, cx);
-    }
-
-    /// Begins to observe these, and no others.
-    fn observe(&mut self, subjects: BTreeMap<NodeId, u8>, cx: &mut Cx<'_>) {
-        let gone = self.watch.edges.extract_if(.., |id, _| !subjects.contains_key(id));
-        cx.signals.extend(gone.map(|(peer, _)| Signal::Unobserved { peer }));
-        for (subject, ring) in subjects {
-            let every = self.settings.probe_every;
-            let edge = self.watch.edges.entry(subject).or_insert_with(|| {
-                let share = f64::from(cx.rng.next_u32()) / f64::from(u32::MAX);
-                Edge::new(ring, cx.now + every.mul_f64(share))
-            });
-            edge.ring = ring;
-        }
     }
 
     /// This node was asleep: what it waited for may have come and gone.

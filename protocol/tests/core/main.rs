@@ -22,6 +22,7 @@ mod keeping;
 mod large;
 mod links;
 mod membership;
+mod memory;
 mod naming;
 mod overlay;
 mod policies;

@@ -11,6 +11,7 @@ pub mod metric;
 mod model;
 mod read;
 mod render;
+mod rules;
 mod section;
 mod tree;
 pub(crate) mod values;
