@@ -8,15 +8,21 @@ use std::{collections::BTreeMap, time::Duration};
 use bytes::Bytes;
 use forsooth_crypto::NodeId;
 use forsooth_protocol::{
-    Config, Connection, Defences, Direction, Effect, Event, Fault, Held, Input, MessageId, Network,
-    Publication, Slot, Standing, TopicId,
-    sync::{Bounds, Index, Item, reconcile::answer},
+    Config, Connection, Defences, Direction, Effect, Event, Fault, Held, Input, Judgement,
+    MessageId, Network, Publication, Slot, Standing, TopicId,
+    sync::{
+        Bounds, Index, Item,
+        reconcile::{Limits, NONCE_BYTES, Opener, answer},
+    },
     wire::{Frame, Intent},
 };
 
 use crate::{
     keeping::{network, network_of},
-    rig::{GENERATION, Rig, candidate, delivered, greeting, key, pushed_to, sent, vouched_to},
+    rig::{
+        GENERATION, Rig, asks_the_application, candidate, delivered, greeting, key, pushed_to,
+        sent, vouched_to,
+    },
 };
 
 /// A core with a disk, among peers that keep messages.
@@ -197,6 +203,21 @@ impl Shore {
             let effects = self.rig.wait(Duration::from_millis(250));
             self.play(effects);
         }
+    }
+
+    /// Whether it tells a newcomer that compares with it that it lacks something.
+    fn is_behind_to(&mut self, tag: u8) -> bool {
+        let guest = self.rig.inbound(tag);
+        let (_, question) =
+            Opener::open(&Index::new(), Bounds::ALL, Limits::default(), [tag; NONCE_BYTES]);
+        self.log.clear();
+        self.send(guest, &Frame::Compare { topic: self.rig.open(), question });
+        let replies = sent(&self.rig, &self.log, guest);
+        let reply = replies.iter().find_map(|frame| match frame {
+            Frame::Compared { is_behind, .. } => Some(*is_behind),
+            _ => None,
+        });
+        reply.unwrap()
     }
 
     /// A peer says what it has not said, and speaks up from now on.

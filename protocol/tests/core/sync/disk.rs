@@ -123,6 +123,24 @@ fn what_is_late_of_an_earlier_life_finds_more_witnesses_than_it_takes_to_be_sure
 }
 
 #[test]
+fn what_the_application_ignored_is_fetched_once_though_others_keep_it() {
+    let mut shore = Shore::with(3, asks_the_application);
+    let message = shore.open(0, 20);
+    let guest = shore.rig.inbound(4);
+    shore.send(guest, &Frame::Publication(message.clone()));
+    let ticket = shore.log.iter().find_map(|effect| match effect {
+        Effect::Validate { ticket, .. } => Some(*ticket),
+        _ => None,
+    });
+    shore.input(Input::Validated { ticket: ticket.unwrap(), judgement: Judgement::Ignore });
+    shore.keep([1, 2, 3], &message);
+    shore.wait(120);
+    let asked = shore.peers.values().flat_map(|peer| &peer.asked);
+    let fetched = asked.filter(|frame| matches!(frame, Frame::Fetch { .. })).count();
+    assert!(fetched <= 1, "{fetched} times");
+}
+
+#[test]
 fn what_is_forgotten_is_not_fetched_again() {
     let mut shore = Shore::new(3);
     let message = shore.open(0, 300);

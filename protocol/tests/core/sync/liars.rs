@@ -149,6 +149,40 @@ fn a_server_that_hides_what_others_keep_is_found_and_left() {
     shore.wait(60);
     let is_asked = |frame: &Frame| matches!(frame, Frame::Compare { .. } | Frame::Fetch { .. });
     assert!(!shore.peer(1).asked.iter().any(is_asked), "it is not asked again");
+    let before = shore.state("open").comparisons;
+    shore.wait(120);
+    let more = shore.state("open").comparisons - before;
+    assert!(more < 12, "that is over, and nobody is in doubt: {more} in two minutes");
+}
+
+#[test]
+fn whoever_says_nothing_keeps_nobody_busy() {
+    let mut shore = Shore::new(3);
+    shore.peer(1).mumbles = true;
+    shore.wait(120);
+    let comparisons = shore.state("open").comparisons;
+    assert!(!shore.state("open").is_settled, "one has not been heard");
+    assert!(comparisons < 60, "{comparisons} in two minutes");
+}
+
+#[test]
+fn who_refused_something_says_that_it_lacks_something() {
+    let mut shore = Shore::new(3);
+    let [one, other] = ["one", "other"].map(|words| shore.message("open", 0, 300, words));
+    shore.keep([1, 2, 3], &one);
+    shore.wait(10);
+    shore.keep([1], &other);
+    let (topic, items) = (other.header().slot.topic, vec![item(&other)]);
+    shore.send(key(1).id(), &Frame::Offer { topic, items });
+    assert_eq!(shore.rig.snapshot().exposed, 1);
+    shore.wait(30);
+    let more = shore.message("open", 1, 300, "more");
+    shore.keep([1, 2, 3], &more);
+    shore.wait(60);
+    assert!(shore.is_behind_to(4), "its author is exposed here, and may not be elsewhere");
+    shore.peers.clear();
+    shore.wait(700);
+    assert!(!shore.is_behind_to(5));
 }
 
 #[test]
