@@ -20,6 +20,7 @@ use crate::{
     defences::{Defences, Safeguard},
     message::{Header, MessageId, Proof, Publication, SignedHeader, Slot},
     network::{Network, RATE_WINDOW, TopicId},
+    sync::{Index, Item, SketchKey},
     time::{Timestamp, millis},
 };
 
@@ -47,6 +48,8 @@ pub(crate) struct Ledger {
     introduced: BTreeMap<Option<NodeId>, usize>,
     brought: BTreeMap<Option<NodeId>, usize>,
     proofs: FairMap<NodeId, Option<NodeId>, Verified<Proof>>,
+    /// Whom they expose, to be compared with others'.
+    exposed: Index,
     /// Messages of an author in one window that came after their lifetime.
     late: FairMap<(NodeId, TopicId, u64), NodeId, u64>,
     /// The latest end of what has been forgotten. It must not come back, even if the wall clock is set back.
@@ -85,6 +88,7 @@ pub(crate) enum Entry {
 impl Ledger {
     /// An empty ledger for a network.
     pub(crate) fn new(network: Arc<Network>, defences: Defences) -> Self {
+        let exposed = Index::new().keyed(SketchKey::of(&network));
         Self {
             network,
             defences,
@@ -95,6 +99,7 @@ impl Ledger {
             introduced: BTreeMap::new(),
             brought: BTreeMap::new(),
             proofs: FairMap::new(PROOFS_MAX),
+            exposed,
             late: FairMap::new(LATE_MAX),
             horizon: Timestamp::default(),
         }
@@ -223,7 +228,10 @@ impl Ledger {
     pub(crate) fn expose(&mut self, proof: Verified<Proof>, from: Option<NodeId>) -> bool {
         let news = !self.proofs.contains(&proof.author());
         if news {
-            self.proofs.insert(proof.author(), from, 1, proof);
+            self.exposed.insert(whom(&proof.author()));
+            for (gone, _) in self.proofs.insert(proof.author(), from, 1, proof) {
+                self.exposed.remove(&whom(&gone));
+            }
         }
         news
     }
@@ -236,6 +244,16 @@ impl Ledger {
     /// Whether an author is exposed.
     pub(crate) fn exposed(&self, author: &NodeId) -> bool {
         self.proofs.contains(author)
+    }
+
+    /// Whom the proofs that are kept expose.
+    pub(crate) const fn exposures(&self) -> &Index {
+        &self.exposed
+    }
+
+    /// The proof against an author.
+    pub(crate) fn proof(&self, author: &NodeId) -> Option<&Verified<Proof>> {
+        self.proofs.get(author)
     }
 
     /// All proofs, by author, beginning somewhere.
@@ -252,6 +270,11 @@ impl Ledger {
             (self.late.len(), LATE_MAX),
         ]
     }
+}
+
+/// An author, as what is compared.
+pub(crate) const fn whom(author: &NodeId) -> Item {
+    Item::new(0, *author.as_bytes())
 }
 
 fn add(counts: &mut BTreeMap<Option<NodeId>, usize>, whom: Option<NodeId>) {

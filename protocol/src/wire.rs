@@ -9,14 +9,13 @@ mod members;
 mod messages;
 
 use bytes::Bytes;
-use forsooth_crypto::NodeId;
 use prost::Message as _;
 
 pub use self::frame::{Ack, Announce, Frame, Hello, Intent, Probe};
 use self::{
     members::{
-        decode_ack, decode_probe, decode_records, decode_statements, decode_words, encode_ack,
-        encode_probe, encode_records, encode_words, statement,
+        decode_ack, decode_keys, decode_probe, decode_records, decode_statements, decode_words,
+        encode_ack, encode_keys, encode_probe, encode_records, encode_words, statement,
     },
     messages::{
         decode_announce, decode_author, decode_hello, decode_ids, decode_items, decode_names,
@@ -30,7 +29,10 @@ pub(crate) use self::{
 use crate::{
     Fault,
     network::Network,
-    sync::reconcile::{Question, Reply},
+    sync::{
+        Set,
+        reconcile::{Question, Reply},
+    },
 };
 
 pub(crate) mod schema {
@@ -63,7 +65,7 @@ pub const IDS_MAX: usize = 1024;
 pub const ITEMS_MAX: usize = 1024;
 /// Records in one answer or push.
 pub const RECORDS_MAX: usize = 100;
-/// Names of members' records in one summary or request.
+/// Names of members' records in one request.
 pub const NAMES_MAX: usize = 4096;
 /// Members that are asked for by their ids in one frame.
 pub const WANTED_MAX: usize = 64;
@@ -71,8 +73,8 @@ pub const WANTED_MAX: usize = 64;
 pub const RUMOURS_MAX: usize = 1024;
 /// Bytes of an agent string in a hello.
 pub const AGENT_BYTES_MAX: usize = 64;
-/// Ranges in which tables of members are compared.
-const SUMS: usize = 64;
+/// Proofs that are asked for in one frame.
+pub const PROOFS_MAX: usize = 256;
 /// Frames below this are copied out of the buffer that they were read into; the buffers of larger ones are
 /// their own.
 const COPIED_BELOW_BYTES: usize = 64 << 10;
@@ -123,20 +125,20 @@ impl Frame {
                 let accusations = decode_statements(&accusations, network)?;
                 Ok(Self::Rumours { members, accusations, asked })
             }
-            Body::Sync(schema::Sync { sums }) => {
-                let sums = decode_words(&sums, SUMS)?;
-                if sums.len() == SUMS { Ok(Self::Sync { sums }) } else { Err(Fault::Malformed) }
+            Body::Reconcile(compare) => {
+                let set = Set::numbered(compare.topic).ok_or(Fault::Malformed)?;
+                Ok(Self::Reconcile { set, question: Question::from_wire(&compare)? })
             }
-            Body::Summary(schema::Summary { ranges, names }) => {
-                Ok(Self::Summary { ranges, names: decode_words(&names, NAMES_MAX)? })
+            Body::Reconciled(compared) => {
+                let set = Set::numbered(compared.topic).ok_or(Fault::Malformed)?;
+                Ok(Self::Reconciled { set, reply: Reply::from_wire(&compared)? })
             }
             Body::Want(schema::Want { names, members }) => {
-                let (ids, rest) = members.as_chunks::<32>();
-                if !rest.is_empty() || ids.len() > WANTED_MAX {
-                    return Err(Fault::Malformed);
-                }
-                let members = ids.iter().map(|id| NodeId::from_bytes(*id)).collect();
+                let members = decode_keys(&members, WANTED_MAX)?;
                 Ok(Self::Want { names: decode_words(&names, NAMES_MAX)?, members })
+            }
+            Body::WantProofs(schema::WantProofs { authors }) => {
+                Ok(Self::WantProofs { authors: decode_keys(&authors, PROOFS_MAX)? })
             }
             Body::Compare(compare) => {
                 let topic = network.topic_at(compare.topic).ok_or(Fault::UnknownTopic)?;
@@ -233,17 +235,20 @@ impl Frame {
                 accusations: accusations.iter().map(statement).collect(),
                 asked: *asked,
             }),
-            Self::Sync { sums } => Body::Sync(schema::Sync { sums: encode_words(sums) }),
-            Self::Summary { ranges, names } => {
-                Body::Summary(schema::Summary { ranges: *ranges, names: encode_words(names) })
+            Self::Reconcile { set, question } => Body::Reconcile(question.to_wire(set.number())),
+            Self::Reconciled { set, reply } => Body::Reconciled(reply.to_wire(set.number())),
+            Self::Want { names, members } => Body::Want(schema::Want {
+                names: encode_words(names),
+                members: encode_keys(members),
+            }),
+            Self::WantProofs { authors } => {
+                Body::WantProofs(schema::WantProofs { authors: encode_keys(authors) })
             }
-            Self::Want { names, members } => {
-                let members = members.iter().flat_map(|id| *id.as_bytes()).collect();
-                Body::Want(schema::Want { names: encode_words(names), members })
+            Self::Compare { topic, question } => {
+                Body::Compare(question.to_wire(topic.index().into()))
             }
-            Self::Compare { topic, question } => Body::Compare(question.to_wire(*topic)),
             Self::Compared { topic, reply, is_behind } => {
-                let compared = reply.to_wire(*topic);
+                let compared = reply.to_wire(topic.index().into());
                 Body::Compared(schema::Compared { is_behind: *is_behind, ..compared })
             }
             Self::Fetch { topic, number, items } => Body::Fetch(schema::Fetch {

@@ -11,7 +11,8 @@ use crate::{
     defences::Safeguard,
     gossip, links, membership,
     message::{Header, MessageId, Proof, Publication, Slot},
-    overlay, sync,
+    overlay,
+    sync::{self, Set},
     verify::Check,
     wire::{Frame, claims_to_be_sync},
 };
@@ -63,6 +64,9 @@ impl Core {
             | Frame::Adopt { .. }
             | Frame::Prune { .. }
             | Frame::Offer { .. }
+            | Frame::Reconcile { set: Set::Proofs, .. }
+            | Frame::Reconciled { set: Set::Proofs, .. }
+            | Frame::WantProofs { .. }
             | Frame::Proof(_) => true,
             Frame::Hello(_)
             | Frame::Pull
@@ -71,8 +75,8 @@ impl Core {
             | Frame::Probe(_)
             | Frame::Ack(_)
             | Frame::Rumours { .. }
-            | Frame::Sync { .. }
-            | Frame::Summary { .. }
+            | Frame::Reconcile { set: Set::Members, .. }
+            | Frame::Reconciled { set: Set::Members, .. }
             | Frame::Want { .. }
             | Frame::Compare { .. }
             | Frame::Compared { .. }
@@ -130,12 +134,17 @@ impl Core {
                 let event = membership::Event::Told { from, members, accusations, asked };
                 self.tell_membership(event);
             }
-            Frame::Sync { sums } => {
-                self.tell_membership(membership::Event::Compared { from, sums });
+            Frame::Reconcile { set: Set::Members, question } => {
+                self.tell_membership(membership::Event::Asked { from, question });
             }
-            Frame::Summary { ranges, names } => {
-                self.tell_membership(membership::Event::Summed { from, ranges, names });
+            Frame::Reconciled { set: Set::Members, reply } => {
+                self.tell_membership(membership::Event::Replied { from, reply });
             }
+            Frame::Reconcile { set: Set::Proofs, question } => {
+                self.asked_of_proofs(from, &question)
+            }
+            Frame::Reconciled { set: Set::Proofs, reply } => self.told_of_proofs(from, reply),
+            Frame::WantProofs { authors } => self.show_proofs(from, &authors),
             Frame::Want { names, members } => {
                 self.tell_membership(membership::Event::Wanted { from, names, members });
             }
@@ -258,10 +267,13 @@ const fn class(frame: &Frame) -> Class {
         | Frame::Graft { .. }
         | Frame::Adopt { .. }
         | Frame::Prune { .. } => Class::Tree,
-        Frame::Probe(_) | Frame::Ack(_) | Frame::Rumours { .. } | Frame::Sync { .. } => {
-            Class::Members
-        }
-        Frame::Summary { .. } | Frame::Want { .. } => Class::Members,
+        Frame::Probe(_)
+        | Frame::Ack(_)
+        | Frame::Rumours { .. }
+        | Frame::Reconcile { .. }
+        | Frame::Reconciled { .. }
+        | Frame::Want { .. }
+        | Frame::WantProofs { .. } => Class::Members,
         Frame::Vouch { .. }
         | Frame::ShortVouch { .. }
         | Frame::Announce(_)

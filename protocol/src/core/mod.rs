@@ -7,6 +7,7 @@
 mod checked;
 mod config;
 mod egress;
+mod evidence;
 mod ingress;
 mod intake;
 mod justice;
@@ -28,7 +29,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 
 pub use self::config::{Config, LinksMax, Validator};
-use self::{egress::Outlet, intake::Intake, keeping::Keeping, twin::Twins};
+use self::{egress::Outlet, evidence::Evidence, intake::Intake, keeping::Keeping, twin::Twins};
 use crate::{
     Class, Effect, Event, Fault, Input,
     acceptance::{self, Acceptance},
@@ -87,6 +88,7 @@ pub struct Core {
     outlet: Outlet,
     keeping: Keeping,
     sync: Option<Sync>,
+    evidence: Evidence,
     /// Verified messages that the application is asked about.
     judging: BTreeMap<Ticket, Verified<Publication>>,
     faults: BTreeMap<Fault, u64>,
@@ -164,6 +166,7 @@ impl Core {
             outlet: Outlet::new(&network, &clock),
             keeping: Keeping::default(),
             sync: Sync::new(network.clone(), defences),
+            evidence: Evidence::new(),
             judging: BTreeMap::new(),
             faults: BTreeMap::new(),
             twins: Twins::new(former_generation, listen),
@@ -299,6 +302,7 @@ impl Core {
                         proofs.map(|proof| Frame::Proof((**proof).clone()).encode()).collect();
                     let send = |frame| Effect::Send { to: peer, class: Class::Evidence, frame };
                     self.effects.extend(frames.into_iter().map(send));
+                    self.evidence.meet(self.now);
                     self.tell_gossip(gossip::Event::Joined { peer, key, vouches });
                 }
                 Signal::Wants { peer, vouches } => {
@@ -374,6 +378,7 @@ impl Core {
         }
         self.tick_membership();
         self.tick_sync();
+        self.compare_proofs();
     }
 }
 
@@ -400,6 +405,7 @@ impl Participant for Core {
             self.acceptance.deadline(),
             self.membership.as_ref().and_then(|membership| membership.deadline()),
             self.sync_deadline(),
+            self.evidence.deadline(),
         ];
         machines.into_iter().chain([self.sweep_at()]).flatten().min()
     }

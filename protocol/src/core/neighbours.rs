@@ -63,6 +63,7 @@ impl Core {
         self.tell_links(links::Event::Disconnected { peer });
         self.tell_membership(membership::Event::Gone { peer });
         self.tell_sync(sync::Event::Left { peer });
+        self.evidence.part(&peer);
     }
 
     /// A link is closed, and nobody is to blame.

@@ -44,6 +44,7 @@ impl Core {
     fn bounds(&self, links: usize) -> Vec<Bound> {
         let pair = |name, (used, max)| Bound { name, used, max };
         let [slots, authors, proofs, late] = self.ledger.usage();
+        let [sessions, budgets] = self.evidence.usage();
         let rest = [
             self.intake.bound(),
             self.keeping.bound(),
@@ -58,6 +59,8 @@ impl Core {
             pair("links.evictions", self.links.eviction_usage()),
             pair("links.silent", self.links.silent_usage()),
             pair("quota.peers", self.quotas.usage()),
+            pair("evidence.sessions", sessions),
+            pair("evidence.budgets", budgets),
         ];
         let members = self.membership.iter().flat_map(|membership| {
             membership.bounds().chain([pair("links.observers", self.links.observer_usage())])

@@ -48,7 +48,7 @@ impl Membership {
                 News::Stranger if self.strangers.take(from, 1, cx.now) == 0 => pushy = true,
                 News::Stranger | News::Newer | News::Conflict => {
                     if asked {
-                        self.sync.note(record.name());
+                        self.pace.note(record.name());
                     }
                     cx.signals
                         .push_back(Signal::Inspect { statement: Statement::Member(record), from });
@@ -103,7 +103,7 @@ impl Membership {
             self.take_in(record.clone(), from, cx);
         }
         // What was asked for is old: others have told it to all; but of whom they held for dead, they told nothing.
-        if !self.sync.take(record.name()) || returns {
+        if !self.pace.take(record.name()) || returns {
             self.spread(Rumour::Member(record), Some(from), cx);
         }
     }
@@ -145,7 +145,7 @@ impl Membership {
             cx.report(Event::Membership(Said::Recovered { peer: id, epoch }));
         }
         if before.is_none() {
-            self.sync.meet_stranger();
+            self.pace.meet_stranger();
         }
         if raised || before.is_none() {
             self.unsettle(cx);

@@ -54,6 +54,10 @@ use crate::{
     links::Purpose,
     machine::{Cx, Machine, Signal},
     network::Network,
+    sync::{
+        Sessions, Set, SketchKey,
+        reconcile::{Question, Reply},
+    },
     time::{Time, Timestamp},
     wire::{Ack, Probe},
 };
@@ -110,7 +114,8 @@ pub(crate) struct Membership {
     wanted: VecDeque<(NodeId, Purpose)>,
     errands: Vec<probing::Errand>,
     gossip_at: Option<Time>,
-    sync: telling::Pace,
+    pace: telling::Pace,
+    sessions: Sessions,
     refresh_at: Option<Time>,
     /// When it last signed its record.
     said_at: Time,
@@ -227,10 +232,10 @@ pub(crate) enum Event {
     Accusation { accusation: Verified<SignedAccusation>, from: NodeId },
     /// An answer is its subject's.
     Answer { answer: Verified<SignedAnswer>, from: NodeId },
-    /// A peer says what it knows, in short.
-    Compared { from: NodeId, sums: Vec<u64> },
-    /// A peer says what it knows, where we differ.
-    Summed { from: NodeId, ranges: u64, names: Vec<u64> },
+    /// A peer asks where tables differ.
+    Asked { from: NodeId, question: Question },
+    /// A peer replies.
+    Replied { from: NodeId, reply: Reply },
     /// A peer wants records.
     Wanted { from: NodeId, names: Vec<u64>, members: Vec<NodeId> },
 }
@@ -240,7 +245,8 @@ impl Membership {
         let rings = Rings::new(config.network.digest(), 0, 1);
         Self {
             settings,
-            table: Table::new(),
+            table: Table::new(SketchKey::of(&config.network)),
+            sessions: Sessions::new(Set::Members),
             court: Court::new(),
             watch: Watch::default(),
             rumours: Rumours::default(),
@@ -260,7 +266,7 @@ impl Membership {
             wanted: VecDeque::new(),
             errands: Vec::new(),
             gossip_at: None,
-            sync: telling::Pace::default(),
+            pace: telling::Pace::default(),
             refresh_at: None,
             said_at: Time::ZERO,
             reap_at: Time::ZERO + REAP_EVERY,
@@ -380,7 +386,7 @@ impl Membership {
         let rest = [self.roster_at, self.gossip_at, self.refresh_at, Some(self.reap_at)];
         // A node that was asleep decides nothing before it judges again, and must not be woken for it meanwhile.
         let court = self.court.deadline(self.rules()).map(|at| at.max(self.judges_from));
-        let due = [self.watch.deadline(), court, self.sync.at()];
+        let due = [self.watch.deadline(), court, self.pace.at()];
         let errands = self.errands.iter().map(|errand| errand.until).min();
         rest.into_iter().chain(due).chain([errands]).flatten().min()
     }
@@ -435,8 +441,8 @@ impl Machine for Membership {
             Event::Member { record, from } => self.learn(record, from, cx),
             Event::Accusation { accusation, from } => self.hear(accusation, from, cx),
             Event::Answer { answer, from } => self.answered(&answer, from, cx),
-            Event::Compared { from, sums } => self.compared(from, &sums, cx),
-            Event::Summed { from, ranges, names } => self.summed(from, ranges, &names, cx),
+            Event::Asked { from, question } => self.asked(from, &question, cx),
+            Event::Replied { from, reply } => self.replied(from, reply, cx),
             Event::Wanted { from, names, members } => self.serve(from, &names, &members, cx),
         }
         self.wake = self.next_wake();

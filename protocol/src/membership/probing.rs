@@ -131,6 +131,7 @@ impl Membership {
     /// A peer is gone.
     pub(super) fn part(&mut self, peer: NodeId, cx: &mut Cx<'_>) {
         self.met.remove(&peer);
+        self.sessions.forget(&peer);
         if let Some(edge) = self.watch.edges.get_mut(&peer) {
             // That its link broke is no sign of anything yet: it is probed anew, over another.
             if edge.stage == Stage::Waiting || edge.stage == Stage::Resting {

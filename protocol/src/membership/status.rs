@@ -8,6 +8,7 @@ use super::{
 use crate::{
     budget::BUDGETS_MAX,
     snapshot::{self, Bound},
+    sync::OPEN_MAX,
     time::Time,
 };
 
@@ -54,7 +55,8 @@ impl Membership {
             bound("membership.voices", self.court.voices_len(), court::VOICES_MAX),
             bound("membership.rumours", self.rumours.len(), RUMOURS_MAX),
             bound("membership.errands", self.errands.len(), probing::ERRANDS_MAX),
-            bound("membership.asked", self.sync.len(), super::telling::ASKED_MAX),
+            bound("membership.sessions", self.sessions.len(), OPEN_MAX),
+            bound("membership.asked", self.pace.len(), super::telling::ASKED_MAX),
             bound("membership.budgets", budgets.into_iter().max().unwrap_or(0), BUDGETS_MAX),
         ]
         .into_iter()

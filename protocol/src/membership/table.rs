@@ -3,7 +3,7 @@
 //! Each member is charged to the peer that first told of it: a peer that tells of a million loses these first. Who left or was
 //! certified dead has a *grave*, so that nothing old brings it back; only its key does, with a higher epoch.
 
-use core::{ops::RangeInclusive, time::Duration};
+use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
 use forsooth_crypto::{NodeId, Verified};
@@ -15,6 +15,7 @@ use super::{
 use crate::{
     bounded::FairMap,
     group::Group,
+    sync::{Index, Item, SketchKey},
     time::{Time, Timestamp},
 };
 
@@ -33,8 +34,6 @@ const CUT_SHARE: usize = 10;
 /// Fewer are no cut, however small the network is.
 const CUT_MIN: usize = 3;
 const HOLD_MAX: Duration = Duration::from_secs(3600);
-/// Ranges in which two tables are compared.
-pub(super) const RANGES: usize = 64;
 
 /// Members and graves.
 #[derive(Debug)]
@@ -44,8 +43,8 @@ pub(super) struct Table {
     own: Option<Verified<SignedMember>>,
     /// Members by the names of their records.
     names: BTreeMap<u64, NodeId>,
-    /// The names of all records of each range, added up bit by bit.
-    sums: Vec<u64>,
+    /// All records by their digests, to be compared with others' tables.
+    index: Index,
     graves: BTreeMap<NodeId, Grave>,
     /// When members died, in order; as many as there may be graves.
     deaths: VecDeque<Time>,
@@ -104,12 +103,12 @@ pub(super) enum News {
 }
 
 impl Table {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(key: SketchKey) -> Self {
         Self {
             members: FairMap::new(MEMBERS_MAX),
             own: None,
             names: BTreeMap::new(),
-            sums: vec![0; RANGES],
+            index: Index::new().keyed(key),
             graves: BTreeMap::new(),
             deaths: VecDeque::new(),
         }
@@ -167,18 +166,16 @@ impl Table {
     /// are too many.
     pub(super) fn insert(&mut self, entry: Entry, from: NodeId) -> Vec<NodeId> {
         let id = entry.record.content().id;
-        let name = entry.record.name();
         if let Some(old) = self.members.get_mut(&id) {
-            let before = old.record.name();
-            *old = entry;
-            self.count_out(before);
-            self.count_in(name, id);
+            let (record, before) = (entry.record.clone(), core::mem::replace(old, entry));
+            self.count_out(&before.record);
+            self.count_in(&record);
             return Vec::new();
         }
-        self.count_in(name, id);
+        self.count_in(&entry.record);
         let evicted = self.members.insert(id, from, 1, entry);
         for (_, gone) in &evicted {
-            self.count_out(gone.record.name());
+            self.count_out(&gone.record);
         }
         evicted.into_iter().map(|(id, _)| id).collect()
     }
@@ -186,7 +183,7 @@ impl Table {
     /// Somebody is a member no more.
     pub(super) fn bury(&mut self, id: NodeId, epoch: Epoch, why: Why, now: Time) {
         if let Some(entry) = self.members.remove(&id) {
-            self.count_out(entry.record.name());
+            self.count_out(&entry.record);
         }
         let before =
             self.graves.get(&id).filter(|grave| grave.epoch.generation == epoch.generation);
@@ -220,14 +217,9 @@ impl Table {
         self.graves.retain(|_, grave| now < grave.at + GRAVE_LIFETIME);
     }
 
-    /// For each range, the names of all its records, added up bit by bit.
-    pub(super) fn sums(&self) -> &[u64] {
-        &self.sums
-    }
-
-    /// The names of a range.
-    pub(super) fn names(&self, range: usize) -> impl Iterator<Item = (u64, &NodeId)> {
-        self.names.range(bounds(range)).map(|(name, id)| (*name, id))
+    /// All records, this node's own included, to be compared with others' tables.
+    pub(super) const fn index(&self) -> &Index {
+        &self.index
     }
 
     /// The record of a name, this node's own included.
@@ -244,29 +236,21 @@ impl Table {
     /// This node says something else of itself.
     pub(super) fn set_own(&mut self, record: Verified<SignedMember>) {
         if let Some(before) = self.own.take() {
-            self.count_out(before.name());
+            self.count_out(&before);
         }
-        self.count_in(record.name(), record.content().id);
+        self.count_in(&record);
         self.own = Some(record);
     }
 
-    fn count_in(&mut self, name: u64, id: NodeId) {
-        // Two records of one name would be lost in each other; nobody finds two on purpose that are of use.
-        if self.names.insert(name, id).is_none() {
-            self.add(name);
-        }
+    fn count_in(&mut self, record: &SignedMember) {
+        // Two records of one name hide each other; nobody finds two on purpose that are of use.
+        self.names.insert(record.name(), record.content().id);
+        self.index.insert(item(record));
     }
 
-    fn count_out(&mut self, name: u64) {
-        if self.names.remove(&name).is_some() {
-            self.add(name);
-        }
-    }
-
-    fn add(&mut self, name: u64) {
-        if let Some(sum) = self.sums.get_mut(range_of(name)) {
-            *sum ^= name;
-        }
+    fn count_out(&mut self, record: &SignedMember) {
+        self.names.remove(&record.name());
+        self.index.remove(&item(record));
     }
 }
 
@@ -280,12 +264,7 @@ impl Grave {
     }
 }
 
-/// The range of a name: its first 6 bits.
-pub(super) fn range_of(name: u64) -> usize {
-    usize::try_from(name >> 58).unwrap_or(0)
-}
-
-fn bounds(range: usize) -> RangeInclusive<u64> {
-    let first = u64::try_from(range).unwrap_or(0) << 58;
-    first..=(first | (u64::MAX >> 6))
+/// A record, as what is compared.
+fn item(record: &SignedMember) -> Item {
+    Item::new(0, *record.digest().as_bytes())
 }

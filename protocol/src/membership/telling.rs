@@ -1,10 +1,10 @@
 //! How news spreads, and how tables are compared.
 //!
 //! News travels at once, a bounded number of times, in a share of bandwidth of its own. Whoever is left out finds out when it
-//! compares its table with a peer's: 64 sums at first, then names of records where the sums differ, then the records that one of the two lacks.
+//! compares its table with a peer's ([`reconcile`](crate::sync::reconcile)), and sends and asks for the records that one of the two lacks.
 
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use forsooth_crypto::{NodeId, Verified};
 use rand_core::Rng as _;
@@ -16,11 +16,15 @@ use super::{
     probing::tell,
     record::SignedMember,
     rumours::{Rumour, tellings},
-    table::{RANGES, Why, range_of},
+    table::Why,
 };
 use crate::{
-    Class, Effect, Fault,
+    Class, Effect,
     machine::{Cx, below},
+    sync::{
+        Item,
+        reconcile::{Question, Reply},
+    },
     time::Time,
     wire::{Frame, NAMES_MAX, WANTED_MAX},
 };
@@ -35,8 +39,6 @@ pub(super) const SERVED_EVERY: Duration = Duration::from_millis(20);
 const FRAME_BYTES: usize = 32 << 10;
 /// How soon tables are compared again while there is much to learn.
 const SYNC_AT_FIRST: Duration = Duration::from_secs(1);
-/// Whoever has not answered by then may be asked again.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
 /// New members that are few.
 const FEW: usize = 4;
 /// Names of records that were asked for and have not come.
@@ -55,8 +57,6 @@ pub(super) struct Pace {
     strangers: usize,
     /// Somebody has answered since the last comparison: nothing new means that there is nothing new.
     answered: bool,
-    /// Since when whose answers are awaited, and how many: a slow peer may owe several.
-    awaited: BTreeMap<NodeId, (Time, u32)>,
     /// Records that are old.
     old: BTreeSet<u64>,
 }
@@ -169,9 +169,9 @@ impl Membership {
     /// A peer is here: it is told if it counts as dead, and if it is the first, tables are compared.
     pub(super) fn bring_news(&mut self, peer: NodeId, cx: &mut Cx<'_>) {
         self.tell_of_grave(&peer, peer, cx);
-        if self.sync.at.is_none() {
-            self.sync.interval = SYNC_AT_FIRST;
-            self.sync.at = Some(cx.now + SYNC_AT_FIRST);
+        if self.pace.at.is_none() {
+            self.pace.interval = SYNC_AT_FIRST;
+            self.pace.at = Some(cx.now + SYNC_AT_FIRST);
             self.ask_for_table(peer, cx);
         }
     }
@@ -193,79 +193,49 @@ impl Membership {
 
     /// Compares tables with somebody, if it is time.
     pub(super) fn compare(&mut self, cx: &mut Cx<'_>) {
-        if self.sync.at.is_none_or(|at| cx.now < at) {
+        if self.pace.at.is_none_or(|at| cx.now < at) {
             return;
         }
         let Some(peer) = self.some_peers(1, cx).first().copied() else {
             // Whoever is met next, is asked at once.
-            self.sync.at = None;
+            self.pace.at = None;
             return;
         };
         self.ask_for_table(peer, cx);
-        if core::mem::take(&mut self.sync.strangers) > FEW {
-            self.sync.interval = SYNC_AT_FIRST;
-        } else if core::mem::take(&mut self.sync.answered) {
-            let doubled = self.sync.interval.saturating_mul(2);
-            self.sync.interval = doubled.min(self.settings.sync_every);
+        if core::mem::take(&mut self.pace.strangers) > FEW {
+            self.pace.interval = SYNC_AT_FIRST;
+        } else if core::mem::take(&mut self.pace.answered) {
+            let doubled = self.pace.interval.saturating_mul(2);
+            self.pace.interval = doubled.min(self.settings.sync_every);
         }
-        self.sync.at = Some(cx.now + jitter(self.sync.interval, cx));
+        self.pace.at = Some(cx.now + jitter(self.pace.interval, cx));
     }
 
     fn ask_for_table(&mut self, peer: NodeId, cx: &mut Cx<'_>) {
-        self.sync.awaited.retain(|peer, _| self.met.contains(peer));
-        let (since, owed) = self.sync.awaited.get(&peer).copied().unwrap_or((cx.now, 0));
-        if owed > 0 && cx.now.since(since) < ANSWERED_WITHIN {
-            return;
-        }
-        self.sync.awaited.insert(peer, (cx.now, owed.saturating_add(1)));
-        tell(peer, &Frame::Sync { sums: self.table.sums().to_vec() }, cx);
+        self.sessions.open(peer, self.table.index(), cx);
     }
 
-    /// A peer says what it knows, in short.
-    pub(super) fn compared(&mut self, from: NodeId, sums: &[u64], cx: &mut Cx<'_>) {
+    /// A peer asks where tables differ.
+    pub(super) fn asked(&mut self, from: NodeId, question: &Question, cx: &mut Cx<'_>) {
         // A link may outlive the cut in which its peer died to us.
         self.tell_of_grave(&from, from, cx);
-        if self.requests.take(from, 1, cx.now) == 0 {
-            return;
+        if self.requests.take(from, 1, cx.now) > 0 {
+            self.sessions.answer(from, self.table.index(), question, cx);
         }
-        let (mut ranges, mut names) = (0u64, Vec::new());
-        // From a random range on, since there may be more than fits.
-        let first = below(cx.rng, RANGES);
-        for range in (0..RANGES).map(|place| (place + first) % RANGES) {
-            if sums.get(range) == self.table.sums().get(range) {
-                continue;
-            }
-            let own: Vec<u64> = self.table.names(range).map(|(name, _)| name).collect();
-            if names.len() + own.len() > NAMES_MAX {
-                break;
-            }
-            ranges |= 1 << range;
-            names.extend(own);
-        }
-        tell(from, &Frame::Summary { ranges, names }, cx);
     }
 
-    /// A peer says what it knows where we differ: it is sent what it lacks, and asked for what we lack.
-    pub(super) fn summed(&mut self, from: NodeId, ranges: u64, names: &[u64], cx: &mut Cx<'_>) {
-        let Some((_, owed)) = self.sync.awaited.get_mut(&from) else {
-            return cx.fault(from, Fault::Unsolicited);
+    /// A peer replies. When it is known where tables differ, it is sent what it lacks, and asked for what we lack.
+    pub(super) fn replied(&mut self, from: NodeId, reply: Reply, cx: &mut Cx<'_>) {
+        let Some(difference) = self.sessions.hear(from, reply, self.table.index(), cx) else {
+            return;
         };
-        *owed = owed.saturating_sub(1);
-        if *owed == 0 {
-            self.sync.awaited.remove(&from);
-        }
-        self.sync.answered = true;
-        let is_meant = |name: u64| ranges & (1 << range_of(name)) != 0;
-        let theirs: BTreeSet<u64> = names.iter().copied().filter(|name| is_meant(*name)).collect();
-        let ranges = (0..RANGES).filter(|range| ranges & (1 << range) != 0);
-        let ours = ranges.flat_map(|range| self.table.names(range));
-        let lacks: Vec<u64> =
-            ours.map(|(name, _)| name).filter(|name| !theirs.contains(name)).collect();
+        self.pace.answered = true;
+        let lacks: Vec<u64> = difference.ours.iter().map(name).collect();
         self.send_table(from, &lacks, cx);
-        let wanted: Vec<u64> =
-            theirs.into_iter().filter(|name| self.table.named(*name).is_none()).collect();
-        if !wanted.is_empty() {
-            tell(from, &Frame::Want { names: wanted, members: Vec::new() }, cx);
+        let theirs = difference.theirs.iter().map(name);
+        let wanted: Vec<u64> = theirs.filter(|name| self.table.named(*name).is_none()).collect();
+        for names in wanted.chunks(NAMES_MAX) {
+            tell(from, &Frame::Want { names: names.to_vec(), members: Vec::new() }, cx);
         }
     }
 
@@ -331,4 +301,9 @@ impl Membership {
 fn send_asked(to: NodeId, members: Vec<SignedMember>, cx: &mut Cx<'_>) {
     let frame = Frame::Rumours { members, accusations: Vec::new(), asked: true }.encode();
     cx.order(Effect::Send { to, class: Class::Peers, frame });
+}
+
+/// What a record is called of which this is the digest.
+fn name(item: &Item) -> u64 {
+    u64::from_be_bytes(*item.id().first_chunk().expect("32 bytes begin with 8"))
 }

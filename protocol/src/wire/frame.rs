@@ -10,7 +10,7 @@ use crate::{
     overlay::record::SignedRecord,
     short_id::{ShortId, VouchKey},
     sync::{
-        Item,
+        Item, Set,
         reconcile::{Question, Reply},
     },
 };
@@ -93,17 +93,24 @@ pub enum Frame {
         /// The receiver asked for it.
         asked: bool,
     },
-    /// What the sender knows of members, in short.
-    Sync {
-        /// For each of 64 ranges, the names of all records, added up bit by bit.
-        sums: Vec<u64>,
+    /// A question where two sets differ that every node keeps.
+    Reconcile {
+        /// Which.
+        set: Set,
+        /// The question.
+        question: Question,
     },
-    /// The names of the records that the sender knows, where it differs from the receiver.
-    Summary {
-        /// Which ranges, the lowest bit first.
-        ranges: u64,
-        /// Their names.
-        names: Vec<u64>,
+    /// A reply to it.
+    Reconciled {
+        /// From the question.
+        set: Set,
+        /// The reply.
+        reply: Reply,
+    },
+    /// A request for proofs.
+    WantProofs {
+        /// Against whom.
+        authors: Vec<NodeId>,
     },
     /// A request for members' records.
     Want {

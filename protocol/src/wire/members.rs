@@ -139,3 +139,15 @@ pub(super) fn decode_words(bytes: &[u8], max: usize) -> Result<Vec<u64>, Fault> 
     }
     Ok(words.iter().map(|word| u64::from_be_bytes(*word)).collect())
 }
+
+pub(super) fn encode_keys(ids: &[NodeId]) -> Bytes {
+    ids.iter().flat_map(|id| *id.as_bytes()).collect()
+}
+
+pub(super) fn decode_keys(bytes: &[u8], max: usize) -> Result<Vec<NodeId>, Fault> {
+    let (ids, rest) = bytes.as_chunks::<32>();
+    if !rest.is_empty() || ids.len() > max {
+        return Err(Fault::Malformed);
+    }
+    Ok(ids.iter().map(|id| NodeId::from_bytes(*id)).collect())
+}

@@ -7,7 +7,10 @@ use forsooth_protocol::{
     Address, Fault, MessageId, PeerRecord, Proof, Publication, ShortId, SignedRecord, Slot,
     Timestamp, VouchKey,
     membership::{Accusation, Answer, Epoch, Member, Tags, signed::Signed},
-    sync::Item,
+    sync::{
+        Bounds, Item, Set,
+        reconcile::{Ask, Question, Reply, Tell},
+    },
     wire::{Ack, Announce, Frame, Hello, Intent, Probe},
 };
 use proptest::prelude::*;
@@ -73,12 +76,24 @@ fn probes() -> impl Strategy<Value = Frame> {
 
 fn tables() -> impl Strategy<Value = Frame> {
     let words = || prop::collection::vec(any::<u64>(), 0..70);
-    let sums = prop::collection::vec(any::<u64>(), 64);
-    let ids = prop::collection::vec(any::<u8>().prop_map(|tag| key(tag).id()), 0..4);
+    let ids = || prop::collection::vec(any::<u8>().prop_map(|tag| key(tag).id()), 0..4);
+    let reconcile = (any::<bool>(), any::<u32>(), any::<[u8; 16]>(), any::<u64>()).prop_map(
+        |(is_members, number, root, count)| {
+            let set = if is_members { Set::Members } else { Set::Proofs };
+            let ask = Ask::Open { count, root, tallies: None };
+            let question = Question { number, nonce: root, bounds: Bounds::ALL, ask };
+            Frame::Reconcile { set, question }
+        },
+    );
+    let reconciled = (any::<bool>(), any::<u32>()).prop_map(|(is_members, number)| {
+        let set = if is_members { Set::Members } else { Set::Proofs };
+        Frame::Reconciled { set, reply: Reply { number, tell: Tell::Equal } }
+    });
     prop_oneof![
-        sums.prop_map(|sums| Frame::Sync { sums }),
-        (any::<u64>(), words()).prop_map(|(ranges, names)| Frame::Summary { ranges, names }),
-        (words(), ids).prop_map(|(names, members)| Frame::Want { names, members }),
+        reconcile,
+        reconciled,
+        (words(), ids()).prop_map(|(names, members)| Frame::Want { names, members }),
+        ids().prop_map(|authors| Frame::WantProofs { authors }),
     ]
 }
 

@@ -1,12 +1,18 @@
 //! One slot, two messages: who is exposed, who is told, and who is not blamed.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
-use crate::rig::{Rig, delivered, key, pushed_to, sent, vouched_to};
+use forsooth_crypto::NodeId;
 use forsooth_protocol::{
-    Ban, BanCause, Effect, Event, Fault, Input, Proof, Record, Refusal, Slot,
+    Ban, BanCause, Effect, Event, Fault, Input, Network, Proof, Record, Refusal, Slot,
+    sync::{
+        Bounds, Index, Item, Set, SketchKey,
+        reconcile::{Difference, Limits, Opener, Reply, Step, Tell, answer},
+    },
     wire::{Frame, VERSION},
 };
+
+use crate::rig::{Rig, delivered, key, pushed_to, sent, vouched_to};
 
 fn publication(message: &forsooth_protocol::Publication) -> Frame {
     Frame::Publication(message.clone())
@@ -229,4 +235,111 @@ fn a_twin_that_was_first_keeps_us_from_saying_two_things() {
     );
     assert!(sent(&rig, &effects, peer).is_empty());
     assert_eq!(rig.snapshot().exposed, 0);
+}
+
+/// Carries a comparison that a peer opens with a node to its end.
+fn compare(rig: &mut Rig, peer: NodeId, index: &Index) -> Difference {
+    let (mut opener, first) = Opener::open(index, Bounds::ALL, Limits::default(), [5; 16]);
+    let mut questions = vec![first];
+    while let Some(question) = questions.pop() {
+        let effects = rig.send(peer, &Frame::Reconcile { set: Set::Proofs, question });
+        for frame in sent(rig, &effects, peer) {
+            let Frame::Reconciled { set: Set::Proofs, reply } = frame else { continue };
+            match opener.hear(&reply, index) {
+                Step::Ask(more) => questions.extend(more),
+                Step::Done(difference) => return difference,
+                Step::Failed(failure) => panic!("{failure}"),
+            }
+        }
+    }
+    panic!("a question was not answered");
+}
+
+fn exposed_by(effects: &[Frame]) -> BTreeSet<NodeId> {
+    let author = |frame: &Frame| match frame {
+        Frame::Proof(proof) => Some(proof.author()),
+        _ => None,
+    };
+    effects.iter().filter_map(author).collect()
+}
+
+#[test]
+fn who_missed_a_proof_asks_for_it_when_exposures_are_compared() {
+    let mut rig = Rig::new();
+    let source = rig.inbound(1);
+    for author in [7, 8, 9] {
+        for text in ["yes", "no"] {
+            let message = rig.message(author, rig.open(), 0, text);
+            rig.send(source, &publication(&message));
+        }
+    }
+    let peer = rig.inbound(2);
+    let nothing = rig_index(&rig.network);
+    let Difference { theirs, ours, .. } = compare(&mut rig, peer, &nothing);
+    assert!(ours.is_empty());
+    let authors: Vec<NodeId> = theirs.iter().map(|item| NodeId::from_bytes(*item.id())).collect();
+    let exposed: BTreeSet<NodeId> = [7, 8, 9].map(|author| key(author).id()).into();
+    assert_eq!(authors.iter().copied().collect::<BTreeSet<_>>(), exposed);
+    let effects = rig.send(peer, &Frame::WantProofs { authors });
+    assert_eq!(exposed_by(&sent(&rig, &effects, peer)), exposed);
+    // What nobody did is not shown, and asking without end is in vain.
+    let strangers = vec![key(3).id(); 200];
+    let effects = rig.send(peer, &Frame::WantProofs { authors: strangers });
+    assert!(sent(&rig, &effects, peer).is_empty());
+    let shown = (0..10).map(|_| {
+        let authors = vec![key(7).id(); 200];
+        let effects = rig.send(peer, &Frame::WantProofs { authors });
+        sent(&rig, &effects, peer).len()
+    });
+    assert!(shown.sum::<usize>() < 512);
+}
+
+#[test]
+fn a_node_compares_exposures_with_a_neighbour_and_asks_for_what_it_lacks() {
+    let mut rig = Rig::new();
+    let peer = rig.inbound(2);
+    for text in ["yes", "no"] {
+        let message = rig.message(7, rig.open(), 0, text);
+        rig.send(peer, &publication(&message));
+    }
+    let (one, two) = (rig.message(9, rig.open(), 0, "a"), rig.message(9, rig.open(), 0, "b"));
+    let proof = Proof::new(one.signed().clone(), two.signed().clone()).unwrap();
+    let mut theirs = rig_index(&rig.network);
+    theirs.insert(Item::new(0, *key(9).id().as_bytes()));
+    let mut effects = rig.wait(Duration::from_secs(61));
+    let (mut wanted, mut shown) = (Vec::new(), BTreeSet::new());
+    for _ in 0..20 {
+        let frames = sent(&rig, &effects, peer);
+        shown.extend(exposed_by(&frames));
+        effects.clear();
+        for frame in frames {
+            match frame {
+                Frame::Reconcile { set: Set::Proofs, question } => {
+                    let reply = answer(&theirs, Bounds::ALL, &question);
+                    let set = Set::Proofs;
+                    effects.extend(rig.send(peer, &Frame::Reconciled { set, reply }));
+                }
+                Frame::WantProofs { authors } => wanted.extend(authors),
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(wanted, [key(9).id()], "what is lacking here");
+    assert!(shown.contains(&key(7).id()), "what is lacking there");
+    rig.send(peer, &Frame::Proof(proof));
+    assert_eq!(rig.snapshot().exposed, 2);
+    assert!(rig.faults().iter().all(|fault| *fault == Fault::Equivocation));
+}
+
+#[test]
+fn a_reply_about_exposures_that_nobody_asked_for_is_a_fault() {
+    let mut rig = Rig::new();
+    let peer = rig.inbound(2);
+    let reply = Reply { number: 4096, tell: Tell::Equal };
+    rig.send(peer, &Frame::Reconciled { set: Set::Proofs, reply });
+    assert_eq!(rig.faults(), [Fault::Unsolicited]);
+}
+
+fn rig_index(network: &Network) -> Index {
+    Index::new().keyed(SketchKey::of(network))
 }

@@ -230,9 +230,10 @@ impl Rig {
             | Frame::Probe(_)
             | Frame::Ack(_)
             | Frame::Rumours { .. }
-            | Frame::Sync { .. }
-            | Frame::Summary { .. }
+            | Frame::Reconcile { .. }
+            | Frame::Reconciled { .. }
             | Frame::Want { .. }
+            | Frame::WantProofs { .. }
             | Frame::Compare { .. }
             | Frame::Compared { .. }
             | Frame::Fetch { .. }
@@ -375,9 +376,10 @@ fn lane_of(frame: &Frame) -> Lane {
         | Frame::Probe(_)
         | Frame::Ack(_)
         | Frame::Rumours { .. }
-        | Frame::Sync { .. }
-        | Frame::Summary { .. }
+        | Frame::Reconcile { .. }
+        | Frame::Reconciled { .. }
         | Frame::Want { .. }
+        | Frame::WantProofs { .. }
         | Frame::Compare { .. }
         | Frame::Compared { .. }
         | Frame::Fetch { .. }

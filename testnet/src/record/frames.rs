@@ -107,9 +107,10 @@ fn look(frame: &Bytes, network: &Network) -> Facts {
             | Frame::Probe(_)
             | Frame::Ack(_)
             | Frame::Rumours { .. }
-            | Frame::Sync { .. }
-            | Frame::Summary { .. }
+            | Frame::Reconcile { .. }
+            | Frame::Reconciled { .. }
             | Frame::Want { .. }
+            | Frame::WantProofs { .. }
             | Frame::Compare { .. }
             | Frame::Compared { .. }
             | Frame::Fetch { .. }

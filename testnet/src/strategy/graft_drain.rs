@@ -110,9 +110,10 @@ impl Strategy for GraftDrain {
                     | Frame::Probe(_)
                     | Frame::Ack(_)
                     | Frame::Rumours { .. }
-                    | Frame::Sync { .. }
-                    | Frame::Summary { .. }
+                    | Frame::Reconcile { .. }
+                    | Frame::Reconciled { .. }
                     | Frame::Want { .. }
+                    | Frame::WantProofs { .. }
                     | Frame::Compare { .. }
                     | Frame::Compared { .. }
                     | Frame::Fetch { .. }

@@ -85,9 +85,10 @@ impl Pack {
                 | Frame::Probe(_)
                 | Frame::Ack(_)
                 | Frame::Rumours { .. }
-                | Frame::Sync { .. }
-                | Frame::Summary { .. }
+                | Frame::Reconcile { .. }
+                | Frame::Reconciled { .. }
                 | Frame::Want { .. }
+                | Frame::WantProofs { .. }
                 | Frame::Compare { .. }
                 | Frame::Compared { .. }
                 | Frame::Fetch { .. }

@@ -19,7 +19,7 @@ use crate::{
     sync::{
         Bounds, Item,
         reconcile::{
-            Difference, Ending, Failure, Limits, NONCE_BYTES, Opener, Question, Reply, Step, answer,
+            Difference, Ending, Limits, NONCE_BYTES, Opener, Question, Reply, Step, answer,
         },
     },
     time::{Time, Timestamp},
@@ -132,14 +132,7 @@ impl Sync {
             Step::Done(difference) => self.compared(from, id, &difference, is_behind, cx),
             Step::Failed(failure) => {
                 topic.rounds.end(&from, None, Finding::Nothing, cx.now);
-                let fault = match failure {
-                    Failure::Unasked => Some(Fault::Unsolicited),
-                    Failure::Misplaced | Failure::Stuck => Some(Fault::Contradicted),
-                    Failure::Moved => None,
-                };
-                if let Some(fault) = fault {
-                    cx.fault(from, fault);
-                }
+                failure.fault().into_iter().for_each(|fault| cx.fault(from, fault));
             }
         }
     }

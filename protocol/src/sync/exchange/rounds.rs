@@ -16,7 +16,7 @@ use rand_core::Rng as _;
 use crate::{
     group::Group,
     machine::below,
-    sync::{Item, reconcile::Opener},
+    sync::{Item, numbering::Numbering, reconcile::Opener},
     time::Time,
 };
 
@@ -38,9 +38,6 @@ const AGAIN: Duration = Duration::from_secs(15);
 /// A reply may take so long, and a comparison as a whole.
 const REPLY_TIME: Duration = Duration::from_secs(10);
 const COMPARISON_TIME: Duration = Duration::from_secs(60);
-/// Questions of one comparison have numbers of their own, so that a reply to an earlier one is not taken for one of this.
-const NUMBERS: u32 = 4096;
-const NUMBERINGS: u32 = 1 << 16;
 /// Items that are remembered because they came while a comparison was under way.
 const LATER_MAX: usize = 16_384;
 /// Whoever was compared with within this time is not again because its link is new.
@@ -109,22 +106,6 @@ impl Later {
     pub(super) fn and(&self, others: &[Item]) -> Option<Vec<Item>> {
         let all = || self.items.iter().chain(others).copied().collect::<BTreeSet<_>>();
         (!self.is_over).then(|| all().into_iter().collect())
-    }
-}
-
-/// What is added to a comparison's numbers on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Numbering(u32);
-
-impl Numbering {
-    /// The number of a question on the wire.
-    pub(super) const fn outer(self, number: u32) -> u32 {
-        self.0.saturating_add(number)
-    }
-
-    /// The number of a reply, if it is to a question of this comparison.
-    pub(super) fn inner(self, number: u32) -> Option<u32> {
-        number.checked_sub(self.0).filter(|number| *number < NUMBERS)
     }
 }
 
@@ -248,7 +229,7 @@ impl Rounds {
 
     pub(super) fn begin(&mut self, peer: NodeId, opener: Opener, now: Time) -> Numbering {
         self.count = self.count.wrapping_add(1);
-        let numbering = Numbering(self.count % NUMBERINGS * NUMBERS);
+        let numbering = Numbering::of(self.count);
         self.open.insert(
             peer,
             Comparison { opener, numbering, since: now, asked: now, later: Later::default() },

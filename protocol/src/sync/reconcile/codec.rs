@@ -9,7 +9,6 @@ use super::{
 };
 use crate::{
     Fault,
-    network::TopicId,
     sync::{
         estimate::TALLIES_BYTES,
         item::{Bounds, ITEM_BYTES, Item, STEM_BYTES, Stem, TAIL_BYTES, Tail},
@@ -39,7 +38,8 @@ impl Question {
         50 + ask
     }
 
-    pub(crate) fn to_wire(&self, topic: TopicId) -> schema::Compare {
+    /// Of which set, is up to the frame.
+    pub(crate) fn to_wire(&self, topic: u32) -> schema::Compare {
         let ask = match &self.ask {
             Ask::Open { count, root, tallies } => compare::Ask::Open(schema::Open {
                 count: *count,
@@ -57,7 +57,7 @@ impl Question {
             Ask::Ranges(claims) => compare::Ask::Ranges(wire_claims(claims, 0)),
         };
         schema::Compare {
-            topic: topic.index().into(),
+            topic,
             number: self.number,
             nonce: copied(&self.nonce),
             from: self.bounds.from,
@@ -114,7 +114,8 @@ impl Reply {
         12 + tell
     }
 
-    pub(crate) fn to_wire(&self, topic: TopicId) -> schema::Compared {
+    /// Of which set, is up to the frame.
+    pub(crate) fn to_wire(&self, topic: u32) -> schema::Compared {
         let tell = match &self.tell {
             Tell::Equal => compared::Tell::Equal(schema::Equal {}),
             Tell::Narrow(Bounds { from, until }) => {
@@ -137,12 +138,7 @@ impl Reply {
                 })
             }
         };
-        schema::Compared {
-            topic: topic.index().into(),
-            number: self.number,
-            tell: Some(tell),
-            is_behind: false,
-        }
+        schema::Compared { topic, number: self.number, tell: Some(tell), is_behind: false }
     }
 
     pub(crate) fn from_wire(wire: &schema::Compared) -> Result<Self, Fault> {

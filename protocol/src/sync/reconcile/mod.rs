@@ -29,6 +29,7 @@ use super::{
     item::{Bounds, Item, Stem, Tail},
     symbol::Symbol,
 };
+use crate::Fault;
 
 /// Bytes of a [`Nonce`].
 pub const NONCE_BYTES: usize = 16;
@@ -248,4 +249,15 @@ pub enum Failure {
     /// Left all unanswered, or narrowed the bounds to what they were.
     #[error("a reply that leads nowhere")]
     Stuck,
+}
+
+impl Failure {
+    /// What the other side has done wrong, if it has.
+    pub(in crate::sync) const fn fault(self) -> Option<Fault> {
+        match self {
+            Self::Unasked => Some(Fault::Unsolicited),
+            Self::Misplaced | Self::Stuck => Some(Fault::Contradicted),
+            Self::Moved => None,
+        }
+    }
 }

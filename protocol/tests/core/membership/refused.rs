@@ -5,6 +5,10 @@ use forsooth_crypto::Keypair;
 use forsooth_protocol::{
     Address, Fault, Participant as _,
     membership::{Accusation, Answer, Epoch, Member, News, SignedMember, Tags, signed::Signed},
+    sync::{
+        Bounds, Set,
+        reconcile::{Ask, Question, Reply, Tell},
+    },
     wire::{Ack, Frame, Probe},
 };
 
@@ -255,4 +259,31 @@ fn tags_reach_everybody_and_the_latest_win() {
     }
     let long = [("k".to_owned(), "v".repeat(1024))].into();
     assert_eq!(Tags::new(long), None);
+}
+
+#[test]
+fn replies_about_tables_that_nobody_asked_for() {
+    let mut town = Town::settled(20);
+    let from = neighbour(&town, 0);
+    // It may have been asked before: then what comes too late is nobody's fault, and else it is.
+    let reply = Reply { number: u32::MAX, tell: Tell::Equal };
+    town.send(from, 0, &Frame::Reconciled { set: Set::Members, reply });
+    let (me, other) = (town.id(0), town.id(from));
+    assert!(town.blamed.iter().all(|it| *it == (0, Some(other), Fault::Unsolicited)), "{me}");
+    assert_eq!(town.view(0).len(), 19);
+}
+
+#[test]
+fn a_flood_of_questions_about_tables() {
+    let mut town = Town::settled(20);
+    let from = neighbour(&town, 0);
+    let before = town.bytes[0];
+    for number in 0..200 {
+        let ask = Ask::Open { count: 0, root: [7; 16], tallies: None };
+        let question = Question { number, nonce: [1; 16], bounds: Bounds::ALL, ask };
+        town.send(from, 0, &Frame::Reconcile { set: Set::Members, question });
+    }
+    let told = town.bytes[0] - before;
+    // Some 32 times the digests of 16 parts, and what else was to be said.
+    assert!(told < 32 * 500, "{told} bytes");
 }

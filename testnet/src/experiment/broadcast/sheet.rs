@@ -263,9 +263,10 @@ impl Sheet {
                 | Frame::Probe(_)
                 | Frame::Ack(_)
                 | Frame::Rumours { .. }
-                | Frame::Sync { .. }
-                | Frame::Summary { .. }
+                | Frame::Reconcile { .. }
+                | Frame::Reconciled { .. }
                 | Frame::Want { .. }
+                | Frame::WantProofs { .. }
                 | Frame::Compare { .. }
                 | Frame::Compared { .. }
                 | Frame::Fetch { .. }

@@ -1,0 +1,162 @@
+//! Comparisons of a set that every node keeps, and keeps whole: members' records, and proofs.
+//!
+//! Who compares with whom, and what follows from a difference, is up to whose set it is. There are no bounds in time, and nobody is
+//! blamed for what it lacks: what each lacks, it asks for, and the other is sent.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use forsooth_crypto::NodeId;
+use rand_core::Rng as _;
+
+use super::{
+    Bounds, Index,
+    numbering::Numbering,
+    reconcile::{Difference, Limits, NONCE_BYTES, Opener, Question, Reply, Step, answer},
+};
+use crate::{Class, Effect, Fault, machine::Cx, time::Time, wire::Frame};
+
+/// Comparisons of one set at a time.
+pub(crate) const OPEN_MAX: usize = 8;
+/// A reply may take so long.
+const REPLY_TIME: Duration = Duration::from_secs(30);
+
+/// A set that every node keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Set {
+    /// Members' records, by their digests.
+    Members,
+    /// Proofs, by whom they expose.
+    Proofs,
+}
+
+impl Set {
+    /// What it is called on the wire.
+    pub(crate) const fn number(self) -> u32 {
+        match self {
+            Self::Members => 0,
+            Self::Proofs => 1,
+        }
+    }
+
+    pub(crate) const fn numbered(number: u32) -> Option<Self> {
+        match number {
+            0 => Some(Self::Members),
+            1 => Some(Self::Proofs),
+            _ => None,
+        }
+    }
+}
+
+/// Comparisons of one set, at most one at a time with each peer.
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    set: Set,
+    /// Of all peers that were asked while they were here; `None` if that comparison is over.
+    asked: BTreeMap<NodeId, Option<Session>>,
+    count: u32,
+}
+
+#[derive(Debug)]
+struct Session {
+    opener: Opener,
+    numbering: Numbering,
+    /// When something was asked last.
+    at: Time,
+}
+
+impl Sessions {
+    pub(crate) const fn new(set: Set) -> Self {
+        Self { set, asked: BTreeMap::new(), count: 0 }
+    }
+
+    /// Begins a comparison with a peer, unless one is under way or there are too many.
+    pub(crate) fn open(&mut self, peer: NodeId, index: &Index, cx: &mut Cx<'_>) {
+        for session in self.asked.values_mut() {
+            session.take_if(|session| session.at + REPLY_TIME <= cx.now);
+        }
+        let is_open = self.asked.get(&peer).is_some_and(Option::is_some);
+        if is_open || self.len() >= OPEN_MAX {
+            return;
+        }
+        let mut nonce = [0; NONCE_BYTES];
+        cx.rng.fill_bytes(&mut nonce);
+        let (opener, question) = Opener::open(index, Bounds::ALL, Limits::default(), nonce);
+        self.count = self.count.wrapping_add(1);
+        let numbering = Numbering::of(self.count);
+        self.asked.insert(peer, Some(Session { opener, numbering, at: cx.now }));
+        self.ask(peer, numbering, [question], cx);
+    }
+
+    /// A peer replies. What differs, when all is known.
+    pub(crate) fn hear(
+        &mut self,
+        from: NodeId,
+        mut reply: Reply,
+        index: &Index,
+        cx: &mut Cx<'_>,
+    ) -> Option<Difference> {
+        let Some(asked) = self.asked.get_mut(&from) else {
+            cx.fault(from, Fault::Unsolicited);
+            return None;
+        };
+        let session = asked.as_mut()?;
+        // It may be about an earlier comparison, and too late.
+        reply.number = session.numbering.inner(reply.number)?;
+        session.at = cx.now;
+        let numbering = session.numbering;
+        match session.opener.hear(&reply, index) {
+            Step::Ask(questions) => {
+                self.ask(from, numbering, questions, cx);
+                None
+            }
+            Step::Done(difference) => {
+                *asked = None;
+                Some(difference)
+            }
+            Step::Failed(failure) => {
+                *asked = None;
+                failure.fault().into_iter().for_each(|fault| cx.fault(from, fault));
+                None
+            }
+        }
+    }
+
+    /// A peer asks.
+    pub(crate) fn answer(&self, from: NodeId, index: &Index, question: &Question, cx: &mut Cx<'_>) {
+        let reply = answer(index, Bounds::ALL, question);
+        self.send(from, &Frame::Reconciled { set: self.set, reply }, cx);
+    }
+
+    /// A peer is gone.
+    pub(crate) fn forget(&mut self, peer: &NodeId) {
+        self.asked.remove(peer);
+    }
+
+    /// Comparisons that are under way, or were and have not ended.
+    pub(crate) fn len(&self) -> usize {
+        self.asked.values().flatten().count()
+    }
+
+    fn ask(
+        &self,
+        peer: NodeId,
+        numbering: Numbering,
+        questions: impl IntoIterator<Item = Question>,
+        cx: &mut Cx<'_>,
+    ) {
+        for mut question in questions {
+            question.number = numbering.outer(question.number);
+            self.send(peer, &Frame::Reconcile { set: self.set, question }, cx);
+        }
+    }
+
+    fn send(&self, to: NodeId, frame: &Frame, cx: &mut Cx<'_>) {
+        let class = match self.set {
+            Set::Members => Class::Members,
+            // Behind all that is more urgent.
+            Set::Proofs => Class::Peers,
+        };
+        cx.order(Effect::Send { to, class, frame: frame.encode() });
+    }
+}
