@@ -35,6 +35,13 @@ impl<K: Ord + Copy> Budgets<K> {
         self.burst.saturating_sub(u32::try_from(lacking).unwrap_or(u32::MAX))
     }
 
+    /// When there will be so many.
+    pub(crate) fn ready_at(&self, key: &K, wanted: u32) -> Time {
+        let spare = self.every.saturating_mul(self.burst.saturating_sub(wanted));
+        let full_at = self.full_at.get(key).copied().unwrap_or(Time::ZERO);
+        Time::ZERO + full_at.since(Time::ZERO).saturating_sub(spare)
+    }
+
     /// Takes up to `wanted` units; returns how many there were.
     pub(crate) fn take(&mut self, key: K, wanted: u32, now: Time) -> u32 {
         let taken = wanted.min(self.left(&key, now));
@@ -77,6 +84,8 @@ mod tests {
         let mut take = |wanted, now| budgets.take('a', wanted, at(now));
         assert_eq!([take(2, 0), take(2, 0), take(2, 0)], [2, 1, 0]);
         assert_eq!([take(5, 9), take(5, 10), take(5, 1000)], [0, 1, 3]);
+        let ready = [1, 2, 3].map(|wanted| budgets.ready_at(&'a', wanted));
+        assert_eq!(ready, [at(1010), at(1020), at(1030)]);
     }
 
     #[test]

@@ -269,7 +269,8 @@ impl Core {
         if self.network.topic(topic).policy.threshold() == 0 {
             self.keep_late(message);
         } else {
-            self.tell_sync(Event::Pending((**message).clone()));
+            let (message, from) = ((**message).clone(), pending.from);
+            self.tell_sync(Event::Pending { message, from });
         }
         let (message, from) = (message.clone(), pending.from);
         let (id, until) = (message.id(), self.now + LATE_WAITS);

@@ -44,6 +44,8 @@ impl Sync {
                     let bytes_max = HAUL_BYTES.min(self.network.data_frame_bytes_max() - 64);
                     for haul in hauls(&to, messages, bytes_max) {
                         let (to, frame) = (to.peer, haul.encode());
+                        let kib = u32::try_from(frame.len().div_ceil(1024)).unwrap_or(u32::MAX);
+                        self.served.take(to, kib, cx.now);
                         cx.order(Effect::Send { to, class: Class::Haul, frame });
                     }
                 }

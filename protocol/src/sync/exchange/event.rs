@@ -48,7 +48,7 @@ pub(crate) enum Event {
     /// These are no longer on disk.
     Forgotten(Vec<Held>),
     /// A message that was pulled is good, and waits for vouches.
-    Pending(Publication),
+    Pending { message: Publication, from: NodeId },
     /// A late message that is on disk waits for vouches again.
     Again { topic: TopicId, item: Item },
     /// What was pulled is dealt with.

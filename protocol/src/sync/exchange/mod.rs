@@ -41,6 +41,7 @@ use super::{Item, SketchKey};
 use crate::{
     Class, Effect,
     bounded::FairMap,
+    budget::{BUDGETS_MAX, Budgets},
     defences::Defences,
     group::Group,
     held::Held,
@@ -66,6 +67,10 @@ const FETCH: usize = 512;
 /// the vouches of one witness that acceptance counts.
 const PENDING_MAX: usize = 8192;
 const PENDING_BYTES_MAX: usize = 16 << 20;
+/// KiB that one peer may fetch at once, and how soon one more. It is served while it has as much left as one read may bring.
+const SERVED_BURST: u32 = 64 << 10;
+const SERVED_EVERY: Duration = Duration::from_millis(1);
+const READ_KIB: u32 = 1 << 10;
 /// Comparisons that this node has opened, on all topics.
 const OPEN_MAX: usize = 16;
 /// Whoever hid something is not asked for so long.
@@ -98,6 +103,8 @@ pub(crate) struct Sync {
     /// Peers that are compared with in passing.
     visiting: BTreeSet<NodeId>,
     serving: Serving,
+    /// KiB that each peer may still fetch.
+    served: Budgets<NodeId>,
     reads: BTreeMap<u64, Read>,
     next_read: u64,
     mistrusted: BTreeMap<NodeId, Time>,
@@ -165,6 +172,7 @@ impl Sync {
             witnesses: BTreeMap::new(),
             visiting: BTreeSet::new(),
             serving: Serving::default(),
+            served: Budgets::new(SERVED_BURST, SERVED_EVERY),
             reads: BTreeMap::new(),
             next_read: 0,
             mistrusted: BTreeMap::new(),
@@ -255,6 +263,7 @@ impl Sync {
                 Doubts::max(links.max(1)) * topics,
             ),
             bound("sync.serving", self.serving.len(), links * topics),
+            bound("sync.served", self.served.len(), BUDGETS_MAX),
             bound("sync.refused", self.refused.weight(), self.refused.weight_max()),
             bound("sync.remembered", self.remembered.len(), REMEMBERED_MAX),
             bound("sync.mistrusted", self.mistrusted.len(), MISTRUSTED_MAX),
@@ -296,7 +305,8 @@ impl Sync {
             let next = has_witness.then_some(topic.rounds.due);
             [next, topic.rounds.deadline(), topic.wants.deadline()].into_iter().flatten().min()
         });
-        self.due = due.min();
+        let served = |peer: &NodeId| self.served.ready_at(peer, READ_KIB);
+        self.due = due.chain(self.serving.waiting().map(served)).min();
     }
 }
 
@@ -330,6 +340,15 @@ impl Topic {
     /// Whether something late waits for vouches, which are had from comparisons alone.
     fn is_pending(&self) -> bool {
         self.shelf.pending().0 > 0 || !self.again.is_empty()
+    }
+
+    /// Whether more may be fetched from a peer. Of what waits for vouches, nobody has brought more than there is room left: so k
+    /// who date messages back leave one part in k + 1 to others.
+    fn has_room_for(&self, peer: &NodeId) -> bool {
+        let (count, bytes) = self.shelf.pending();
+        let (own, own_bytes) = self.shelf.brought(peer);
+        let left = PENDING_MAX.saturating_sub(count.saturating_add(self.wants.asked()));
+        own.saturating_add(FETCH) <= left && own_bytes < PENDING_BYTES_MAX.saturating_sub(bytes)
     }
 
     /// Who can be asked for something, in a random order, witnesses first: ids can be ground.
@@ -426,10 +445,10 @@ impl Machine for Sync {
                     }
                 }
             }
-            Event::Pending(message) => {
+            Event::Pending { message, from } => {
                 if let Some(topic) = self.topics.get_mut(&message.header().slot.topic) {
                     topic.rounds.note(item(message.header().timestamp, &message.id()));
-                    topic.shelf.hold(&message);
+                    topic.shelf.hold(&message, from);
                     topic.pending_since = cx.now;
                 }
             }
@@ -499,6 +518,7 @@ impl Machine for Sync {
             }
             self.pursue(id, cx);
         }
+        self.serve(cx);
         self.restore(cx);
         self.end_visits(cx);
         self.look_ahead();

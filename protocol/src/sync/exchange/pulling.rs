@@ -4,7 +4,7 @@ use bytes::Bytes;
 use forsooth_crypto::NodeId;
 
 use super::{
-    FETCH, PENDING_BYTES_MAX, PENDING_MAX, REFUSAL, Read, Sync,
+    FETCH, READ_KIB, REFUSAL, Read, Sync,
     rounds::{HURRY, Haste},
     serving::{For, Order},
     shelf::item,
@@ -23,11 +23,10 @@ impl Sync {
     /// Asks for what is lacking, and has the next comparison begin in time.
     pub(super) fn pursue(&mut self, id: TopicId, cx: &mut Cx<'_>) {
         let Some(topic) = self.topics.get_mut(&id) else { return };
-        let (_, bytes) = topic.shelf.pending();
-        if bytes < PENDING_BYTES_MAX && !topic.is_refusing(cx.now) {
+        if !topic.is_refusing(cx.now) {
             for peer in topic.askable(&self.witnesses, cx.rng) {
-                if topic.shelf.pending().0 + topic.wants.asked() >= PENDING_MAX {
-                    break;
+                if !topic.has_room_for(&peer) {
+                    continue;
                 }
                 if let Some(Request { number, items }) = topic.wants.ask(peer, FETCH, cx.now) {
                     Self::send(peer, &Frame::Fetch { topic: id, number, items }, cx);
@@ -106,7 +105,10 @@ impl Sync {
     }
 
     pub(super) fn serve(&mut self, cx: &mut Cx<'_>) {
-        while let Some(Order { to, ids }) = self.serving.next() {
+        loop {
+            let Self { serving, served, .. } = self;
+            let next = serving.next(|peer| served.left(peer, cx.now) >= READ_KIB);
+            let Some(Order { to, ids }) = next else { break };
             self.read(Read::Serve(to), to.topic, ids, cx);
         }
     }

@@ -195,9 +195,11 @@ impl Rounds {
         let all = || witnesses.iter().filter(|(peer, _)| is_free(peer) && is_rested(peer));
         let asking: BTreeSet<Group> =
             self.open.keys().filter_map(|peer| witnesses.get(peer)).copied().collect();
-        // Of the groups that have not spoken, while it matters.
+        // Of the groups that have not spoken, while it matters. Who keeps saying that something is lacking must not keep others
+        // from being asked.
         let unheard = all()
             .filter(|(_, group)| !self.agreed.contains(group) && !asking.contains(group))
+            .filter(|(peer, _)| self.is_due(peer, now))
             .map(|(peer, _)| *peer);
         let unheard: Vec<NodeId> = unheard.collect();
         let from = if self.is_sure(witnesses) || unheard.is_empty() {
@@ -216,9 +218,14 @@ impl Rounds {
 
     /// Whether somebody of a group that has not spoken is to be asked now: those who say nothing are not asked without pause.
     pub(super) fn is_unheard(&self, witnesses: &BTreeMap<NodeId, Group>, now: Time) -> bool {
+        let is_unheard = |group| !self.agreed.contains(group);
+        witnesses.iter().any(|(peer, group)| is_unheard(group) && self.is_due(peer, now))
+    }
+
+    /// Whether somebody may be asked who said nothing of use when it was asked last: something came since, or that was a while ago.
+    fn is_due(&self, peer: &NodeId, now: Time) -> bool {
         let is_over = |ended: &Time| *ended <= self.lacked || *ended + AGAIN <= now;
-        let is_due = |peer: &NodeId| self.ended.get(peer).is_none_or(is_over);
-        witnesses.iter().any(|(peer, group)| !self.agreed.contains(group) && is_due(peer))
+        self.ended.get(peer).is_none_or(is_over)
     }
 
     /// How many comparisons there may be at a time.

@@ -50,12 +50,13 @@ impl Serving {
         self.queue.push_back(order);
     }
 
-    /// What is to be read now.
-    pub(super) fn next(&mut self) -> Option<Order> {
+    /// What is to be read now, for those who may have it.
+    pub(super) fn next(&mut self, may_have: impl Fn(&NodeId) -> bool) -> Option<Order> {
         if self.reads >= READS_MAX {
             return None;
         }
-        let is_free = |order: &Order| !self.reading.contains(&order.to.whose());
+        let is_free =
+            |order: &Order| !self.reading.contains(&order.to.whose()) && may_have(&order.to.peer);
         let at = self.queue.iter().position(is_free)?;
         let order = self.queue.remove(at)?;
         self.reading.insert(order.to.whose());
@@ -73,6 +74,14 @@ impl Serving {
     pub(super) fn leave(&mut self, peer: &NodeId) {
         self.reading.retain(|(reader, _)| reader != peer);
         self.queue.retain(|order| order.to.peer != *peer);
+    }
+
+    /// Whose requests wait that could be read now.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = &NodeId> {
+        let has_room = self.reads < READS_MAX;
+        let is_free = |order: &&Order| !self.reading.contains(&order.to.whose());
+        let free = self.queue.iter().filter(is_free).map(|order| &order.to.peer);
+        free.filter(move |_| has_room)
     }
 
     /// Requests that wait.
@@ -113,10 +122,10 @@ mod tests {
     fn few_are_read_at_once_and_of_each_peer_only_one() {
         let mut serving = Serving::default();
         (0..10).for_each(|tag| serving.add(order(tag, 1)));
-        assert_eq!(core::iter::from_fn(|| serving.next()).count(), READS_MAX);
+        assert_eq!(core::iter::from_fn(|| serving.next(|_| true)).count(), READS_MAX);
         serving.add(order(0, 2));
         assert!(serving.read(&order(1, 1).to));
-        assert_eq!(serving.next(), Some(order(4, 1)), "in turn");
+        assert_eq!(serving.next(|_| true), Some(order(4, 1)), "in turn");
         serving.leave(&order(0, 1).to.peer);
         assert!(!serving.read(&order(0, 1).to), "it is gone");
         assert_eq!(serving.len(), 5);
@@ -126,11 +135,11 @@ mod tests {
     fn a_later_request_takes_the_place_of_one_that_waits() {
         let mut serving = Serving::default();
         serving.add(order(1, 1));
-        assert_eq!(serving.next(), Some(order(1, 1)));
+        assert_eq!(serving.next(|_| true), Some(order(1, 1)));
         (2..9).for_each(|number| serving.add(order(1, number)));
-        assert_eq!((serving.len(), serving.next()), (1, None), "one is being read");
+        assert_eq!((serving.len(), serving.next(|_| true)), (1, None), "one is being read");
         assert!(serving.read(&order(1, 1).to));
-        assert_eq!(serving.next(), Some(order(1, 8)));
+        assert_eq!(serving.next(|_| true), Some(order(1, 8)));
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub(super) struct Shelf {
     view: Option<Index>,
     pending: BTreeMap<Item, Pending>,
     pending_bytes: usize,
+    /// Of these, how many each peer has brought, and their bytes.
+    brought: BTreeMap<NodeId, (usize, usize)>,
     /// On its way to the disk: neither served nor fetched.
     arriving: BTreeSet<Item>,
     /// Slots of both, by author, generation and number.
@@ -39,6 +41,7 @@ pub(super) struct Shelf {
 struct Pending {
     signed: SignedHeader,
     weight: usize,
+    from: NodeId,
 }
 
 impl Shelf {
@@ -49,6 +52,7 @@ impl Shelf {
             view: None,
             pending: BTreeMap::new(),
             pending_bytes: 0,
+            brought: BTreeMap::new(),
             arriving: BTreeSet::new(),
             slots: BTreeMap::new(),
             floor: 0,
@@ -59,10 +63,7 @@ impl Shelf {
     pub(super) fn insert(&mut self, held: &Held) {
         let item = item(held.timestamp, &held.id);
         self.arriving.remove(&item);
-        let was_pending = self.pending.remove(&item);
-        if let Some(pending) = &was_pending {
-            self.pending_bytes = self.pending_bytes.saturating_sub(pending.weight);
-        }
+        let was_pending = self.take_pending(&item);
         self.index.insert(item);
         if let Some(view) = self.view.as_mut().filter(|_| was_pending.is_none()) {
             view.insert(item);
@@ -100,8 +101,8 @@ impl Shelf {
         self.floor = self.floor.max(item.at().saturating_add(1));
     }
 
-    /// A message was pulled, and waits to be accepted.
-    pub(super) fn hold(&mut self, message: &Publication) {
+    /// A message was pulled from a peer, and waits to be accepted.
+    pub(super) fn hold(&mut self, message: &Publication, from: NodeId) {
         let header = message.header();
         let item = item(header.timestamp, &message.id());
         if self.index.contains(&item) {
@@ -111,15 +112,17 @@ impl Shelf {
         view.get_or_insert_with(|| index.clone()).insert(item);
         self.take(&header.slot, item);
         let (signed, weight) = (message.signed().detached(), message.frame().len());
-        if self.pending.insert(item, Pending { signed, weight }).is_none() {
-            self.pending_bytes = self.pending_bytes.saturating_add(weight);
-        }
+        self.take_pending(&item);
+        self.pending.insert(item, Pending { signed, weight, from });
+        self.pending_bytes = self.pending_bytes.saturating_add(weight);
+        let (count, bytes) = self.brought.entry(from).or_default();
+        *count = count.saturating_add(1);
+        *bytes = bytes.saturating_add(weight);
     }
 
     /// What was pulled is not accepted. Whether it was pending.
     pub(super) fn drop_pending(&mut self, item: &Item) -> bool {
-        let Some(pending) = self.pending.remove(item) else { return false };
-        self.pending_bytes = self.pending_bytes.saturating_sub(pending.weight);
+        let Some(pending) = self.take_pending(item) else { return false };
         if let Some(view) = &mut self.view {
             view.remove(item);
         }
@@ -133,9 +136,7 @@ impl Shelf {
         for item in self.slots.remove(author).into_iter().flat_map(BTreeMap::into_values) {
             self.index.remove(&item);
             self.arriving.remove(&item);
-            if let Some(pending) = self.pending.remove(&item) {
-                self.pending_bytes = self.pending_bytes.saturating_sub(pending.weight);
-            }
+            self.take_pending(&item);
             if let Some(view) = &mut self.view {
                 view.remove(&item);
             }
@@ -178,6 +179,11 @@ impl Shelf {
         (self.pending.len(), self.pending_bytes)
     }
 
+    /// How many of them a peer has brought, and their bytes.
+    pub(super) fn brought(&self, peer: &NodeId) -> (usize, usize) {
+        self.brought.get(peer).copied().unwrap_or_default()
+    }
+
     /// Whether a message is so old that it may have been here, and let go.
     pub(super) const fn has_let_go(&self, item: &Item) -> bool {
         item.at() < self.floor
@@ -186,6 +192,19 @@ impl Shelf {
     /// From when on everything is here that this node ever stood behind.
     pub(super) const fn floor(&self) -> u64 {
         self.floor
+    }
+
+    fn take_pending(&mut self, item: &Item) -> Option<Pending> {
+        let pending = self.pending.remove(item)?;
+        self.pending_bytes = self.pending_bytes.saturating_sub(pending.weight);
+        if let Some((count, bytes)) = self.brought.get_mut(&pending.from) {
+            *count = count.saturating_sub(1);
+            *bytes = bytes.saturating_sub(pending.weight);
+            if *count == 0 {
+                self.brought.remove(&pending.from);
+            }
+        }
+        Some(pending)
     }
 
     fn take(&mut self, slot: &Slot, item: Item) {

@@ -217,3 +217,56 @@ fn what_claims_to_be_sync_and_is_not_is_malformed() {
     shore.input(Input::Received { from: key(1).id(), lane, frame: bytes.into() });
     assert_eq!(shore.faults(), [Fault::Malformed]);
 }
+
+#[test]
+fn who_has_many_messages_dated_back_leaves_room_for_others() {
+    let mut shore = Shore::new(4);
+    let topic = shore.rig.network.topic_id("news").unwrap();
+    let made = |shore: &Shore, author: u8, seq: u64, age: u64| {
+        let slot = Slot { author: key(author).id(), topic, generation: GENERATION, seq };
+        let at = shore.rig.wall().saturating_sub(Duration::from_secs(age));
+        shore.rig.sign(author, slot, at, Duration::from_secs(60), "hi")
+    };
+    // More than there is room for, as old as can be, so that they are fetched first.
+    for author in 20..80 {
+        (0..160).for_each(|seq| shore.keep([1], &made(&shore, author, seq, 900 + 10 * seq)));
+    }
+    shore.wait(120);
+    let pending = shore.state("news").pending;
+    assert!(
+        (3000..=5120).contains(&pending),
+        "half of the room, and what was under way: {pending}"
+    );
+    let message = made(&shore, 9, 0, 300);
+    shore.keep([2, 3, 4], &message);
+    // What it says to have and cannot all be fetched keeps nobody from being asked, either.
+    shore.wait(60);
+    assert_eq!(shore.delivered(), [message.id()]);
+}
+
+#[test]
+fn who_fetches_without_end_is_served_what_comes_back_with_time() {
+    let mut shore = Shore::new(1);
+    let peer = key(1).id();
+    let payload = "x".repeat(30_000);
+    let messages: Vec<_> = (0..30).map(|seq| shore.message("open", seq, 0, &payload)).collect();
+    messages.iter().for_each(|message| shore.send(peer, &Frame::Publication(message.clone())));
+    let (topic, items) = (shore.rig.open(), messages.iter().map(item).collect::<Vec<_>>());
+    let served = |shore: &mut Shore, first: u32| {
+        shore.log.clear();
+        for number in first..first + 200 {
+            let items = items.clone();
+            shore.send(peer, &Frame::Fetch { topic, number, items });
+        }
+        let hauls = sent(&shore.rig, &shore.log, peer).into_iter();
+        let bytes = hauls.filter(|frame| matches!(frame, Frame::Haul { .. }));
+        bytes.map(|frame| frame.encode().len()).sum::<usize>()
+    };
+    let first = served(&mut shore, 0);
+    assert!((60 << 20..66 << 20).contains(&first), "{first} bytes");
+    assert_eq!(served(&mut shore, 300), 0);
+    // It is served what waits, as soon as it may be.
+    shore.log.clear();
+    shore.wait(2);
+    assert!(sent(&shore.rig, &shore.log, peer).iter().any(|it| matches!(it, Frame::Haul { .. })));
+}
