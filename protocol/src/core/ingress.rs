@@ -7,7 +7,7 @@ use forsooth_crypto::{NodeId, Untrusted};
 
 use super::{Core, intake::Admission};
 use crate::{
-    Class, Effect, Event, Fault, Lane,
+    Effect, Event, Fault, Lane,
     defences::Safeguard,
     gossip, links, membership,
     message::{Header, MessageId, Proof, Publication, Slot},
@@ -39,7 +39,7 @@ impl Core {
         }
         let decoded = match Frame::decode(frame, &self.network) {
             Ok(decoded)
-                if class(&decoded).lane() == lane && class(&decoded).is_sync() == claims_sync =>
+                if decoded.class().lane() == lane && decoded.class().is_sync() == claims_sync =>
             {
                 decoded
             }
@@ -255,35 +255,5 @@ impl Core {
             let check = Check::Proof(Untrusted::new(proof));
             self.effects.push_back(Effect::Verify { ticket, check });
         }
-    }
-}
-
-/// The class that a frame belongs to, whatever lane it came on.
-const fn class(frame: &Frame) -> Class {
-    match frame {
-        Frame::Hello(_) | Frame::Proof(_) => Class::Evidence,
-        Frame::Inquire { .. }
-        | Frame::Ask { .. }
-        | Frame::Graft { .. }
-        | Frame::Adopt { .. }
-        | Frame::Prune { .. } => Class::Tree,
-        Frame::Probe(_)
-        | Frame::Ack(_)
-        | Frame::Rumours { .. }
-        | Frame::Reconcile { .. }
-        | Frame::Reconciled { .. }
-        | Frame::Want { .. }
-        | Frame::WantProofs { .. } => Class::Members,
-        Frame::Vouch { .. }
-        | Frame::ShortVouch { .. }
-        | Frame::Announce(_)
-        | Frame::Unknown { .. } => Class::Vouch,
-        Frame::Pull | Frame::Answer(_) | Frame::Push(_) => Class::Peers,
-        Frame::Compare { .. }
-        | Frame::Compared { .. }
-        | Frame::Fetch { .. }
-        | Frame::Offer { .. } => Class::Sync,
-        Frame::Haul { .. } => Class::Haul,
-        Frame::Publication(_) => Class::Payload,
     }
 }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use forsooth_crypto::NodeId;
 
 use crate::{
+    Class,
     membership::{SignedAccusation, SignedAnswer, SignedMember},
     message::{MessageId, Proof, Publication},
     network::TopicId,
@@ -162,6 +163,39 @@ pub enum Frame {
         /// No more comes for this request.
         is_last: bool,
     },
+}
+
+impl Frame {
+    /// The class that it belongs to, but for whether a message was asked for.
+    #[must_use]
+    pub const fn class(&self) -> Class {
+        match self {
+            Self::Hello(_) | Self::Proof(_) => Class::Evidence,
+            Self::Inquire { .. }
+            | Self::Ask { .. }
+            | Self::Graft { .. }
+            | Self::Adopt { .. }
+            | Self::Prune { .. } => Class::Tree,
+            Self::Probe(_)
+            | Self::Ack(_)
+            | Self::Rumours { .. }
+            | Self::Reconcile { .. }
+            | Self::Reconciled { .. }
+            | Self::Want { .. }
+            | Self::WantProofs { .. } => Class::Members,
+            Self::Vouch { .. }
+            | Self::ShortVouch { .. }
+            | Self::Announce(_)
+            | Self::Unknown { .. } => Class::Vouch,
+            Self::Pull | Self::Answer(_) | Self::Push(_) => Class::Peers,
+            Self::Compare { .. }
+            | Self::Compared { .. }
+            | Self::Fetch { .. }
+            | Self::Offer { .. } => Class::Sync,
+            Self::Haul { .. } => Class::Haul,
+            Self::Publication(_) => Class::Payload,
+        }
+    }
 }
 
 /// A question whether somebody is there.

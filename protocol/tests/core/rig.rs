@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 use bytes::Bytes;
 use forsooth_crypto::{Keypair, NodeId};
 use forsooth_protocol::{
-    Accepted, Address, Ban, Candidate, Check, Class, Config, Connection, Core, Direction, Effect,
-    Event, Fault, Input, Lane, MessageId, Network, Participant, Publication, ShortId, Shortfall,
-    Slot, Snapshot, Ticket, Time, Timestamp, TopicId, Validator, VouchKey, Whom, check_all,
+    Accepted, Address, Ban, Candidate, Check, Config, Connection, Core, Direction, Effect, Event,
+    Fault, Input, Lane, MessageId, Network, Participant, Publication, ShortId, Shortfall, Slot,
+    Snapshot, Ticket, Time, Timestamp, TopicId, Validator, VouchKey, Whom, check_all,
     network::{Defence, Kind, Policy, Topic},
     wire::{Frame, Hello, Intent, VERSION},
 };
@@ -211,34 +211,7 @@ impl Rig {
 
     /// A peer sends a frame, on the lane that it belongs to.
     pub(crate) fn send(&mut self, from: NodeId, frame: &Frame) -> Vec<Effect> {
-        let lane = match frame {
-            Frame::Publication(_) | Frame::Haul { .. } => Lane::Data,
-            Frame::Hello(_)
-            | Frame::Vouch { .. }
-            | Frame::ShortVouch { .. }
-            | Frame::Announce(_)
-            | Frame::Ask { .. }
-            | Frame::Unknown { .. }
-            | Frame::Inquire { .. }
-            | Frame::Graft { .. }
-            | Frame::Adopt { .. }
-            | Frame::Prune { .. }
-            | Frame::Proof(_)
-            | Frame::Pull
-            | Frame::Answer(_)
-            | Frame::Push(_)
-            | Frame::Probe(_)
-            | Frame::Ack(_)
-            | Frame::Rumours { .. }
-            | Frame::Reconcile { .. }
-            | Frame::Reconciled { .. }
-            | Frame::Want { .. }
-            | Frame::WantProofs { .. }
-            | Frame::Compare { .. }
-            | Frame::Compared { .. }
-            | Frame::Fetch { .. }
-            | Frame::Offer { .. } => Lane::Control,
-        };
+        let lane = frame.class().lane();
         self.send_bytes(from, lane, frame.encode())
     }
 
@@ -348,43 +321,12 @@ pub(crate) fn sent(rig: &Rig, effects: &[Effect], peer: NodeId) -> Vec<Frame> {
     let frame = |effect: &Effect| match effect {
         Effect::Send { to, class, frame } if *to == peer => {
             let decoded = Frame::decode(frame, &rig.network).expect("the core sends frames");
-            assert_eq!(class.lane(), lane_of(&decoded));
+            assert_eq!(class.lane(), decoded.class().lane());
             Some(decoded)
         }
         _ => None,
     };
     effects.iter().filter_map(frame).collect()
-}
-
-fn lane_of(frame: &Frame) -> Lane {
-    match frame {
-        Frame::Publication(_) | Frame::Haul { .. } => Class::Payload.lane(),
-        Frame::Hello(_)
-        | Frame::Vouch { .. }
-        | Frame::ShortVouch { .. }
-        | Frame::Announce(_)
-        | Frame::Ask { .. }
-        | Frame::Unknown { .. }
-        | Frame::Inquire { .. }
-        | Frame::Graft { .. }
-        | Frame::Adopt { .. }
-        | Frame::Prune { .. }
-        | Frame::Proof(_)
-        | Frame::Pull
-        | Frame::Answer(_)
-        | Frame::Push(_)
-        | Frame::Probe(_)
-        | Frame::Ack(_)
-        | Frame::Rumours { .. }
-        | Frame::Reconcile { .. }
-        | Frame::Reconciled { .. }
-        | Frame::Want { .. }
-        | Frame::WantProofs { .. }
-        | Frame::Compare { .. }
-        | Frame::Compared { .. }
-        | Frame::Fetch { .. }
-        | Frame::Offer { .. } => Lane::Control,
-    }
 }
 
 /// What a peer is vouched to, by name.

@@ -167,19 +167,12 @@ impl Shore {
                 let replies = self.peers.get_mut(to).map(|peer| peer.reply(frame));
                 let received = |frame: Frame| Input::Received {
                     from: *to,
-                    lane: self.rig_lane(&frame),
+                    lane: frame.class().lane(),
                     frame: frame.encode(),
                 };
                 replies.into_iter().flatten().map(received).collect()
             }
             _ => Vec::new(),
-        }
-    }
-
-    fn rig_lane(&self, frame: &Frame) -> forsooth_protocol::Lane {
-        match frame {
-            Frame::Haul { .. } | Frame::Publication(_) => forsooth_protocol::Lane::Data,
-            _ => forsooth_protocol::Lane::Control,
         }
     }
 

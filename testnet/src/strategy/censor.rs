@@ -82,33 +82,7 @@ impl Censor {
                 (!rest.is_empty()).then(|| Frame::ShortVouch { names: rest }.encode())
             }
             Ok(Frame::Announce(announce)) => (!self.ids.contains(&announce.id)).then_some(frame),
-            Ok(
-                Frame::Vouch { .. }
-                | Frame::Ask { .. }
-                | Frame::Unknown { .. }
-                | Frame::Inquire { .. }
-                | Frame::Hello(_)
-                | Frame::Graft { .. }
-                | Frame::Adopt { .. }
-                | Frame::Prune { .. }
-                | Frame::Proof(_)
-                | Frame::Pull
-                | Frame::Answer(_)
-                | Frame::Push(_)
-                | Frame::Probe(_)
-                | Frame::Ack(_)
-                | Frame::Rumours { .. }
-                | Frame::Reconcile { .. }
-                | Frame::Reconciled { .. }
-                | Frame::Want { .. }
-                | Frame::WantProofs { .. }
-                | Frame::Compare { .. }
-                | Frame::Compared { .. }
-                | Frame::Fetch { .. }
-                | Frame::Offer { .. }
-                | Frame::Haul { .. },
-            )
-            | Err(_) => Some(frame),
+            Ok(_) | Err(_) => Some(frame),
         }
     }
 }

@@ -95,32 +95,7 @@ impl Strategy for GraftDrain {
                 Ok(Frame::Vouch { ids, .. }) => ids.into_iter().for_each(|id| self.learn(id)),
                 Ok(Frame::Announce(announce)) => self.learn(announce.id),
                 Ok(named @ Frame::ShortVouch { .. }) => craft::inquire(*from, &named, cx),
-                Ok(
-                    Frame::Hello(_)
-                    | Frame::Ask { .. }
-                    | Frame::Unknown { .. }
-                    | Frame::Inquire { .. }
-                    | Frame::Graft { .. }
-                    | Frame::Adopt { .. }
-                    | Frame::Prune { .. }
-                    | Frame::Proof(_)
-                    | Frame::Pull
-                    | Frame::Answer(_)
-                    | Frame::Push(_)
-                    | Frame::Probe(_)
-                    | Frame::Ack(_)
-                    | Frame::Rumours { .. }
-                    | Frame::Reconcile { .. }
-                    | Frame::Reconciled { .. }
-                    | Frame::Want { .. }
-                    | Frame::WantProofs { .. }
-                    | Frame::Compare { .. }
-                    | Frame::Compared { .. }
-                    | Frame::Fetch { .. }
-                    | Frame::Offer { .. }
-                    | Frame::Haul { .. },
-                )
-                | Err(_) => {}
+                Ok(_) | Err(_) => {}
             }
         }
         Some(input)

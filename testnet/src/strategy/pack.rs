@@ -68,34 +68,7 @@ impl Pack {
         let lie = match Frame::decode(frame, cx.network) {
             Ok(Frame::Push(_)) => Frame::Push(records).encode(),
             Ok(Frame::Answer(_)) => Frame::Answer(records).encode(),
-            Ok(
-                Frame::Hello(_)
-                | Frame::Publication(_)
-                | Frame::Vouch { .. }
-                | Frame::ShortVouch { .. }
-                | Frame::Announce(_)
-                | Frame::Ask { .. }
-                | Frame::Unknown { .. }
-                | Frame::Inquire { .. }
-                | Frame::Graft { .. }
-                | Frame::Adopt { .. }
-                | Frame::Prune { .. }
-                | Frame::Proof(_)
-                | Frame::Pull
-                | Frame::Probe(_)
-                | Frame::Ack(_)
-                | Frame::Rumours { .. }
-                | Frame::Reconcile { .. }
-                | Frame::Reconciled { .. }
-                | Frame::Want { .. }
-                | Frame::WantProofs { .. }
-                | Frame::Compare { .. }
-                | Frame::Compared { .. }
-                | Frame::Fetch { .. }
-                | Frame::Offer { .. }
-                | Frame::Haul { .. },
-            )
-            | Err(_) => return Some(effect),
+            Ok(_) | Err(_) => return Some(effect),
         };
         cx.attack(*to, Class::Peers, lie);
         None

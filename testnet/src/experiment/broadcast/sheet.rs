@@ -250,30 +250,7 @@ impl Sheet {
                 | Frame::Ask { .. }
                 | Frame::Unknown { .. },
             ) => self.vouches.bytes += bytes,
-            Ok(
-                Frame::Hello(_)
-                | Frame::Publication(_)
-                | Frame::Graft { .. }
-                | Frame::Adopt { .. }
-                | Frame::Prune { .. }
-                | Frame::Proof(_)
-                | Frame::Pull
-                | Frame::Answer(_)
-                | Frame::Push(_)
-                | Frame::Probe(_)
-                | Frame::Ack(_)
-                | Frame::Rumours { .. }
-                | Frame::Reconcile { .. }
-                | Frame::Reconciled { .. }
-                | Frame::Want { .. }
-                | Frame::WantProofs { .. }
-                | Frame::Compare { .. }
-                | Frame::Compared { .. }
-                | Frame::Fetch { .. }
-                | Frame::Offer { .. }
-                | Frame::Haul { .. },
-            )
-            | Err(_) => {}
+            Ok(_) | Err(_) => {}
         }
     }
 
