@@ -16,7 +16,7 @@ pub(super) const TALLIES_BYTES: usize = TALLIED.end - TALLIED.start;
 /// comparisons take a fourth round trip.
 const AT_FIRST: f64 = 1.6;
 const AT_FIRST_ROOTS: f64 = 0.6;
-const AT_FIRST_AND: f64 = 3.0;
+const AT_FIRST_AND: f64 = 4.0;
 
 /// The counts at [`TALLIED`] places, modulo 256.
 pub(super) fn tallies(symbols: &[Symbol]) -> Vec<u8> {
@@ -108,7 +108,7 @@ pub(super) fn symbols_at_last(differences: f64) -> usize {
 
 /// Symbols that are asked for at least, after so many that did not do, and so many questions for more.
 pub(super) fn symbols_more(len: usize, asked: u32) -> usize {
-    let (share, roots) = if asked == 0 { (0.3, 1.5) } else { (0.4, 3.0) };
+    let (share, roots) = if asked == 0 { (0.35, 1.5) } else { (0.4, 3.0) };
     let symbols = share * len as f64 + roots * (len as f64).sqrt() + 1.0;
     usize::try_from(whole(symbols)).unwrap_or(0)
 }
