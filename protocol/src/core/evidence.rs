@@ -106,18 +106,19 @@ impl Core {
         });
         let Some(difference) = heard else { return };
         let author = |item: &Item| NodeId::from_bytes(*item.id());
-        let unknown = |author: &NodeId| {
-            !self.ledger.exposed(author) && !self.peers.disgraced(author) && *author != from
+        // From a random one on: there may be more than go at once, and ids can be ground.
+        let mut some = |items: &[Item]| -> Vec<NodeId> {
+            let first = below(&mut self.rng, items.len());
+            items.iter().cycle().skip(first).take(AT_ONCE.min(items.len())).map(author).collect()
         };
-        let wanted: Vec<NodeId> =
-            difference.theirs.iter().map(author).filter(unknown).take(AT_ONCE).collect();
+        let (mut wanted, lacking) = (some(&difference.theirs), some(&difference.ours));
+        wanted.retain(|author| !self.ledger.exposed(author) && *author != from);
         if !wanted.is_empty() {
             let frame = Frame::WantProofs { authors: wanted }.encode();
             self.effects.push_back(Effect::Send { to: from, class: Class::Peers, frame });
             let soon = self.now + SOON;
             self.evidence.due = self.evidence.due.map(|due| due.min(soon));
         }
-        let lacking: Vec<NodeId> = difference.ours.iter().map(author).take(AT_ONCE).collect();
         self.show_proofs(from, &lacking);
     }
 

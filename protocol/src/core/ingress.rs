@@ -238,7 +238,7 @@ impl Core {
 
     /// A proof came.
     fn check_proof(&mut self, from: NodeId, proof: Proof, frame: &Bytes) {
-        if self.ledger.exposed(&proof.author()) || self.peers.disgraced(&proof.author()) {
+        if self.ledger.exposed(&proof.author()) {
             return;
         }
         // Dropped and nobody's fault: whoever relays a flood of true proofs is as honest as we are.

@@ -194,8 +194,8 @@ impl Core {
             return;
         }
         let from = self.me;
-        if is_over {
-            let (topic, item) = place(&message);
+        let (topic, item) = place(&message);
+        if is_over && self.network.topic(topic).policy.threshold() > 0 {
             self.tell_sync(Event::Again { topic, item });
         }
         self.tell_acceptance(if is_over {

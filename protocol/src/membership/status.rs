@@ -46,7 +46,8 @@ impl Membership {
     /// How full it is.
     pub(crate) fn bounds(&self) -> impl Iterator<Item = Bound> {
         let bound = |name, used, max| Bound { name, used, max };
-        let budgets = [&self.strangers, &self.requests, &self.served].map(|it| it.len());
+        let budgets =
+            [&self.strangers, &self.requests, &self.questions, &self.served].map(|it| it.len());
         [
             bound("membership.members", self.table.len(), MEMBERS_MAX),
             bound("membership.graves", self.table.graves(), GRAVES_MAX),

@@ -26,7 +26,7 @@ use crate::{
         reconcile::{Question, Reply},
     },
     time::Time,
-    wire::{Frame, NAMES_MAX, WANTED_MAX},
+    wire::{Frame, WANTED_MAX},
 };
 
 /// Comparisons, obituaries and the like that one peer is answered at once, and how soon one more.
@@ -35,6 +35,11 @@ pub(super) const REQUESTS_EVERY: Duration = Duration::from_secs(1);
 /// Records that one peer is sent at once because it asked, and how soon one more.
 pub(super) const SERVED_BURST: u32 = 20_000;
 pub(super) const SERVED_EVERY: Duration = Duration::from_millis(20);
+/// Questions of comparisons that one peer is answered at once, and how soon one more.
+pub(super) const QUESTIONS_BURST: u32 = 64;
+pub(super) const QUESTIONS_EVERY: Duration = Duration::from_secs(1);
+/// Records that are asked for, or sent, after one comparison: about as many as wait for a link.
+const AT_ONCE: usize = 1_024;
 /// Bytes of a frame of records that were asked for.
 const FRAME_BYTES: usize = 32 << 10;
 /// How soon tables are compared again while there is much to learn.
@@ -219,7 +224,7 @@ impl Membership {
     pub(super) fn asked(&mut self, from: NodeId, question: &Question, cx: &mut Cx<'_>) {
         // A link may outlive the cut in which its peer died to us.
         self.tell_of_grave(&from, from, cx);
-        if self.requests.take(from, 1, cx.now) > 0 {
+        if self.questions.take(from, 1, cx.now) > 0 {
             self.sessions.answer(from, self.table.index(), question, cx);
         }
     }
@@ -230,12 +235,13 @@ impl Membership {
             return;
         };
         self.pace.answered = true;
-        let lacks: Vec<u64> = difference.ours.iter().map(name).collect();
+        let lacks = some_names(&difference.ours, AT_ONCE, cx);
         self.send_table(from, &lacks, cx);
-        let theirs = difference.theirs.iter().map(name);
-        let wanted: Vec<u64> = theirs.filter(|name| self.table.named(*name).is_none()).collect();
-        for names in wanted.chunks(NAMES_MAX) {
-            tell(from, &Frame::Want { names: names.to_vec(), members: Vec::new() }, cx);
+        let room = usize::try_from(self.strangers.left(&from, cx.now)).unwrap_or(usize::MAX);
+        let mut names = some_names(&difference.theirs, AT_ONCE.min(room), cx);
+        names.retain(|name| self.table.named(*name).is_none());
+        if !names.is_empty() {
+            tell(from, &Frame::Want { names, members: Vec::new() }, cx);
         }
     }
 
@@ -301,6 +307,12 @@ impl Membership {
 fn send_asked(to: NodeId, members: Vec<SignedMember>, cx: &mut Cx<'_>) {
     let frame = Frame::Rumours { members, accusations: Vec::new(), asked: true }.encode();
     cx.order(Effect::Send { to, class: Class::Peers, frame });
+}
+
+/// The names of so many of these, from a random one on: there may be more than is told at once.
+fn some_names(items: &[Item], max: usize, cx: &mut Cx<'_>) -> Vec<u64> {
+    let first = below(cx.rng, items.len());
+    items.iter().cycle().skip(first).take(max.min(items.len())).map(name).collect()
 }
 
 /// What a record is called of which this is the digest.

@@ -14,12 +14,13 @@ use super::{
     numbering::Numbering,
     reconcile::{Difference, Limits, NONCE_BYTES, Opener, Question, Reply, Step, answer},
 };
-use crate::{Class, Effect, Fault, machine::Cx, time::Time, wire::Frame};
+use crate::{Class, Effect, machine::Cx, time::Time, wire::Frame};
 
 /// Comparisons of one set at a time.
 pub(crate) const OPEN_MAX: usize = 8;
-/// A reply may take so long.
+/// A reply may take so long, and a comparison as a whole.
 const REPLY_TIME: Duration = Duration::from_secs(30);
+const COMPARISON_TIME: Duration = Duration::from_secs(60);
 
 /// A set that every node keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,8 +53,7 @@ impl Set {
 #[derive(Debug)]
 pub(crate) struct Sessions {
     set: Set,
-    /// Of all peers that were asked while they were here; `None` if that comparison is over.
-    asked: BTreeMap<NodeId, Option<Session>>,
+    open: BTreeMap<NodeId, Session>,
     count: u32,
 }
 
@@ -61,22 +61,22 @@ pub(crate) struct Sessions {
 struct Session {
     opener: Opener,
     numbering: Numbering,
+    since: Time,
     /// When something was asked last.
-    at: Time,
+    asked: Time,
 }
 
 impl Sessions {
     pub(crate) const fn new(set: Set) -> Self {
-        Self { set, asked: BTreeMap::new(), count: 0 }
+        Self { set, open: BTreeMap::new(), count: 0 }
     }
 
     /// Begins a comparison with a peer, unless one is under way or there are too many.
     pub(crate) fn open(&mut self, peer: NodeId, index: &Index, cx: &mut Cx<'_>) {
-        for session in self.asked.values_mut() {
-            session.take_if(|session| session.at + REPLY_TIME <= cx.now);
-        }
-        let is_open = self.asked.get(&peer).is_some_and(Option::is_some);
-        if is_open || self.len() >= OPEN_MAX {
+        self.open.retain(|_, session| {
+            session.asked + REPLY_TIME > cx.now && session.since + COMPARISON_TIME > cx.now
+        });
+        if self.open.contains_key(&peer) || self.open.len() >= OPEN_MAX {
             return;
         }
         let mut nonce = [0; NONCE_BYTES];
@@ -84,7 +84,7 @@ impl Sessions {
         let (opener, question) = Opener::open(index, Bounds::ALL, Limits::default(), nonce);
         self.count = self.count.wrapping_add(1);
         let numbering = Numbering::of(self.count);
-        self.asked.insert(peer, Some(Session { opener, numbering, at: cx.now }));
+        self.open.insert(peer, Session { opener, numbering, since: cx.now, asked: cx.now });
         self.ask(peer, numbering, [question], cx);
     }
 
@@ -96,14 +96,10 @@ impl Sessions {
         index: &Index,
         cx: &mut Cx<'_>,
     ) -> Option<Difference> {
-        let Some(asked) = self.asked.get_mut(&from) else {
-            cx.fault(from, Fault::Unsolicited);
-            return None;
-        };
-        let session = asked.as_mut()?;
         // It may be about an earlier comparison, and too late.
+        let session = self.open.get_mut(&from)?;
         reply.number = session.numbering.inner(reply.number)?;
-        session.at = cx.now;
+        session.asked = cx.now;
         let numbering = session.numbering;
         match session.opener.hear(&reply, index) {
             Step::Ask(questions) => {
@@ -111,11 +107,11 @@ impl Sessions {
                 None
             }
             Step::Done(difference) => {
-                *asked = None;
+                self.open.remove(&from);
                 Some(difference)
             }
             Step::Failed(failure) => {
-                *asked = None;
+                self.open.remove(&from);
                 failure.fault().into_iter().for_each(|fault| cx.fault(from, fault));
                 None
             }
@@ -130,12 +126,12 @@ impl Sessions {
 
     /// A peer is gone.
     pub(crate) fn forget(&mut self, peer: &NodeId) {
-        self.asked.remove(peer);
+        self.open.remove(peer);
     }
 
     /// Comparisons that are under way, or were and have not ended.
     pub(crate) fn len(&self) -> usize {
-        self.asked.values().flatten().count()
+        self.open.len()
     }
 
     fn ask(

@@ -55,7 +55,11 @@ impl Sync {
                 witnesses.keys().filter_map(|peer| Some((*peer, rounds.ended(peer)?))).collect();
             let unheard = |peer: &NodeId| asked.get(peer).is_none_or(|at| *at < *pending_since);
             if pending {
-                first.extend(witnesses.keys().filter(|peer| unheard(peer)));
+                // In a random order: ids can be ground.
+                let unheard = witnesses.keys().filter(|peer| unheard(peer));
+                let mut unheard: Vec<_> = unheard.map(|peer| (cx.rng.next_u64(), *peer)).collect();
+                unheard.sort_unstable();
+                first.extend(unheard.into_iter().map(|(_, peer)| peer));
             }
             let chosen = if is_checked {
                 rounds.choose(witnesses, first.into_iter(), cx.now, cx.rng)

@@ -63,14 +63,16 @@ const HORIZON: Duration = Duration::from_secs(10);
 const MARGIN: Duration = Duration::from_secs(60);
 /// Messages asked for at a time.
 const FETCH: usize = 512;
-/// Messages of one topic that wait to be accepted after they were pulled, and their bytes. No more are fetched meanwhile. Fewer than
-/// the vouches of one witness that acceptance counts.
+/// Messages of one topic that wait to be accepted after they were pulled, and their bytes, but for what [`Topic::has_room_for`] adds
+/// where there are many witnesses. About as many as the vouches of one witness that acceptance counts.
 const PENDING_MAX: usize = 8192;
 const PENDING_BYTES_MAX: usize = 16 << 20;
 /// KiB that one peer may fetch at once, and how soon one more. It is served while it has as much left as one read may bring.
 const SERVED_BURST: u32 = 64 << 10;
 const SERVED_EVERY: Duration = Duration::from_millis(1);
 const READ_KIB: u32 = 1 << 10;
+/// Bytes that one request brings at most, and one message more: what others read at once.
+const REQUEST_BYTES: usize = 1 << 20;
 /// Comparisons that this node has opened, on all topics.
 const OPEN_MAX: usize = 16;
 /// Whoever hid something is not asked for so long.
@@ -250,12 +252,14 @@ impl Sync {
     /// How full the collections are.
     pub(crate) fn bounds(&self, links: usize) -> Vec<Bound> {
         let topics = self.topics.len();
+        // Witnesses come and go; what they have brought stays.
+        let pending_max = 3 * PENDING_MAX + 2 * FETCH * links;
         let bound = |name, used: usize, max: usize| Bound { name, used, max };
         let sum = |of: fn(&Topic) -> usize| self.topics.values().map(of).sum::<usize>();
         vec![
             bound("sync.comparisons", sum(|topic| topic.rounds.len()), Rounds::max() * topics),
             bound("sync.wanted", sum(|topic| topic.wants.len()), Wants::max() * topics),
-            bound("sync.pending", sum(|topic| topic.shelf.pending().0), 2 * PENDING_MAX * topics),
+            bound("sync.pending", sum(|topic| topic.shelf.pending().0), pending_max * topics),
             bound("sync.again", sum(|topic| topic.again.len()), PENDING_MAX * topics),
             bound(
                 "sync.doubts",
@@ -342,13 +346,21 @@ impl Topic {
         self.shelf.pending().0 > 0 || !self.again.is_empty()
     }
 
-    /// Whether more may be fetched from a peer. Of what waits for vouches, nobody has brought more than there is room left: so k
-    /// who date messages back leave one part in k + 1 to others.
-    fn has_room_for(&self, peer: &NodeId) -> bool {
+    /// Whether more may be fetched from a peer. Half of the room for what waits for vouches is for everybody, and nobody has more of
+    /// that than is left; the other half is the witnesses', in equal parts, which nobody can take from them.
+    fn has_room_for(&self, peer: &NodeId, witnesses: &BTreeMap<NodeId, Group>) -> bool {
         let (count, bytes) = self.shelf.pending();
         let (own, own_bytes) = self.shelf.brought(peer);
-        let left = PENDING_MAX.saturating_sub(count.saturating_add(self.wants.asked()));
-        own.saturating_add(FETCH) <= left && own_bytes < PENDING_BYTES_MAX.saturating_sub(bytes)
+        let left = (PENDING_MAX / 2).saturating_sub(count.saturating_add(self.wants.asked()));
+        let left_bytes = (PENDING_BYTES_MAX / 2).saturating_sub(bytes);
+        let (part, part_bytes) = match witnesses.len() {
+            len @ 1.. if witnesses.contains_key(peer) => (
+                (PENDING_MAX / 2 / len).max(FETCH),
+                (PENDING_BYTES_MAX / 2 / len).max(REQUEST_BYTES),
+            ),
+            _ => (0, 0),
+        };
+        own.saturating_add(FETCH) <= left.max(part) && own_bytes < left_bytes.max(part_bytes)
     }
 
     /// Who can be asked for something, in a random order, witnesses first: ids can be ground.

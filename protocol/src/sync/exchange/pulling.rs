@@ -4,7 +4,7 @@ use bytes::Bytes;
 use forsooth_crypto::NodeId;
 
 use super::{
-    FETCH, READ_KIB, REFUSAL, Read, Sync,
+    FETCH, READ_KIB, REFUSAL, REQUEST_BYTES, Read, Sync,
     rounds::{HURRY, Haste},
     serving::{For, Order},
     shelf::item,
@@ -25,7 +25,7 @@ impl Sync {
         let Some(topic) = self.topics.get_mut(&id) else { return };
         if !topic.is_refusing(cx.now) {
             for peer in topic.askable(&self.witnesses, cx.rng) {
-                if !topic.has_room_for(&peer) {
+                if !topic.has_room_for(&peer, &self.witnesses) {
                     continue;
                 }
                 if let Some(Request { number, items }) = topic.wants.ask(peer, FETCH, cx.now) {
@@ -62,12 +62,19 @@ impl Sync {
                 continue;
             };
             let item = item(message.header().timestamp, &message.id());
-            if message.header().slot.topic == id && topic.wants.came(&from, &item, cx.now) {
+            if message.header().slot.topic == id
+                && topic.wants.came(&from, &item, frame.len(), cx.now)
+            {
                 topic.counts.pulled = topic.counts.pulled.saturating_add(1);
                 cx.signals.push_back(Signal::Pulled { from, message });
             } else {
                 fault = fault.or(Some(Fault::Unsolicited));
             }
+        }
+        // An honest side sends what fits into one read.
+        if topic.wants.bytes(&from) > REQUEST_BYTES.saturating_add(network.data_frame_bytes_max()) {
+            topic.wants.sent(&from);
+            fault = fault.or(Some(Fault::Unsolicited));
         }
         if is_last && topic.wants.sent(&from) > 0 {
             fault = fault.or(Some(Fault::BrokenPromise));

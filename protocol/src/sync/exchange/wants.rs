@@ -18,6 +18,8 @@ const WANTS_PER_PEER_MAX: usize = 32_768;
 const HOLDERS_MAX: usize = 8;
 /// Whoever is asked and sends nothing for so long is not waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// A request may take so long in all, however little comes at a time.
+const REQUEST_TIME: Duration = Duration::from_secs(60);
 
 /// What is wanted on one topic.
 #[derive(Debug, Default)]
@@ -58,6 +60,16 @@ struct Asked {
     has_sent: bool,
     /// When it was asked, or last sent any of it.
     since: Time,
+    /// When it was asked.
+    begun: Time,
+    bytes: usize,
+}
+
+impl Asked {
+    /// It is waited for until then.
+    fn until(&self) -> Time {
+        (self.since + PATIENCE).min(self.begun + REQUEST_TIME)
+    }
 }
 
 /// What to ask a peer for.
@@ -111,7 +123,8 @@ impl Wants {
         }
         self.number = self.number.wrapping_add(1);
         let request = Request { number: self.number, items: items.iter().copied().collect() };
-        let asked = Asked { number: self.number, items, has_sent: false, since: now };
+        let asked =
+            Asked { number: self.number, items, has_sent: false, since: now, begun: now, bytes: 0 };
         self.asked.insert(peer, asked);
         Some(request)
     }
@@ -122,19 +135,25 @@ impl Wants {
     }
 
     /// A peer sent a message. Whether it was asked for it. If it is wanted still, it is being checked.
-    pub(super) fn came(&mut self, peer: &NodeId, item: &Item, now: Time) -> bool {
+    pub(super) fn came(&mut self, peer: &NodeId, item: &Item, bytes: usize, now: Time) -> bool {
         let Some(asked) = self.asked.get_mut(peer) else { return false };
         if !asked.items.remove(item) {
             return false;
         }
         asked.since = now;
         asked.has_sent = true;
+        asked.bytes = asked.bytes.saturating_add(bytes);
         if let Some(want) = self.wants.get_mut(item)
             && want.state == State::Asked(*peer)
         {
             want.state = State::Checking;
         }
         true
+    }
+
+    /// Bytes that have come of what a peer is being asked for.
+    pub(super) fn bytes(&self, peer: &NodeId) -> usize {
+        self.asked.get(peer).map_or(0, |asked| asked.bytes)
     }
 
     /// A peer has sent all that it will. What it left out it has no room for now, if it sent anything; else it does not have
@@ -153,9 +172,9 @@ impl Wants {
         again
     }
 
-    /// Whoever was asked and sends nothing is not waited for.
+    /// Whoever was asked and sends nothing, or little, is not waited for.
     pub(super) fn expire(&mut self, now: Time) -> Vec<NodeId> {
-        let late = self.asked.iter().filter(|(_, asked)| asked.since + PATIENCE <= now);
+        let late = self.asked.iter().filter(|(_, asked)| asked.until() <= now);
         let late: Vec<NodeId> = late.map(|(peer, _)| *peer).collect();
         for peer in &late {
             for item in self.asked.remove(peer).into_iter().flat_map(|asked| asked.items) {
@@ -167,7 +186,7 @@ impl Wants {
 
     /// When somebody is late next.
     pub(super) fn deadline(&self) -> Option<Time> {
-        self.asked.values().map(|asked| asked.since + PATIENCE).min()
+        self.asked.values().map(Asked::until).min()
     }
 
     /// A message is wanted no more, whatever became of it. Those who have it.
@@ -301,9 +320,9 @@ mod tests {
         }
         assert_eq!(wants.ask(peer(1), 3, at(0)).unwrap().items.len(), 3);
         assert_eq!(ask(&mut wants, 2, 0), [item(3)]);
-        assert!(!wants.came(&peer(2), &item(0), at(0)), "the other was asked");
-        assert!(wants.came(&peer(1), &item(0), at(0)));
-        assert!(!wants.came(&peer(1), &item(0), at(0)), "once");
+        assert!(!wants.came(&peer(2), &item(0), 9, at(0)), "the other was asked");
+        assert!(wants.came(&peer(1), &item(0), 9, at(0)));
+        assert!(!wants.came(&peer(1), &item(0), 9, at(0)), "once");
         assert_eq!(
             (ask(&mut wants, 1, 0), ask(&mut wants, 2, 0)),
             (vec![], vec![]),
@@ -335,11 +354,11 @@ mod tests {
         wants.settle(&item(0));
         wants.add(item(0), peer(2));
         assert_eq!(ask(&mut wants, 2, 0), [item(0)]);
-        assert!(wants.came(&peer(1), &item(0), at(1)), "it was asked as well");
+        assert!(wants.came(&peer(1), &item(0), 9, at(1)), "it was asked as well");
         assert!(!wants.is_checking(&item(0)));
         wants.sent(&peer(1));
         assert!(wants.idle().is_empty(), "the other is still asked");
-        assert!(wants.came(&peer(2), &item(0), at(2)));
+        assert!(wants.came(&peer(2), &item(0), 9, at(2)));
         assert!(wants.is_checking(&item(0)));
     }
 
@@ -348,7 +367,7 @@ mod tests {
         let mut wants = Wants::default();
         assert!((0..2).all(|n| wants.add(item(n), peer(1))));
         assert_eq!(ask(&mut wants, 1, 0).len(), 2);
-        wants.came(&peer(1), &item(0), at(0));
+        wants.came(&peer(1), &item(0), 9, at(0));
         assert_eq!(wants.sent(&peer(1)), 0);
         assert_eq!(ask(&mut wants, 1, 0), [item(1)]);
     }

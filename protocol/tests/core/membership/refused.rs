@@ -265,11 +265,10 @@ fn tags_reach_everybody_and_the_latest_win() {
 fn replies_about_tables_that_nobody_asked_for() {
     let mut town = Town::settled(20);
     let from = neighbour(&town, 0);
-    // It may have been asked before: then what comes too late is nobody's fault, and else it is.
+    // What comes too late looks like that, and is nobody's fault.
     let reply = Reply { number: u32::MAX, tell: Tell::Equal };
     town.send(from, 0, &Frame::Reconciled { set: Set::Members, reply });
-    let (me, other) = (town.id(0), town.id(from));
-    assert!(town.blamed.iter().all(|it| *it == (0, Some(other), Fault::Unsolicited)), "{me}");
+    assert!(town.blamed.is_empty());
     assert_eq!(town.view(0).len(), 19);
 }
 
@@ -284,6 +283,6 @@ fn a_flood_of_questions_about_tables() {
         town.send(from, 0, &Frame::Reconcile { set: Set::Members, question });
     }
     let told = town.bytes[0] - before;
-    // Some 32 times the digests of 16 parts, and what else was to be said.
-    assert!(told < 32 * 500, "{told} bytes");
+    // Some 64 times the digests of 16 parts, and what else was to be said.
+    assert!(told < 64 * 400, "{told} bytes");
 }

@@ -117,7 +117,7 @@ fn what_is_late_of_an_earlier_life_finds_more_witnesses_than_it_takes_to_be_sure
     shore.input(Input::Holds(vec![Held::new(&message, &Standing::Held)]));
     (1..=8).for_each(|tag| shore.join(tag));
     shore.keep(1..=8, &message);
-    shore.wait(20);
+    shore.wait(40);
     assert_eq!(shore.delivered(), [message.id()]);
     assert_eq!(shore.state("news").pending, 0);
 }
