@@ -47,6 +47,8 @@ const ACCEPTED_MAX: usize = 16_384;
 const STARVED_AFTER: Duration = Duration::from_secs(2);
 /// How often that is said while it lasts.
 const STARVED_EVERY: Duration = Duration::from_secs(1);
+/// A message whose lifetime is over waits so long for those who keep it.
+const LATE_WAITS: Duration = Duration::from_secs(600);
 /// Entries of messages that wait no more, beyond as many as there are that do.
 const SLACK: usize = 64;
 
@@ -80,8 +82,8 @@ pub(crate) struct Acceptance {
 pub(crate) enum Event {
     /// A message is verified and valid. `from` is who brought it.
     Held { message: Verified<Publication>, from: NodeId },
-    /// The same of one whose lifetime is over: others have it in what they keep. It waits until then.
-    Late { message: Verified<Publication>, from: NodeId, until: Time },
+    /// The same of one whose lifetime is over: others have it in what they keep.
+    Late { message: Verified<Publication>, from: NodeId },
     /// A witness vouches for messages that are not decided yet.
     Vouched { witness: Witness, ids: Vec<MessageId> },
     /// A peer is gone, or was caught lying: what it said of undecided messages counts no more. Otherwise all
@@ -174,13 +176,14 @@ impl Acceptance {
         &mut self,
         message: Verified<Publication>,
         from: NodeId,
-        late: Option<Time>,
+        is_late: bool,
         cx: &mut Cx<'_>,
     ) {
         let (id, topic) = (message.id(), message.header().slot.topic);
         let verified = &mut self.count(topic).verified;
         *verified = verified.saturating_add(1);
-        let expires = late.unwrap_or(cx.now + message.header().expires().since(cx.wall));
+        let left = message.header().expires().since(cx.wall);
+        let expires = cx.now + if is_late { LATE_WAITS } else { left };
         let (attested, open): (Vec<_>, Vec<_>) =
             self.policies(topic).partition(|policy| policy.attestors() > 0);
         for policy in attested {
@@ -188,13 +191,13 @@ impl Acceptance {
             self.attest(&message, one, cx);
         }
         let mut waiting = Waiting::new(message, from, (cx.now, expires), open);
-        waiting.is_late = late.is_some();
+        waiting.is_late = is_late;
         waiting.open = self.decide(&waiting, cx);
         if waiting.open.is_empty() {
             return self.tally.close(&id);
         }
         // Nobody sends vouches for what is over: who has it is asked.
-        if late.is_none() {
+        if !is_late {
             self.watch(id, cx.now);
         }
         for evicted in self.room.insert(waiting, cx.now) {
@@ -216,7 +219,8 @@ impl Acceptance {
     fn ask(&mut self, cx: &mut Cx<'_>) {
         let Self { asking, room, tally, witnesses, .. } = self;
         let lacks = |id: &MessageId| {
-            let open = room.get(id).map(|waiting| waiting.open.iter());
+            let alive = room.get(id).filter(|waiting| !waiting.is_late);
+            let open = alive.map(|waiting| waiting.open.iter());
             let needed = open.into_iter().flatten().map(|policy| policy.needed(*witnesses));
             tally.count(id) < needed.max().unwrap_or(0)
         };
@@ -229,7 +233,7 @@ impl Acceptance {
     /// Says so if a message has waited for vouches for too long, and when to look again.
     fn look_for_starved(&mut self, cx: &mut Cx<'_>) {
         while let Some((since, id)) = self.since.front().copied() {
-            if let Some(waiting) = self.room.get(&id) {
+            if let Some(waiting) = self.room.get(&id).filter(|waiting| !waiting.is_late) {
                 let needed = waiting.open.iter().map(|policy| policy.needed(self.witnesses));
                 let needs = needed.max().unwrap_or(0);
                 let is_due = since + STARVED_AFTER <= cx.now;
@@ -333,8 +337,12 @@ impl Acceptance {
         // The wall clock may have been set ahead while it waited.
         let is_over = !waiting.is_late && waiting.message.header().expires() <= cx.wall;
         if waiting.expires <= cx.now || (is_over && self.defences.has(Safeguard::Expiry)) {
-            return self.drop_waiting(id, None, cx);
+            if !self.is_kept_by_others(waiting) {
+                return self.drop_waiting(id, None, cx);
+            }
+            self.wait_on(id, cx);
         }
+        let Some(waiting) = self.room.get(id) else { return };
         if !waiting.open.iter().any(|policy| self.meets(*policy, waiting, cx.now)) {
             return self.room.postpone(id, cx.now);
         }
@@ -347,6 +355,22 @@ impl Acceptance {
         } else {
             self.room.keep(id, open, cx.now);
         }
+    }
+
+    /// Whether a message that was not accepted in its lifetime may still be: its topic keeps its messages, so there may be as many who
+    /// have it as it takes, and comparing shows who does.
+    fn is_kept_by_others(&self, waiting: &Waiting) -> bool {
+        let topic = self.network.topic(waiting.message.header().slot.topic);
+        let is_open = waiting.open.contains(&topic.policy) && topic.policy.threshold() > 0;
+        !waiting.is_late && is_open && topic.retention.is_some()
+    }
+
+    /// A message's lifetime ends, and it waits as one that came after it does.
+    fn wait_on(&mut self, id: &MessageId, cx: &mut Cx<'_>) {
+        self.asking.forget(id);
+        let Some(message) = self.room.wait_on(id, cx.now + LATE_WAITS, cx.now) else { return };
+        let (topic, timestamp) = (message.header().slot.topic, message.header().timestamp);
+        cx.signals.push_back(Signal::Overdue { topic, timestamp, id: *id });
     }
 
     fn drop_waiting(&mut self, id: &MessageId, why: Option<Shortfall>, cx: &mut Cx<'_>) {
@@ -418,8 +442,8 @@ impl Machine for Acceptance {
 
     fn handle(&mut self, event: Event, cx: &mut Cx<'_>) {
         match event {
-            Event::Held { message, from } => self.hold(message, from, None, cx),
-            Event::Late { message, from, until } => self.hold(message, from, Some(until), cx),
+            Event::Held { message, from } => self.hold(message, from, false, cx),
+            Event::Late { message, from } => self.hold(message, from, true, cx),
             Event::Vouched { witness, ids } => {
                 for id in ids {
                     self.tally.support(id, witness.peer(), witness.group());

@@ -191,6 +191,15 @@ pub(crate) enum Signal {
         /// Which.
         id: MessageId,
     },
+    /// The lifetime of a message is over, and it goes on to wait for those who keep it.
+    Overdue {
+        /// On which topic.
+        topic: TopicId,
+        /// When its author says that it was made.
+        timestamp: Timestamp,
+        /// Which.
+        id: MessageId,
+    },
     /// A peer sent a message that it was asked for.
     Pulled {
         /// Who.

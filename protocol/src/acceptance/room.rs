@@ -38,7 +38,7 @@ pub(super) struct Waiting {
     pub(super) expires: Time,
     /// Policies that are not met yet: the topic's, and those of subscriptions that ask for more.
     pub(super) open: Vec<Policy>,
-    /// Its lifetime was over when it came.
+    /// Its lifetime is over.
     pub(super) is_late: bool,
     /// When it is worth a look again; the room's own.
     due: Time,
@@ -113,6 +113,20 @@ impl Room {
         {
             reschedule(waiting, &mut self.due, now);
         }
+    }
+
+    /// A message's lifetime is over, and it waits on until then.
+    pub(super) fn wait_on(
+        &mut self,
+        id: &MessageId,
+        until: Time,
+        now: Time,
+    ) -> Option<&Publication> {
+        let waiting = self.messages.get_mut(id)?;
+        waiting.is_late = true;
+        waiting.expires = until;
+        reschedule(waiting, &mut self.due, now);
+        Some(&waiting.message)
     }
 
     pub(super) fn get(&self, id: &MessageId) -> Option<&Waiting> {

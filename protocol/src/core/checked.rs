@@ -3,7 +3,7 @@
 
 use forsooth_crypto::{Untrusted, Verified, verify};
 
-use super::{Core, Validator};
+use super::{Core, Lent, Validator};
 use crate::{
     Effect, Event, Fault, Judgement, acceptance,
     gossip::{self, Spread, Vouching},
@@ -170,7 +170,7 @@ impl Core {
         let Some(pending) = self.intake.finish(ticket) else { return };
         let (id, slot, from) = (message.id(), message.header().slot, pending.from);
         let vouching = self.vouching(&message);
-        let (mut cx, _, gossip, _) = self.lend();
+        let Lent { mut cx, gossip, .. } = self.lend();
         let spread = gossip.spread(&message, Some(from), vouching, &mut cx);
         let Spread { pushed, vouched, holders } = spread;
         if vouching != Vouching::Now {

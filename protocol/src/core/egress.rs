@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use forsooth_crypto::{Untrusted, Verified, verify};
 
-use super::Core;
+use super::{Core, Lent};
 use crate::{
     Effect, Event, Receipt, Refusal, acceptance,
     gossip::Vouching,
@@ -95,7 +95,7 @@ impl Core {
     /// Sends a message of ours.
     pub(super) fn release(&mut self, message: &Verified<Publication>) -> Receipt {
         let (id, topic) = (message.id(), message.header().slot.topic);
-        let (mut cx, _, gossip, _) = self.lend();
+        let Lent { mut cx, gossip, .. } = self.lend();
         let spread = gossip.spread(message, None, Vouching::Now, &mut cx);
         let event =
             Event::Relayed { id, from: None, pushed: spread.pushed, vouched: spread.vouched };

@@ -5,7 +5,7 @@ use core::time::Duration;
 use forsooth_crypto::NodeId;
 use rand_core::Rng as _;
 
-use super::Core;
+use super::{Core, Lent};
 use crate::{
     Class, Effect,
     budget::{BUDGETS_MAX, Budgets},
@@ -138,14 +138,7 @@ impl Core {
         &mut self,
         act: impl FnOnce(&mut Evidence, &crate::sync::Index, &mut Cx<'_>) -> T,
     ) -> T {
-        let wall = self.wall();
-        let mut cx = Cx {
-            now: self.now,
-            wall,
-            rng: &mut self.rng,
-            effects: &mut self.effects,
-            signals: &mut self.signals,
-        };
-        act(&mut self.evidence, self.ledger.exposures(), &mut cx)
+        let Lent { mut cx, evidence, ledger, .. } = self.lend();
+        act(evidence, ledger.exposures(), &mut cx)
     }
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use forsooth_crypto::{NodeId, Untrusted, Verified, verify};
 
-use super::{Core, intake::Admission};
+use super::{Core, Lent, intake::Admission};
 use crate::{
     Class, Effect,
     links::{self, Purpose},
@@ -33,15 +33,8 @@ impl Core {
     }
 
     fn with_membership(&mut self, act: impl FnOnce(&mut Membership, &mut Cx<'_>)) {
-        let wall = self.wall();
-        let mut cx = Cx {
-            now: self.now,
-            wall,
-            rng: &mut self.rng,
-            effects: &mut self.effects,
-            signals: &mut self.signals,
-        };
-        if let Some(membership) = &mut self.membership {
+        let Lent { mut cx, membership, .. } = self.lend();
+        if let Some(membership) = membership {
             act(membership, &mut cx);
         }
     }

@@ -99,6 +99,19 @@ pub struct Core {
     work: bytes::Bytes,
 }
 
+/// What a machine is lent, and the machines next to it.
+struct Lent<'a> {
+    cx: Cx<'a>,
+    links: &'a mut Links,
+    gossip: &'a mut Gossip,
+    acceptance: &'a mut Acceptance,
+    overlay: &'a mut Overlay,
+    membership: &'a mut Option<Membership>,
+    sync: &'a mut Option<Sync>,
+    evidence: &'a mut Evidence,
+    ledger: &'a Ledger,
+}
+
 impl Core {
     /// A core that knows nobody yet. The seed is its only source of randomness: an attacker who knows it
     /// knows whom it will choose.
@@ -206,8 +219,7 @@ impl Core {
         self.wall.0.saturating_add(self.now.since(self.wall.1))
     }
 
-    /// Lends the clocks, the randomness and the queues, and the machine next to them.
-    fn lend(&mut self) -> (Cx<'_>, &mut Links, &mut Gossip, &mut Acceptance) {
+    fn lend(&mut self) -> Lent<'_> {
         let wall = self.wall();
         let cx = Cx {
             now: self.now,
@@ -216,21 +228,31 @@ impl Core {
             effects: &mut self.effects,
             signals: &mut self.signals,
         };
-        (cx, &mut self.links, &mut self.gossip, &mut self.acceptance)
+        Lent {
+            cx,
+            links: &mut self.links,
+            gossip: &mut self.gossip,
+            acceptance: &mut self.acceptance,
+            overlay: &mut self.overlay,
+            membership: &mut self.membership,
+            sync: &mut self.sync,
+            evidence: &mut self.evidence,
+            ledger: &self.ledger,
+        }
     }
 
     fn tell_links(&mut self, event: links::Event) {
-        let (mut cx, links, ..) = self.lend();
+        let Lent { mut cx, links, .. } = self.lend();
         links.handle(event, &mut cx);
     }
 
     fn tell_gossip(&mut self, event: gossip::Event) {
-        let (mut cx, _, gossip, _) = self.lend();
+        let Lent { mut cx, gossip, .. } = self.lend();
         gossip.handle(event, &mut cx);
     }
 
     fn tell_acceptance(&mut self, event: acceptance::Event) {
-        let (mut cx, _, _, acceptance) = self.lend();
+        let Lent { mut cx, acceptance, .. } = self.lend();
         acceptance.handle(event, &mut cx);
     }
 
@@ -339,6 +361,10 @@ impl Core {
                     let item = sync::item(timestamp, &id);
                     self.tell_sync(sync::Event::Dropped { topic, item });
                 }
+                Signal::Overdue { topic, timestamp, id } => {
+                    let item = sync::item(timestamp, &id);
+                    self.tell_sync(sync::Event::Again { topic, item });
+                }
                 Signal::Pulled { from, message } => self.pulled(from, message),
                 Signal::Restored { message } => self.restore(&message),
                 Signal::Agreed { peer, topic, bounds, lacking } => {
@@ -366,7 +392,7 @@ impl Core {
         if due(self.overlay.deadline()) {
             self.tick_overlay();
         }
-        let (mut cx, links, gossip, acceptance) = self.lend();
+        let Lent { mut cx, links, gossip, acceptance, .. } = self.lend();
         if due(links.deadline()) {
             links.tick(&mut cx);
         }
@@ -392,7 +418,7 @@ impl Participant for Core {
         self.settle();
         self.arrange();
         self.order_keeping();
-        let (mut cx, _, gossip, _) = self.lend();
+        let Lent { mut cx, gossip, .. } = self.lend();
         gossip.flush(&mut cx);
         Drain::new(&mut self.effects)
     }

@@ -5,7 +5,7 @@
 
 use forsooth_crypto::{NodeId, Untrusted, Verified, verify};
 
-use super::{Core, intake::Admission};
+use super::{Core, Lent, intake::Admission};
 use crate::{
     Address, Candidate, Connection, Direction, Effect, Record, Time, Timestamp, acceptance,
     defences::Safeguard,
@@ -297,15 +297,8 @@ impl Core {
     }
 
     fn with_overlay(&mut self, act: impl FnOnce(&mut Overlay, &mut Cx<'_>)) {
-        let wall = self.wall();
-        let mut cx = Cx {
-            now: self.now,
-            wall,
-            rng: &mut self.rng,
-            effects: &mut self.effects,
-            signals: &mut self.signals,
-        };
-        act(&mut self.overlay, &mut cx);
+        let Lent { mut cx, overlay, .. } = self.lend();
+        act(overlay, &mut cx);
     }
 
     pub(super) fn tell_overlay(&mut self, event: overlay::Event) {

@@ -4,27 +4,23 @@
 //! vouched to, or pulls it too. One whose lifetime is over is checked like any other, and then waits, unseen by others, until its
 //! topic's policy accepts it: else whoever dates a message back could have it spread by those who sync.
 
-use core::time::Duration;
 use std::collections::BTreeMap;
 
 use forsooth_crypto::{NodeId, Untrusted, Verified, verify};
 
-use super::{Core, Validator, intake::Admission};
+use super::{Core, Lent, Validator, intake::Admission};
 use crate::{
     Effect, Fault, Held,
     acceptance::{self, Event::Vouched},
     group::Group,
     ledger::Entry,
-    machine::Machine as _,
+    machine::{Cx, Machine as _},
     message::{Header, MessageId, Proof, Publication, Slot},
     network::TopicId,
     sync::{Bounds, Event, Item, Sync, item},
     time::Time,
     verify::{Check, Ticket},
 };
-
-/// A message that is late waits so long for vouches of those who have it.
-const LATE_WAITS: Duration = Duration::from_secs(600);
 
 /// Where a message stands among those of its topic.
 pub(super) fn place(message: &Publication) -> (TopicId, Item) {
@@ -46,16 +42,9 @@ impl Core {
         });
     }
 
-    fn with_sync(&mut self, act: impl FnOnce(&mut Sync, &mut crate::machine::Cx<'_>)) {
-        let wall = self.wall();
-        let mut cx = crate::machine::Cx {
-            now: self.now,
-            wall,
-            rng: &mut self.rng,
-            effects: &mut self.effects,
-            signals: &mut self.signals,
-        };
-        if let Some(sync) = &mut self.sync {
+    fn with_sync(&mut self, act: impl FnOnce(&mut Sync, &mut Cx<'_>)) {
+        let Lent { mut cx, sync, .. } = self.lend();
+        if let Some(sync) = sync {
             act(sync, &mut cx);
         }
     }
@@ -199,7 +188,7 @@ impl Core {
             self.tell_sync(Event::Again { topic, item });
         }
         self.tell_acceptance(if is_over {
-            acceptance::Event::Late { message, from, until: self.now + LATE_WAITS }
+            acceptance::Event::Late { message, from }
         } else {
             acceptance::Event::Held { message, from }
         });
@@ -273,8 +262,8 @@ impl Core {
             self.tell_sync(Event::Pending { message, from });
         }
         let (message, from) = (message.clone(), pending.from);
-        let (id, until) = (message.id(), self.now + LATE_WAITS);
-        self.tell_acceptance(acceptance::Event::Late { message, from, until });
+        let id = message.id();
+        self.tell_acceptance(acceptance::Event::Late { message, from });
         holders.into_iter().for_each(|holder| self.count_late(holder, vec![id]));
     }
 

@@ -45,6 +45,8 @@ struct Account {
     since: Time,
     /// When it last came back and was given what it had missed.
     returned: Option<Time>,
+    /// When it last came back.
+    back: Option<Time>,
     left: Option<Time>,
     /// What it was served, as far as its share has not paid for it: an eighth counts one.
     owed: Sum,
@@ -61,10 +63,12 @@ impl Thrift {
     /// A peer takes part.
     pub(super) fn join(&mut self, peer: NodeId, now: Time) {
         let owed = Sum::default();
-        let new = Account { since: now, returned: None, left: None, owed, at: self.passed };
+        let new =
+            Account { since: now, returned: None, back: None, left: None, owed, at: self.passed };
         let account = self.accounts.entry(peer).or_insert(new);
         if let Some(left) = account.left.take() {
             self.absent.remove(&(left, peer));
+            account.back = Some(now);
             if account.returned.is_none_or(|returned| returned + RETURN_EVERY <= now) {
                 account.returned = Some(now);
                 account.since = now;
@@ -113,6 +117,13 @@ impl Thrift {
         owed.messages = owed.messages.saturating_add(SHARE);
         owed.bytes = owed.bytes.saturating_add(bytes);
         true
+    }
+
+    /// Whether a peer that asks for more than it may be sent is to blame. Who was away a moment ago cannot know what its neighbours
+    /// have counted, and may have lost what it was sent.
+    pub(super) fn is_to_blame(&self, peer: &NodeId, now: Time) -> bool {
+        let back = self.accounts.get(peer).and_then(|account| account.back);
+        back.is_none_or(|back| back + RETURN_EVERY <= now)
     }
 
     pub(super) fn bound(&self) -> Bound {
@@ -168,6 +179,7 @@ mod tests {
         thrift.leave(peer(1), at(40));
         thrift.join(peer(1), at(50));
         assert!(drained(&mut thrift, 500, at(45)) < 100, "it has come back before");
+        assert!(!thrift.is_to_blame(&peer(1), at(649)) && thrift.is_to_blame(&peer(1), at(650)));
         thrift.leave(peer(1), at(60));
         thrift.join(peer(1), at(630));
         assert_eq!(drained(&mut thrift, 500, at(610)), 500);

@@ -156,3 +156,55 @@ impl Sessions {
         cx.order(Effect::Send { to, class, frame: frame.encode() });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use rand_chacha::ChaCha8Rng;
+    use rand_core::SeedableRng as _;
+
+    use super::*;
+    use crate::time::Timestamp;
+
+    fn peer(tag: u8) -> NodeId {
+        NodeId::from_bytes([tag; 32])
+    }
+
+    /// Whether a comparison with a peer begins.
+    fn begins(sessions: &mut Sessions, peer: NodeId, seconds: u64) -> bool {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let (mut effects, mut signals) = (VecDeque::new(), VecDeque::new());
+        let mut cx = Cx {
+            now: Time::from_duration(Duration::from_secs(seconds)),
+            wall: Timestamp::default(),
+            rng: &mut rng,
+            effects: &mut effects,
+            signals: &mut signals,
+        };
+        sessions.open(peer, &Index::new(), &mut cx);
+        !effects.is_empty()
+    }
+
+    #[test]
+    fn those_who_drip_are_waited_for_only_so_long() {
+        let mut sessions = Sessions::new(Set::Proofs);
+        assert!((0..8).all(|tag| begins(&mut sessions, peer(tag), 0)));
+        for seconds in [20, 40, 59] {
+            for session in sessions.open.values_mut() {
+                session.asked = Time::from_duration(Duration::from_secs(seconds));
+            }
+            assert!(!begins(&mut sessions, peer(9), seconds), "there are too many");
+        }
+        assert!(begins(&mut sessions, peer(9), 60));
+        assert_eq!(sessions.len(), 1);
+    }
+
+    #[test]
+    fn who_says_nothing_is_waited_for_half_as_long() {
+        let mut sessions = Sessions::new(Set::Members);
+        assert!(begins(&mut sessions, peer(1), 0));
+        assert!(!begins(&mut sessions, peer(1), 29), "one at a time");
+        assert!(begins(&mut sessions, peer(1), 30));
+    }
+}

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use forsooth_crypto::NodeId;
 use forsooth_protocol::{
-    Ban, BanCause, Effect, Event, Fault, Input, Network, Proof, Record, Refusal, Slot,
+    Ban, BanCause, Effect, Event, Fault, Input, Network, Proof, Record, Refusal, Slot, Whom,
     sync::{
         Bounds, Index, Item, Set, SketchKey,
         reconcile::{Difference, Limits, Opener, Reply, Step, Tell, answer},
@@ -338,6 +338,38 @@ fn a_reply_about_exposures_that_nobody_asked_for_is_ignored() {
     let reply = Reply { number: 4096, tell: Tell::Equal };
     rig.send(peer, &Frame::Reconciled { set: Set::Proofs, reply });
     assert!(rig.faults().is_empty());
+}
+
+#[test]
+fn who_asks_about_exposures_without_end_is_answered_so_often() {
+    let mut rig = Rig::new();
+    let (peer, other) = (rig.inbound(1), rig.inbound(2));
+    let index = rig_index(&rig.network);
+    let (_, question) = Opener::open(&index, Bounds::ALL, Limits::default(), [5; 16]);
+    let answers = |peer: NodeId, times: usize, rig: &mut Rig| {
+        let ask = |_| {
+            let question = question.clone();
+            let effects = rig.send(peer, &Frame::Reconcile { set: Set::Proofs, question });
+            sent(rig, &effects, peer).len()
+        };
+        (0..times).map(ask).sum::<usize>()
+    };
+    assert_eq!(answers(peer, 100, &mut rig), 32);
+    assert_eq!(answers(other, 1, &mut rig), 1, "others are not the worse for it");
+    rig.wait(Duration::from_secs(2));
+    assert_eq!(answers(peer, 100, &mut rig), 2, "one a second comes back");
+}
+
+#[test]
+fn what_a_banned_one_did_is_proven_all_the_same() {
+    let mut rig = Rig::new();
+    let peer = rig.inbound(1);
+    let (one, two) = (rig.message(9, rig.open(), 0, "a"), rig.message(9, rig.open(), 0, "b"));
+    let proof = Proof::new(one.signed().clone(), two.signed().clone()).unwrap();
+    rig.input(Input::Ban { whom: Whom::Peer(key(9).id()), length: None });
+    let effects = rig.send(peer, &Frame::Proof(proof));
+    assert_eq!(rig.snapshot().exposed, 1);
+    assert_eq!(stored_proofs(&effects).len(), 1);
 }
 
 fn rig_index(network: &Network) -> Index {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use forsooth_crypto::NodeId;
-use forsooth_protocol::{Defences, Fault, Publication, Safeguard, wire::Frame};
+use forsooth_protocol::{Defences, Fault, Input, Publication, Safeguard, wire::Frame};
 
 use crate::rig::{Rig, key, network, pushed_to};
 
@@ -83,4 +83,41 @@ fn what_was_pushed_a_moment_ago_is_not_sent_again() {
         "it may have been lost in a full queue"
     );
     assert!(rig.faults().is_empty());
+}
+
+#[test]
+fn who_was_killed_and_asks_again_is_not_sent_all_again_and_not_to_blame() {
+    let mut rig = Rig::new();
+    let (from, peer) = (rig.inbound(1), rig.inbound(2));
+    let topic = rig.open();
+    let messages: Vec<_> = (0..200).map(|seq| rig.message(9, topic, seq, "hi")).collect();
+    let asks = |rig: &mut Rig| {
+        let ask = |message: &Publication| {
+            let effects = rig.send(peer, &graft(rig, message));
+            pushed_to(rig, &effects, peer).len()
+        };
+        messages.iter().map(ask).sum::<usize>()
+    };
+    rig.send(peer, &Frame::Prune { topic, author: None });
+    for message in &messages {
+        rig.relay(from, message);
+    }
+    let returns = |rig: &mut Rig| {
+        rig.input(Input::Disconnected { peer });
+        rig.wait(Duration::from_secs(3));
+        rig.inbound(2);
+    };
+    returns(&mut rig);
+    assert_eq!(asks(&mut rig), 200, "it has lost them");
+    returns(&mut rig);
+    assert_eq!(asks(&mut rig), 0, "once in a while");
+    assert!(rig.faults().is_empty());
+    rig.wait(Duration::from_secs(601));
+    let again = rig.message(9, topic, 200, "hi");
+    rig.relay(from, &again);
+    rig.wait(Duration::from_secs(3));
+    for _ in 0..3 {
+        rig.send(peer, &graft(&rig, &again));
+    }
+    assert!(rig.faults().iter().all(|fault| *fault == Fault::Greedy) && !rig.faults().is_empty());
 }

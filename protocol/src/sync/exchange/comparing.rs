@@ -1,12 +1,12 @@
 //! Comparisons: begun, answered, and what follows when one has ended.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use forsooth_crypto::NodeId;
 use rand_core::Rng as _;
 
 use super::{
-    HORIZON, MARGIN, MISTRUST, MISTRUSTED_MAX, OPEN_MAX, Sync, Topic,
+    MISTRUST, MISTRUSTED_MAX, OPEN_MAX, Sync, Topic,
     doubts::Showing,
     rounds::{CHECKS, Finding, Haste, Later},
 };
@@ -18,23 +18,12 @@ use crate::{
     network::TopicId,
     sync::{
         Bounds, Item,
-        reconcile::{
-            Difference, Ending, Limits, NONCE_BYTES, Opener, Question, Reply, Step, answer,
-        },
+        reconcile::{Difference, Ending, Question, Reply, Step, answer},
     },
-    time::{Time, Timestamp},
     wire::{Frame, ITEMS_MAX},
 };
 
 impl Sync {
-    /// What can be compared now.
-    pub(super) fn bounds_of(topic: &Topic, wall: Timestamp) -> Bounds {
-        let from =
-            wall.saturating_sub(topic.retention.saturating_sub(MARGIN.min(topic.retention / 8)));
-        let until = wall.saturating_sub(HORIZON);
-        Bounds { from: from.as_millis().max(topic.shelf.floor()), until: until.as_millis() }
-    }
-
     /// Begins comparisons that are due.
     pub(super) fn begin(&mut self, id: TopicId, cx: &mut Cx<'_>) {
         let is_checked = self.defences.has(Safeguard::CrossVerification);
@@ -43,7 +32,7 @@ impl Sync {
         let Some(topic) = topics.get_mut(&id) else { return };
         let haste = if is_checked { topic.haste(witnesses, cx.now) } else { Haste::None };
         let room = topic.rounds.room(haste).min(OPEN_MAX.saturating_sub(others));
-        let bounds = Self::bounds_of(topic, cx.wall);
+        let bounds = topic.bounds(cx.wall);
         let pending = topic.is_pending();
         for _ in 0..room {
             if bounds.is_empty() {
@@ -51,12 +40,10 @@ impl Sync {
             }
             let mut first = topic.doubted(cx.now);
             let Topic { rounds, pending_since, .. } = topic;
-            let asked: BTreeMap<NodeId, Time> =
-                witnesses.keys().filter_map(|peer| Some((*peer, rounds.ended(peer)?))).collect();
-            let unheard = |peer: &NodeId| asked.get(peer).is_none_or(|at| *at < *pending_since);
             if pending {
                 // In a random order: ids can be ground.
-                let unheard = witnesses.keys().filter(|peer| unheard(peer));
+                let unheard =
+                    witnesses.keys().filter(|peer| !rounds.was_asked(peer, *pending_since));
                 let mut unheard: Vec<_> = unheard.map(|peer| (cx.rng.next_u64(), *peer)).collect();
                 unheard.sort_unstable();
                 first.extend(unheard.into_iter().map(|(_, peer)| peer));
@@ -78,7 +65,7 @@ impl Sync {
     /// Begins a comparison with a peer that is no witness.
     pub(super) fn compare(&mut self, peer: NodeId, id: TopicId, cx: &mut Cx<'_>) {
         let Some(topic) = self.topics.get_mut(&id) else { return };
-        let bounds = Self::bounds_of(topic, cx.wall);
+        let bounds = topic.bounds(cx.wall);
         if !bounds.is_empty() {
             topic.compare(peer, id, bounds, cx);
         }
@@ -95,18 +82,7 @@ impl Sync {
         let Some(topic) = topics.get(&id) else {
             return cx.fault(from, Fault::Contradicted);
         };
-        let own = if topic.refusing.is_some() {
-            Bounds { from: 0, until: 0 }
-        } else {
-            let from = cx.wall.saturating_sub(topic.retention).as_millis();
-            let from = from.max(topic.shelf.floor());
-            // While a set is full its oldest go all the time: what is left for a while is compared.
-            let slack = u64::try_from(MARGIN.as_millis()).unwrap_or(u64::MAX);
-            let slack = slack.min(cx.wall.as_millis().saturating_sub(from) / 8);
-            let is_below = question.bounds.from < from;
-            Bounds { from: if is_below { from.saturating_add(slack) } else { from }, ..Bounds::ALL }
-        };
-        let reply = answer(topic.shelf.index(), own, question);
+        let reply = answer(topic.shelf.index(), topic.answered(question, cx.wall), question);
         // Who refused something lacks it for good reasons.
         let is_behind = topic.is_behind(witnesses) || topic.refuses_until > cx.now;
         Self::send(from, &Frame::Compared { topic: id, reply, is_behind }, cx);
@@ -220,18 +196,5 @@ impl Sync {
         }
         witnesses.remove(&peer);
         cx.fault(peer, Fault::Hid);
-    }
-}
-
-impl Topic {
-    fn compare(&mut self, peer: NodeId, id: TopicId, bounds: Bounds, cx: &mut Cx<'_>) {
-        let mut nonce = [0; NONCE_BYTES];
-        cx.rng.fill_bytes(&mut nonce);
-        let limits = Limits::default();
-        let (opener, mut question) = Opener::open(self.shelf.view(), bounds, limits, nonce);
-        let numbering = self.rounds.begin(peer, opener, cx.now);
-        question.number = numbering.outer(question.number);
-        self.counts.comparisons = self.counts.comparisons.saturating_add(1);
-        Sync::send(peer, &Frame::Compare { topic: id, question }, cx);
     }
 }

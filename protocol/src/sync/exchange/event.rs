@@ -49,7 +49,7 @@ pub(crate) enum Event {
     Forgotten(Vec<Held>),
     /// A message that was pulled is good, and waits for vouches.
     Pending { message: Publication, from: NodeId },
-    /// A late message that is on disk waits for vouches again.
+    /// A late message that is on disk waits for vouches again, or still.
     Again { topic: TopicId, item: Item },
     /// What was pulled is dealt with.
     Settled { topic: TopicId, item: Item, is_refused: bool },

@@ -17,6 +17,7 @@ mod pulling;
 mod rounds;
 mod serving;
 mod shelf;
+mod topic;
 mod visits;
 mod wants;
 
@@ -27,14 +28,12 @@ use std::{
 };
 
 use forsooth_crypto::NodeId;
-use rand_chacha::ChaCha8Rng;
-use rand_core::Rng as _;
 
 use self::{
     doubts::Doubts,
-    rounds::{Finding, Haste, Rounds},
+    rounds::{Finding, Rounds},
     serving::{For, Serving},
-    shelf::Shelf,
+    topic::Topic,
     wants::Wants,
 };
 use super::{Item, SketchKey};
@@ -57,16 +56,8 @@ pub(crate) use self::event::Event;
 pub use self::rounds::CHECKS;
 pub(crate) use self::shelf::item;
 
-/// What is so new is not compared: gossip is still at it.
-const HORIZON: Duration = Duration::from_secs(10);
-/// What is so close to the end of its retention is not compared: others may have let go of it.
-const MARGIN: Duration = Duration::from_secs(60);
 /// Messages asked for at a time.
 const FETCH: usize = 512;
-/// Messages of one topic that wait to be accepted after they were pulled, and their bytes, but for what [`Topic::has_room_for`] adds
-/// where there are many witnesses. About as many as the vouches of one witness that acceptance counts.
-const PENDING_MAX: usize = 8192;
-const PENDING_BYTES_MAX: usize = 16 << 20;
 /// KiB that one peer may fetch at once, and how soon one more. It is served while it has as much left as one read may bring.
 const SERVED_BURST: u32 = 64 << 10;
 const SERVED_EVERY: Duration = Duration::from_millis(1);
@@ -79,14 +70,10 @@ const OPEN_MAX: usize = 16;
 const MISTRUST: Duration = Duration::from_secs(3600);
 /// Peers that are mistrusted; more than there are links.
 const MISTRUSTED_MAX: usize = 1024;
-/// Pause between two comparisons with somebody who may hide something.
-const DOUBT_PACE: Duration = Duration::from_secs(8);
 /// What was refused is not fetched again for so long.
 const REFUSAL: Duration = Duration::from_secs(600);
 /// Messages that were refused, each charged to who had it.
 const REFUSED_MAX: usize = 65_536;
-/// Nothing is fetched for so long after the disk refused: it would be lost again.
-const REFUSING: Duration = Duration::from_secs(30);
 /// Whoever was late may still send what it was asked for, so long after it is not waited for any more.
 const FORGIVEN: Duration = Duration::from_secs(60);
 /// Ids remembered of what is on disk and may still come by gossip.
@@ -118,33 +105,6 @@ pub(crate) struct Sync {
     restoring: BTreeSet<MessageId>,
     /// When it is next due.
     due: Option<Time>,
-}
-
-#[derive(Debug)]
-struct Topic {
-    retention: Duration,
-    shelf: Shelf,
-    wants: Wants,
-    rounds: Rounds,
-    doubts: Doubts,
-    /// The disk refuses, and did last then: what is compared would not be what others can get.
-    refusing: Option<Time>,
-    /// When something late began to wait for vouches.
-    pending_since: Time,
-    /// Of an earlier life, late, and not accepted in it: on disk, and waiting for vouches again.
-    again: BTreeSet<Item>,
-    /// Peers that were late, whose hauls may still come.
-    late: BTreeMap<NodeId, Time>,
-    /// Until when it says that it lacks what it refused.
-    refuses_until: Time,
-    counts: Counts,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Counts {
-    comparisons: u64,
-    pulled: u64,
-    hidden: u64,
 }
 
 /// What is read from disk, and why.
@@ -229,38 +189,22 @@ impl Sync {
 
     /// How each topic stands.
     pub(crate) fn topics(&self, now: Time) -> BTreeMap<TopicId, SyncState> {
-        let state = |(id, topic): (&TopicId, &Topic)| (*id, self.state(topic, now));
+        let state = |(id, topic): (&TopicId, &Topic)| (*id, topic.state(&self.witnesses, now));
         self.topics.iter().map(state).collect()
-    }
-
-    fn state(&self, topic: &Topic, now: Time) -> SyncState {
-        let Counts { comparisons, pulled, hidden } = topic.counts;
-        SyncState {
-            held: topic.shelf.index().len(),
-            pending: topic.shelf.pending().0 + topic.again.len(),
-            wanted: topic.wants.len(),
-            open: topic.rounds.len(),
-            is_behind: topic.is_behind(&self.witnesses),
-            is_settled: topic.rounds.is_settled,
-            equal_for: topic.rounds.equal_since.map(|since| now.since(since)),
-            comparisons,
-            pulled,
-            hidden,
-        }
     }
 
     /// How full the collections are.
     pub(crate) fn bounds(&self, links: usize) -> Vec<Bound> {
         let topics = self.topics.len();
         // Witnesses come and go; what they have brought stays.
-        let pending_max = 3 * PENDING_MAX + 2 * FETCH * links;
+        let pending_max = Topic::pending_max(links);
         let bound = |name, used: usize, max: usize| Bound { name, used, max };
         let sum = |of: fn(&Topic) -> usize| self.topics.values().map(of).sum::<usize>();
         vec![
             bound("sync.comparisons", sum(|topic| topic.rounds.len()), Rounds::max() * topics),
             bound("sync.wanted", sum(|topic| topic.wants.len()), Wants::max() * topics),
             bound("sync.pending", sum(|topic| topic.shelf.pending().0), pending_max * topics),
-            bound("sync.again", sum(|topic| topic.again.len()), PENDING_MAX * topics),
+            bound("sync.again", sum(|topic| topic.again.len()), Topic::again_max() * topics),
             bound(
                 "sync.doubts",
                 sum(|topic| topic.doubts.len()),
@@ -311,93 +255,6 @@ impl Sync {
         });
         let served = |peer: &NodeId| self.served.ready_at(peer, READ_KIB);
         self.due = due.chain(self.serving.waiting().map(served)).min();
-    }
-}
-
-impl Topic {
-    fn new(retention: Duration, key: SketchKey) -> Self {
-        Self {
-            retention,
-            shelf: Shelf::new(key),
-            wants: Wants::default(),
-            rounds: Rounds::new(),
-            doubts: Doubts::default(),
-            refusing: None,
-            pending_since: Time::ZERO,
-            again: BTreeSet::new(),
-            late: BTreeMap::new(),
-            refuses_until: Time::ZERO,
-            counts: Counts::default(),
-        }
-    }
-
-    /// Whether what is fetched would be lost again.
-    fn is_refusing(&self, now: Time) -> bool {
-        self.refusing.is_some_and(|since| since + REFUSING > now)
-    }
-
-    /// Whether something may be lacking here that others have.
-    fn is_behind(&self, witnesses: &BTreeMap<NodeId, Group>) -> bool {
-        self.wants.len() > 0 || self.is_pending() || !self.rounds.is_sure(witnesses)
-    }
-
-    /// Whether something late waits for vouches, which are had from comparisons alone.
-    fn is_pending(&self) -> bool {
-        self.shelf.pending().0 > 0 || !self.again.is_empty()
-    }
-
-    /// Whether more may be fetched from a peer. Half of the room for what waits for vouches is for everybody, and nobody has more of
-    /// that than is left; the other half is the witnesses', in equal parts, which nobody can take from them.
-    fn has_room_for(&self, peer: &NodeId, witnesses: &BTreeMap<NodeId, Group>) -> bool {
-        let (count, bytes) = self.shelf.pending();
-        let (own, own_bytes) = self.shelf.brought(peer);
-        let left = (PENDING_MAX / 2).saturating_sub(count.saturating_add(self.wants.asked()));
-        let left_bytes = (PENDING_BYTES_MAX / 2).saturating_sub(bytes);
-        let (part, part_bytes) = match witnesses.len() {
-            len @ 1.. if witnesses.contains_key(peer) => (
-                (PENDING_MAX / 2 / len).max(FETCH),
-                (PENDING_BYTES_MAX / 2 / len).max(REQUEST_BYTES),
-            ),
-            _ => (0, 0),
-        };
-        own.saturating_add(FETCH) <= left.max(part) && own_bytes < left_bytes.max(part_bytes)
-    }
-
-    /// Who can be asked for something, in a random order, witnesses first: ids can be ground.
-    fn askable(&self, witnesses: &BTreeMap<NodeId, Group>, rng: &mut ChaCha8Rng) -> Vec<NodeId> {
-        let order = |peer| (!witnesses.contains_key(&peer), rng.next_u64(), peer);
-        let mut idle: Vec<_> = self.wants.idle().into_iter().map(order).collect();
-        idle.sort_unstable();
-        idle.into_iter().map(|(.., peer)| peer).collect()
-    }
-
-    /// Who is to be compared with because it may hide something.
-    fn doubted(&self, now: Time) -> Vec<NodeId> {
-        let ended = |peer: &NodeId| self.rounds.ended(peer);
-        let is_rested = |peer: &NodeId| ended(peer).is_none_or(|ended| ended + DOUBT_PACE <= now);
-        self.doubts.due(now).filter(is_rested).collect()
-    }
-
-    /// How soon the next comparison is wanted: at once, while somebody is to be asked who was not.
-    fn haste(&self, witnesses: &BTreeMap<NodeId, Group>, now: Time) -> Haste {
-        if self.is_refusing(now) {
-            return Haste::None;
-        }
-        let is_unheard =
-            |peer: &NodeId| self.rounds.ended(peer).is_none_or(|ended| ended < self.pending_since);
-        let is_pending = self.is_pending();
-        let waits = is_pending && witnesses.keys().any(is_unheard);
-        // What is lacking is known for the time being: it would only be found again.
-        let is_fetching = self.wants.len() > FETCH;
-        let is_sure = self.rounds.is_sure(witnesses);
-        let asks = !is_sure && self.rounds.is_unheard(witnesses, now);
-        if !is_fetching && (waits || asks || !self.doubted(now).is_empty()) {
-            Haste::Now
-        } else if is_fetching || is_pending || !is_sure || self.doubts.is_open() {
-            Haste::Soon
-        } else {
-            Haste::None
-        }
     }
 }
 
@@ -465,11 +322,8 @@ impl Machine for Sync {
                 }
             }
             Event::Again { topic, item } => {
-                if let Some(topic) = self.topics.get_mut(&topic)
-                    && topic.again.len() < PENDING_MAX
-                {
-                    topic.again.insert(item);
-                    topic.pending_since = cx.now;
+                if let Some(topic) = self.topics.get_mut(&topic) {
+                    topic.wait_again(item, cx.now);
                 }
             }
             Event::Settled { topic, item, is_refused } => {

@@ -90,7 +90,7 @@ impl Sync {
         let Some(topic) = topics.get_mut(&id) else {
             return cx.fault(from, Fault::Contradicted);
         };
-        let bounds = Self::bounds_of(topic, cx.wall);
+        let bounds = topic.bounds(cx.wall);
         for item in items {
             let is_refused = refused.get(item).is_some_and(|until| *until > cx.now);
             if bounds.contains(item.at()) && !is_refused && !topic.shelf.contains(item) {

@@ -56,8 +56,8 @@ pub(super) struct Rounds {
     visits_from: Time,
     /// Who is to be compared with first: links that are new.
     new: BTreeSet<NodeId>,
-    /// When a comparison with each witness ended last.
-    ended: BTreeMap<NodeId, Time>,
+    /// The last comparison with each witness that has ended.
+    last: BTreeMap<NodeId, Last>,
     /// Groups of which somebody had nothing that was lacking, since something was.
     agreed: BTreeSet<Group>,
     /// When something last came that had been lacking.
@@ -66,6 +66,13 @@ pub(super) struct Rounds {
     pub(super) equal_since: Option<Time>,
     /// It was once sure to lack nothing.
     pub(super) is_settled: bool,
+}
+
+/// A comparison that is over.
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    began: Time,
+    ended: Time,
 }
 
 /// A comparison that is under way.
@@ -142,7 +149,7 @@ impl Rounds {
             pace: PACE_MIN,
             visits_from: Time::ZERO,
             new: BTreeSet::new(),
-            ended: BTreeMap::new(),
+            last: BTreeMap::new(),
             agreed: BTreeSet::new(),
             lacked: Time::ZERO,
             equal_since: None,
@@ -158,13 +165,13 @@ impl Rounds {
         at: Time,
         rng: &mut ChaCha8Rng,
     ) {
-        self.ended.retain(|peer, ended| now.contains_key(peer) || *ended + RECENT > at);
+        self.last.retain(|peer, last| now.contains_key(peer) || last.ended + RECENT > at);
         self.agreed.retain(|group| now.values().any(|it| it == group));
         self.new.retain(|peer| now.contains_key(peer));
         for (peer, group) in now.iter().filter(|(peer, _)| !before.contains_key(peer)) {
             // Whatever it said before, this node was away from it.
             self.agreed.remove(group);
-            if self.ended.get(peer).is_none_or(|ended| *ended + RECENT <= at) {
+            if self.ended(peer).is_none_or(|ended| ended + RECENT <= at) {
                 self.new.insert(*peer);
                 self.hurry(at + jitter(PACE_MIN / 4, rng));
             }
@@ -185,8 +192,7 @@ impl Rounds {
         rng: &mut ChaCha8Rng,
     ) -> Option<NodeId> {
         let is_free = |peer: &NodeId| witnesses.contains_key(peer) && !self.open.contains_key(peer);
-        let is_rested =
-            |peer: &NodeId| self.ended.get(peer).is_none_or(|ended| *ended + REST <= now);
+        let is_rested = |peer: &NodeId| self.ended(peer).is_none_or(|ended| ended + REST <= now);
         let first = first.filter(is_rested).chain(self.new.iter().copied()).find(is_free);
         if let Some(peer) = first {
             self.new.remove(&peer);
@@ -224,8 +230,8 @@ impl Rounds {
 
     /// Whether somebody may be asked who said nothing of use when it was asked last: something came since, or that was a while ago.
     fn is_due(&self, peer: &NodeId, now: Time) -> bool {
-        let is_over = |ended: &Time| *ended <= self.lacked || *ended + AGAIN <= now;
-        self.ended.get(peer).is_none_or(is_over)
+        let is_over = |ended: Time| ended <= self.lacked || ended + AGAIN <= now;
+        self.ended(peer).is_none_or(is_over)
     }
 
     /// How many comparisons there may be at a time.
@@ -261,8 +267,9 @@ impl Rounds {
         found: Finding,
         now: Time,
     ) -> Later {
-        let later = self.open.remove(peer).map(|comparison| comparison.later);
-        self.ended.insert(*peer, now);
+        let comparison = self.open.remove(peer);
+        let began = comparison.as_ref().map_or(now, |comparison| comparison.since);
+        self.last.insert(*peer, Last { began, ended: now });
         match found {
             Finding::Equal => {
                 self.agreed.extend(group);
@@ -280,7 +287,7 @@ impl Rounds {
             }
             Finding::Nothing => {}
         }
-        later.unwrap_or_default()
+        comparison.map(|comparison| comparison.later).unwrap_or_default()
     }
 
     /// Something has come that was lacking here and that others had. So it may be lacking elsewhere, and more may be here.
@@ -317,7 +324,12 @@ impl Rounds {
 
     /// When a comparison with a peer ended last.
     pub(super) fn ended(&self, peer: &NodeId) -> Option<Time> {
-        self.ended.get(peer).copied()
+        self.last.get(peer).map(|last| last.ended)
+    }
+
+    /// Whether a peer was compared with in a comparison that began since then, and has ended: what was here by then, it was asked about.
+    pub(super) fn was_asked(&self, peer: &NodeId, since: Time) -> bool {
+        self.last.get(peer).is_some_and(|last| last.began >= since)
     }
 
     /// Whom nothing is heard of in time.

@@ -383,6 +383,19 @@ mod tests {
     }
 
     #[test]
+    fn who_drips_is_waited_for_only_so_long() {
+        let mut wants = Wants::default();
+        assert!((0..8).all(|n| wants.add(item(n), peer(1))));
+        assert_eq!(ask(&mut wants, 1, 0).len(), 8);
+        for n in 0..7 {
+            assert!(wants.came(&peer(1), &item(n), 9, at(9 * u64::from(n))));
+            assert!(wants.expire(at(9 * u64::from(n) + 5)).is_empty());
+        }
+        assert_eq!(wants.deadline(), Some(at(60)));
+        assert_eq!(wants.expire(at(60)), [peer(1)]);
+    }
+
+    #[test]
     fn one_peer_adds_only_so_much() {
         let mut wants = Wants::default();
         let many = (0..60_000_u32).map(|n| Item::new(n.into(), [0; 32]));

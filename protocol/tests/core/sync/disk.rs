@@ -115,11 +115,52 @@ fn what_is_late_of_an_earlier_life_finds_more_witnesses_than_it_takes_to_be_sure
     let message = shore.news(0, 300);
     shore.disk.insert(message.id(), (message.frame().clone(), true));
     shore.input(Input::Holds(vec![Held::new(&message, &Standing::Held)]));
-    (1..=8).for_each(|tag| shore.join(tag));
     shore.keep(1..=8, &message);
-    shore.wait(40);
+    (1..=8).for_each(|tag| shore.join(tag));
+    shore.wait(15);
     assert_eq!(shore.delivered(), [message.id()]);
     assert_eq!(shore.state("news").pending, 0);
+}
+
+#[test]
+fn a_restart_leaves_nobody_behind_for_what_comparing_cannot_settle() {
+    // Authors alone decide about an attested topic.
+    let policy = forsooth_protocol::network::Policy::Attested { k: 3 };
+    let mut shore = Shore::of(network_of(policy), 0, |_| {});
+    let message = shore.news(0, 300);
+    shore.disk.insert(message.id(), (message.frame().clone(), true));
+    shore.input(Input::Holds(vec![Held::new(&message, &Standing::Held)]));
+    shore.keep(1..=3, &message);
+    (1..=3).for_each(|tag| shore.join(tag));
+    shore.wait(30);
+    let state = shore.state("news");
+    assert_eq!((state.pending, state.is_behind, state.is_settled), (0, false, true));
+}
+
+#[test]
+fn what_too_few_vouched_for_in_its_lifetime_is_accepted_once_enough_keep_it() {
+    let mut shore = Shore::new(3);
+    let (message, rumour) = (shore.news(0, 20), shore.news(1, 20));
+    let guest = shore.rig.inbound(4);
+    for message in [&message, &rumour] {
+        shore.send(guest, &Frame::Publication(message.clone()));
+    }
+    shore.wait(60);
+    assert!(shore.delivered().is_empty(), "no witness has it");
+    assert_eq!(shore.state("news").pending, 2, "its lifetime is over");
+    shore.keep([1, 2], &message);
+    shore.wait(10);
+    assert_eq!(shore.delivered(), [message.id()]);
+    let unaccepted = |shore: &Shore| {
+        let is_it = |effect: &&Effect| matches!(effect, Effect::Event(Event::Unaccepted { .. }));
+        shore.log.iter().filter(is_it).count()
+    };
+    assert_eq!(unaccepted(&shore), 0);
+    shore.wait(600);
+    assert_eq!((unaccepted(&shore), shore.state("news").pending), (1, 0), "nor for ever");
+    shore.keep([1, 2], &rumour);
+    shore.wait(60);
+    assert_eq!(shore.delivered(), [message.id()]);
 }
 
 #[test]
