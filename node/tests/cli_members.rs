@@ -7,7 +7,8 @@
     reason = "what cannot be as expected ends the test, in its helpers too"
 )]
 
-mod cli_support;
+#[path = "cli/support.rs"]
+mod support;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,8 +16,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cli_support::{Home, Running, free_port, poll};
 use serde_json::Value;
+use support::{Home, Running, free_port, poll};
 
 const NODES: usize = 30;
 const KILLED: usize = 3;

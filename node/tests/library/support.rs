@@ -1,8 +1,5 @@
 //! Real nodes on this machine, and a limit on how long a test may wait for them.
 
-#![expect(clippy::unwrap_used, reason = "what fails in a test should panic")]
-#![allow(dead_code, reason = "each test program uses a part of this")]
-
 use std::{future::Future, time::Duration};
 
 use forsooth::{

@@ -1,9 +1,5 @@
 //! What an application sees of the members of its network.
 
-#![allow(clippy::unwrap_used, reason = "what fails in a test should panic, in its helpers too")]
-
-mod support;
-
 use std::collections::BTreeSet;
 
 use forsooth::{

@@ -1,7 +1,5 @@
 //! How real nodes start, end, and start again.
 
-mod support;
-
 use forsooth::{
     Builder, Keypair, Network, Node, StartError,
     net::identity::peer_id,

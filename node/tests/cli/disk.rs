@@ -1,22 +1,14 @@
 //! Disks that are full, and files that are damaged: the node says so and what to do, and goes on where it can.
 
-#![cfg(target_os = "linux")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "what cannot be as expected ends the test, in its helpers too"
-)]
-
-mod cli_support;
-
 use std::{
     fs,
     io::{Read as _, Write as _},
     net::TcpStream,
 };
 
-use cli_support::{Home, Running, free_port, poll};
 use serde_json::Value;
+
+use crate::support::{Home, Running, free_port, poll};
 
 /// A manifest whose only topic is kept.
 fn manifest(home: &Home, file: &str, bootnodes: &[&str]) {

@@ -1,7 +1,5 @@
 //! What an application sees of real nodes that exchange messages.
 
-mod support;
-
 use std::time::Duration;
 
 use forsooth::{

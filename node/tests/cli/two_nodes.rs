@@ -1,25 +1,17 @@
 //! Two `forsooth run` processes: they find each other, talk, die, come back, and keep to their network.
 
-#![cfg(unix)]
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "what cannot be as expected ends the test, in its helpers too"
-)]
-
-mod cli_support;
-
 use std::{
     io::{Read as _, Write as _},
     net::TcpStream,
     time::{Duration, Instant},
 };
 
-use cli_support::{Home, free_port, poll};
 use serde_json::Value;
 
+use crate::support::{Home, Running, free_port, poll};
+
 /// Nodes `a` and `b`, linked; `a` is the bootnode, and the manifest knows it by a fixed port.
-fn two_nodes(home: &Home) -> (cli_support::Running, cli_support::Running, String) {
+fn two_nodes(home: &Home) -> (Running, Running, String) {
     let port = free_port();
     home.network("first.toml", "demo", &[]);
     let id = home.init("a", "first.toml", port);
@@ -166,7 +158,7 @@ fn what_the_node_refuses_to_publish_is_told() {
     ] {
         assert_eq!(home.run("a", args).code, Some(2), "{args:?}");
     }
-    cli_support::chmod(&home.path("a/http.token"), 0o644);
+    crate::support::chmod(&home.path("a/http.token"), 0o644);
     home.run("a", &["publish", "chat", "x"]).failed_with(&["open to other users", "chmod 600"]);
 }
 

@@ -1,10 +1,6 @@
 //! Real nodes with something else than a core inside: a liar, and one that checks that each order ends in
 //! the facts that its documentation names.
 
-#![expect(clippy::unwrap_used, reason = "what fails in a test should panic")]
-
-mod support;
-
 use std::collections::VecDeque;
 
 use forsooth::{

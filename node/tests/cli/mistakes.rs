@@ -1,17 +1,8 @@
 //! What an operator can get wrong: each has a message that says what to do, and loses nothing.
 
-#![cfg(unix)]
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "what cannot be as expected ends the test, in its helpers too"
-)]
-
-mod cli_support;
-
 use std::{fs, net::TcpListener};
 
-use cli_support::{Home, chmod};
+use crate::support::{Home, chmod};
 
 /// A data folder `a`, ready to run.
 fn home() -> Home {
@@ -93,7 +84,7 @@ fn an_encrypted_key_needs_its_passphrase_which_is_never_shown() {
     let with = |passphrase: &str, args: &[&str]| {
         let output =
             home.command("a").env("FORSOOTH_PASSPHRASE", passphrase).args(args).output().unwrap();
-        cli_support::Ended::from(output)
+        crate::support::Ended::from(output)
     };
     with("correct horse", &["init", "--network", "demo.toml"]).succeeded();
     assert!(fs::read_to_string(home.path("a/key.pem")).unwrap().contains("ENCRYPTED"));
@@ -154,7 +145,7 @@ fn config_show_says_where_each_value_came_from() {
         .args(["config", "show", "--json", "--outbound-target", "9"])
         .output()
         .unwrap();
-    let shown = cli_support::Ended::from(output).succeeded();
+    let shown = crate::support::Ended::from(output).succeeded();
     assert_eq!(
         shown.stderr,
         "warning: unknown environment variable `FORSOOTH_LGO`, did you mean `FORSOOTH_LOG`?\n"
@@ -206,7 +197,7 @@ fn a_bootnode_that_cannot_be_reached_is_a_warning_and_the_node_goes_on() {
     let home = Home::new();
     let nobody = format!(
         "/ip4/127.0.0.1/tcp/{}/p2p/12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN",
-        cli_support::free_port()
+        crate::support::free_port()
     );
     home.network("demo.toml", "demo", &[&nobody]);
     home.init("a", "demo.toml", 0);

@@ -1,9 +1,5 @@
 //! Messages that are kept: read later, after a restart, from where a reader was.
 
-#![allow(clippy::unwrap_used, reason = "what fails in a test should panic, in its helpers too")]
-
-mod support;
-
 use std::time::Duration;
 
 use forsooth::{
