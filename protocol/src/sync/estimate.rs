@@ -102,14 +102,14 @@ fn guessed_at_first(symbols: usize) -> f64 {
 /// Symbols to have after the first question for more: as good as surely enough, since a third question is a round trip
 /// too many.
 pub(super) fn symbols_at_last(differences: f64) -> usize {
-    let symbols = 1.5 * differences + 2.0 * differences.sqrt() + 4.0;
+    let symbols = 1.6 * differences + 3.0 * differences.sqrt() + 4.0;
     usize::try_from(whole(symbols)).unwrap_or(0)
 }
 
 /// Symbols that are asked for at least, after so many that did not do, and so many questions for more.
 pub(super) fn symbols_more(len: usize, asked: u32) -> usize {
-    let (share, roots) = if asked == 0 { (0.35, 1.5) } else { (0.4, 3.0) };
-    let symbols = share * len as f64 + roots * (len as f64).sqrt() + 1.0;
+    let (share, roots, and) = if asked == 0 { (0.45, 1.5, -1.0) } else { (0.4, 3.0, 1.0) };
+    let symbols = share * len as f64 + roots * (len as f64).sqrt() + and;
     usize::try_from(whole(symbols)).unwrap_or(0)
 }
 
