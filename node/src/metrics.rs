@@ -228,6 +228,8 @@ fn misconduct(snapshot: &NodeSnapshot, registry: &mut Registry) {
         (labels([("fault", fault.name())]), core.faults.get(&fault).copied().unwrap_or_default())
     });
     counters(registry, "faults", "Faults seen", faults);
+    let help = "Frames dropped because all peers together sent too much";
+    counter(registry, "crowded_frames", help, core.crowded);
     gauge(registry, "banned", "Peers and authors that are banned", count(core.bans.len()));
     let twin = u64::from(core.twin.is_some());
     gauge(registry, "twin", "Another machine signs with this node's key", twin);

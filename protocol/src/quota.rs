@@ -1,4 +1,4 @@
-//! What one peer, and all of one group, may cost: frames and bytes a second on each lane, charged before decoding.
+//! What one peer, all of one group, and all together may cost: frames and bytes a second on each lane, charged before decoding.
 //!
 //! GCRA by `governor`, on the core's clock. A peer that reconnects finds its quota as it left it. Nothing
 //! here knows what is in a frame.
@@ -32,6 +32,10 @@ const STRANGE_PROOFS_BURST: u32 = 256;
 const ABSENT_MAX: usize = 1024;
 /// A group may spend as much as so many peers: a household, but not a machine with as many keys as it finds places.
 const GROUP_SHARES: u32 = 4;
+/// All peers together may spend as much as so many; and each of them, however much others do, so small a part of its own quota. With 72
+/// links that is as much as 17 peers may, and of data about what one processor verifies.
+const ALL_SHARES: u32 = 8;
+const OWN_DIVISOR: u32 = 8;
 /// Of what a lane allows, so much is there besides for comparing what is kept, and for what was missed: its frames are few and large.
 const SYNC_FRAMES_DIVISOR: u32 = 64;
 
@@ -98,24 +102,32 @@ pub(crate) struct Quotas {
     /// Peers that left, with when their quotas are full again.
     absent: BTreeMap<NodeId, (Time, Allowance)>,
     groups: BTreeMap<Group, Company>,
+    /// What all peers together may spend beyond the part of each.
+    all: Lanes,
 }
 
 /// What a group may spend, with its peers that are linked, and when it is full again once they have left.
 #[derive(Debug)]
 struct Company {
-    control: LaneAllowance,
-    data: LaneAllowance,
-    sync: [LaneAllowance; 2],
+    lanes: Lanes,
     linked: usize,
     full: Time,
 }
 
 #[derive(Debug)]
 struct Allowance {
-    control: LaneAllowance,
-    data: LaneAllowance,
-    sync: [LaneAllowance; 2],
+    /// What it may spend at most.
+    lanes: Lanes,
+    /// What it may spend however much others do.
+    own: Lanes,
     strange_proofs: Rate,
+}
+
+/// What may be spent on each lane, for gossip and for what was missed.
+#[derive(Debug)]
+struct Lanes {
+    gossip: [LaneAllowance; 2],
+    sync: [LaneAllowance; 2],
 }
 
 #[derive(Debug)]
@@ -124,10 +136,22 @@ struct LaneAllowance {
     bytes: Rate,
 }
 
+/// Whether there is room for a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Charge {
+    /// There is.
+    Paid,
+    /// Its sender, or all of its group together, have sent too much.
+    OverQuota,
+    /// All peers together have, and its sender more than its part: nobody in particular is to blame.
+    Crowded,
+}
+
 impl Quotas {
     /// Quotas as the network's manifest says.
-    pub(crate) const fn new(defence: Defence, clock: CoreClock) -> Self {
+    pub(crate) fn new(defence: Defence, clock: CoreClock) -> Self {
         Self {
+            all: Lanes::new(&defence.times(ALL_SHARES), &clock),
             clock,
             defence,
             linked: PeerMap::new(),
@@ -182,33 +206,22 @@ impl Quotas {
         }
     }
 
-    /// Charges a frame of `bytes` to a linked peer and its group; `false` if one of them is over its quota.
-    pub(crate) fn admit(&self, peer: &NodeId, lane: Lane, bytes: usize) -> bool {
+    /// Charges a frame of `bytes` to a linked peer, its group, and all. What is for comparing what is kept and for what was missed
+    /// takes nothing from gossip's quota, nor gossip anything from its.
+    pub(crate) fn admit(&self, peer: &NodeId, lane: Lane, is_sync: bool, bytes: usize) -> Charge {
         let Some((allowance, group)) = self.linked.get(peer) else {
-            return false;
+            return Charge::OverQuota;
         };
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let takes = |lanes: &Lanes| lanes.of(lane, is_sync).take(bytes);
         let company = group.and_then(|group| self.groups.get(&group));
-        let (own, shared) = match lane {
-            Lane::Control => (&allowance.control, company.map(|company| &company.control)),
-            Lane::Data => (&allowance.data, company.map(|company| &company.data)),
-        };
-        own.take(bytes) && shared.is_none_or(|shared| shared.take(bytes))
-    }
-
-    /// As [`Self::admit`], for what compares what is kept and brings what was missed: it takes nothing from gossip's quota, nor
-    /// gossip anything from this.
-    pub(crate) fn admit_sync(&self, peer: &NodeId, lane: Lane, bytes: usize) -> bool {
-        let Some((allowance, group)) = self.linked.get(peer) else {
-            return false;
-        };
-        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let company = group.and_then(|group| self.groups.get(&group)).map(|company| &company.sync);
-        let takes = |[control, data]: &[LaneAllowance; 2]| match lane {
-            Lane::Control => control.take(bytes),
-            Lane::Data => data.take(bytes),
-        };
-        takes(&allowance.sync) && company.is_none_or(takes)
+        if !takes(&allowance.lanes) || company.is_some_and(|company| !takes(&company.lanes)) {
+            Charge::OverQuota
+        } else if takes(&allowance.own) || takes(&self.all) {
+            Charge::Paid
+        } else {
+            Charge::Crowded
+        }
     }
 
     /// Whether a linked peer may bring another proof against an author that nobody here has heard.
@@ -223,26 +236,58 @@ impl Quotas {
     }
 }
 
+impl Defence {
+    /// The quotas of so many peers together.
+    fn times(&self, shares: u32) -> Self {
+        self.each(|quota| quota.saturating_mul(shares))
+    }
+
+    /// That part of the quotas of one.
+    fn over(&self, divisor: u32) -> Self {
+        self.each(|quota| quota / divisor)
+    }
+
+    fn each(&self, change: impl Fn(u32) -> u32) -> Self {
+        Self {
+            control_frames_per_second: change(self.control_frames_per_second),
+            control_bytes_per_second: change(self.control_bytes_per_second),
+            data_frames_per_second: change(self.data_frames_per_second),
+            data_bytes_per_second: change(self.data_bytes_per_second),
+            ..*self
+        }
+    }
+}
+
+impl Lanes {
+    fn new(defence: &Defence, clock: &CoreClock) -> Self {
+        let control_frames_per_second = defence.control_frames_per_second / SYNC_FRAMES_DIVISOR;
+        let few = Defence { control_frames_per_second, ..*defence };
+        let both = |defence: &Defence| {
+            [Lane::Control, Lane::Data].map(|lane| LaneAllowance::new(lane, defence, clock))
+        };
+        Self { gossip: both(defence), sync: both(&few) }
+    }
+
+    const fn of(&self, lane: Lane, is_sync: bool) -> &LaneAllowance {
+        let [control, data] = if is_sync { &self.sync } else { &self.gossip };
+        match lane {
+            Lane::Control => control,
+            Lane::Data => data,
+        }
+    }
+}
+
 impl LaneAllowance {
-    /// Of as many peers as there are `shares`.
-    fn new(lane: Lane, shares: u32, defence: &Defence, clock: &CoreClock) -> Self {
+    fn new(lane: Lane, defence: &Defence, clock: &CoreClock) -> Self {
         let (frames, bytes) = match lane {
             Lane::Control => (defence.control_frames_per_second, defence.control_bytes_per_second),
             Lane::Data => (defence.data_frames_per_second, defence.data_bytes_per_second),
         };
         let rate = |per_second: u32| {
-            let per_second = per_second.saturating_mul(shares);
             let burst = per_second.saturating_mul(defence.burst_seconds);
             Rate::new(per_second, Duration::from_secs(1), burst, clock)
         };
         Self { frames: rate(frames), bytes: rate(bytes) }
-    }
-
-    /// Of both lanes, for what was missed.
-    fn of_sync(shares: u32, defence: &Defence, clock: &CoreClock) -> [Self; 2] {
-        let control_frames_per_second = defence.control_frames_per_second / SYNC_FRAMES_DIVISOR;
-        let few = Defence { control_frames_per_second, ..*defence };
-        [Lane::Control, Lane::Data].map(|lane| Self::new(lane, shares, &few, clock))
     }
 
     fn take(&self, bytes: u32) -> bool {
@@ -252,21 +297,14 @@ impl LaneAllowance {
 
 impl Company {
     fn new(defence: &Defence, clock: &CoreClock) -> Self {
-        let lane = |lane| LaneAllowance::new(lane, GROUP_SHARES, defence, clock);
-        let (control, data) = (lane(Lane::Control), lane(Lane::Data));
-        let sync = LaneAllowance::of_sync(GROUP_SHARES, defence, clock);
-        Self { control, data, sync, linked: 0, full: Time::ZERO }
+        Self { lanes: Lanes::new(&defence.times(GROUP_SHARES), clock), linked: 0, full: Time::ZERO }
     }
 }
-
 impl Allowance {
     fn new(defence: &Defence, clock: &CoreClock) -> Self {
-        let lane = |lane| LaneAllowance::new(lane, 1, defence, clock);
-        let sync = LaneAllowance::of_sync(1, defence, clock);
         Self {
-            control: lane(Lane::Control),
-            data: lane(Lane::Data),
-            sync,
+            lanes: Lanes::new(defence, clock),
+            own: Lanes::new(&defence.over(OWN_DIVISOR), clock),
             strange_proofs: Rate::new(
                 STRANGE_PROOFS_PER_SECOND,
                 Duration::from_secs(1),
@@ -308,11 +346,15 @@ mod tests {
         (Quotas::new(defence, clock.clone()), clock)
     }
 
+    fn admits(quotas: &Quotas, tag: u8, lane: Lane, bytes: usize) -> bool {
+        quotas.admit(&peer(tag), lane, false, bytes) == Charge::Paid
+    }
+
     #[test]
     fn a_peer_spends_its_burst_and_then_its_rate() {
         let (mut quotas, clock) = quotas(10);
         quotas.join(peer(1), alone(1));
-        let spend = |n: u32| (0..n).filter(|_| quotas.admit(&peer(1), Lane::Control, 10)).count();
+        let spend = |n: u32| (0..n).filter(|_| admits(&quotas, 1, Lane::Control, 10)).count();
         assert_eq!(spend(100), 20);
         clock.set(at(1));
         assert_eq!(spend(100), 10);
@@ -323,10 +365,10 @@ mod tests {
         let (mut quotas, _) = quotas(10);
         quotas.join(peer(1), alone(1));
         quotas.join(peer(2), alone(2));
-        let flood = (0..1000).filter(|_| quotas.admit(&peer(1), Lane::Control, 10)).count();
+        let flood = (0..1000).filter(|_| admits(&quotas, 1, Lane::Control, 10)).count();
         assert_eq!(flood, 20);
-        assert!(quotas.admit(&peer(2), Lane::Control, 10));
-        assert!(quotas.admit(&peer(1), Lane::Data, 10), "the lanes have quotas of their own");
+        assert!(admits(&quotas, 2, Lane::Control, 10));
+        assert!(admits(&quotas, 1, Lane::Data, 10), "the lanes have quotas of their own");
     }
 
     #[test]
@@ -334,32 +376,29 @@ mod tests {
         let (mut quotas, _) = quotas(10);
         quotas.join(peer(1), alone(1));
         let megabyte = 1 << 20;
-        let admitted = (0..100).filter(|_| quotas.admit(&peer(1), Lane::Data, megabyte)).count();
+        let admitted = (0..100).filter(|_| admits(&quotas, 1, Lane::Data, megabyte)).count();
         assert_eq!(admitted, 16, "two seconds of 8 MiB");
-        assert!(
-            !quotas.admit(&peer(1), Lane::Data, usize::MAX),
-            "more than the burst can ever hold"
-        );
+        assert!(!admits(&quotas, 1, Lane::Data, usize::MAX), "more than the burst can ever hold");
     }
 
     #[test]
     fn reconnecting_does_not_refill_the_quota() {
         let (mut quotas, clock) = quotas(10);
         quotas.join(peer(1), alone(1));
-        assert!((0..20).all(|_| quotas.admit(&peer(1), Lane::Control, 1)));
+        assert!((0..20).all(|_| admits(&quotas, 1, Lane::Control, 1)));
         quotas.leave(peer(1), at(0));
         quotas.join(peer(1), alone(1));
-        assert!(!quotas.admit(&peer(1), Lane::Control, 1));
+        assert!(!admits(&quotas, 1, Lane::Control, 1));
         quotas.leave(peer(1), at(0));
         clock.set(at(2));
         quotas.join(peer(1), alone(1));
-        assert!(quotas.admit(&peer(1), Lane::Control, 1));
+        assert!(admits(&quotas, 1, Lane::Control, 1));
     }
 
     #[test]
     fn strangers_have_no_quota_and_absent_peers_are_forgotten() {
         let (mut quotas, _) = quotas(10);
-        assert!(!quotas.admit(&peer(9), Lane::Control, 1));
+        assert!(!admits(&quotas, 9, Lane::Control, 1));
         for tag in 0..=255 {
             for other in 0..10 {
                 let mut id = [tag; 32];
@@ -378,7 +417,7 @@ mod tests {
     fn many_keys_of_one_group_may_spend_no_more_than_four() {
         let (mut quotas, clock) = quotas(10);
         let spend = |quotas: &Quotas, tag: u8| {
-            (0..100).filter(|_| quotas.admit(&peer(tag), Lane::Control, 10)).count()
+            (0..100).filter(|_| admits(quotas, tag, Lane::Control, 10)).count()
         };
         (1..=8).for_each(|tag| quotas.join(peer(tag), subnet(1)));
         quotas.join(peer(20), subnet(2));
@@ -390,6 +429,31 @@ mod tests {
         assert_eq!((11..=18).map(|tag| spend(&quotas, tag)).sum::<usize>(), 0);
         clock.set(at(2));
         assert_eq!((11..=18).map(|tag| spend(&quotas, tag)).sum::<usize>(), 80);
+    }
+
+    #[test]
+    fn however_many_flood_who_sends_little_is_heard_and_nobody_is_blamed_for_others() {
+        let (mut quotas, clock) = quotas(80);
+        (0..100).for_each(|tag| quotas.join(peer(tag), alone(tag)));
+        let flood = |tag: u8| {
+            let admit = |_| quotas.admit(&peer(tag), Lane::Control, false, 10);
+            (0..160).map(admit).filter(|charge| *charge == Charge::Paid).count()
+        };
+        let spent: usize = (0..99).map(flood).sum();
+        // Two seconds of eight peers, and an eighth of those of 99.
+        assert_eq!(spent, 8 * 160 + 99 * 20);
+        let more = quotas.admit(&peer(98), Lane::Control, false, 10);
+        assert_eq!(more, Charge::OverQuota, "what is refused because of others counts as well");
+        assert!((0..20).all(|_| admits(&quotas, 99, Lane::Control, 10)));
+        let more = quotas.admit(&peer(99), Lane::Control, false, 10);
+        assert_eq!(more, Charge::Crowded);
+        let sync = quotas.admit(&peer(98), Lane::Control, true, 10);
+        assert_eq!(sync, Charge::Paid, "what was missed has a quota of its own");
+        clock.set(at(1));
+        assert!(
+            (0..80).all(|_| admits(&quotas, 99, Lane::Control, 10)),
+            "what comes back is shared"
+        );
     }
 
     #[test]

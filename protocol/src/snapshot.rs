@@ -41,6 +41,8 @@ pub struct Snapshot {
     pub exposed: usize,
     /// Faults seen so far, by name.
     pub faults: BTreeMap<Fault, u64>,
+    /// Frames that were dropped because all peers together sent too much, and their senders more than their part.
+    pub crowded: u64,
     /// Every collection that a peer can feed, with what it holds and what it may hold.
     pub bounds: Vec<Bound>,
 }

@@ -12,6 +12,7 @@ use crate::{
     gossip, links, membership,
     message::{Header, MessageId, Proof, Publication, Slot},
     overlay,
+    quota::Charge,
     sync::{self, Set},
     verify::Check,
     wire::{Frame, claims_to_be_sync},
@@ -29,13 +30,16 @@ impl Core {
         let (greeted, visits) = (link.hello.is_some(), link.is_visit());
         // Charged before decoding: a flooder pays for bytes, not for well-formed bytes.
         let claims_sync = claims_to_be_sync(frame);
-        let is_admitted = if claims_sync {
-            self.quotas.admit_sync(&from, lane, frame.len())
-        } else {
-            self.quotas.admit(&from, lane, frame.len())
-        };
-        if self.defences.has(Safeguard::Quota) && !is_admitted {
-            return self.accuse(from, Fault::OverQuota);
+        let charge = self.quotas.admit(&from, lane, claims_sync, frame.len());
+        if self.defences.has(Safeguard::Quota) {
+            match charge {
+                Charge::Paid => {}
+                Charge::OverQuota => return self.accuse(from, Fault::OverQuota),
+                Charge::Crowded => {
+                    self.crowded = self.crowded.saturating_add(1);
+                    return;
+                }
+            }
         }
         let decoded = match Frame::decode(frame, &self.network) {
             Ok(decoded)

@@ -92,6 +92,8 @@ pub struct Core {
     /// Verified messages that the application is asked about.
     judging: BTreeMap<Ticket, Verified<Publication>>,
     faults: BTreeMap<Fault, u64>,
+    /// Frames dropped because all peers together sent too much.
+    crowded: u64,
     twins: Twins,
     /// Records of our own that were signed in this life.
     announced: u64,
@@ -182,6 +184,7 @@ impl Core {
             evidence: Evidence::new(),
             judging: BTreeMap::new(),
             faults: BTreeMap::new(),
+            crowded: 0,
             twins: Twins::new(former_generation, listen),
             announced: 0,
             work,

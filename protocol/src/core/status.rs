@@ -36,6 +36,7 @@ impl Core {
             bans: self.peers.bans(self.wall()),
             exposed: self.ledger.usage()[2].0,
             faults: self.faults.clone(),
+            crowded: self.crowded,
             bounds: self.bounds(links.len()),
             links,
         }

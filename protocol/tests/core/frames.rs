@@ -202,6 +202,30 @@ fn a_flood_is_over_quota_and_only_its_sender_pays() {
 }
 
 #[test]
+fn a_flood_from_everywhere_leaves_each_its_part() {
+    let defence = Defence {
+        control_frames_per_second: 16,
+        burst_seconds: 2,
+        ..Defence::recommended(Kind::Local)
+    };
+    let mut rig = Rig::with(network_with(defence), |_| {});
+    let flooders: Vec<_> = (1..=20).map(|tag| rig.inbound(tag)).collect();
+    let honest = rig.inbound(21);
+    let message = rig.message(9, rig.open(), 0, "hi");
+    let prune = Frame::Prune { topic: rig.open(), author: None };
+    for flooder in flooders {
+        (0..31).for_each(|_| drop(rig.send(flooder, &prune)));
+    }
+    assert!(rig.snapshot().crowded > 0);
+    assert!(rig.faults().is_empty(), "none of them sent more than it may");
+    let vouch = Frame::Vouch { topic: rig.open(), ids: vec![message.id()] };
+    rig.send(honest, &vouch);
+    let bounds = rig.snapshot().bounds;
+    let missing = bounds.iter().find(|bound| bound.name == "gossip.missing").unwrap().used;
+    assert_eq!(missing, 1, "the honest one is heard");
+}
+
+#[test]
 fn a_fault_below_the_frames_closes_the_link() {
     for (fault, banned) in [(Fault::Oversized, true), (Fault::Stalled, false)] {
         let mut rig = Rig::new();
