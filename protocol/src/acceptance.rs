@@ -49,6 +49,8 @@ const STARVED_AFTER: Duration = Duration::from_secs(2);
 const STARVED_EVERY: Duration = Duration::from_secs(1);
 /// A message whose lifetime is over waits so long for those who keep it.
 const LATE_WAITS: Duration = Duration::from_secs(600);
+/// Late messages of a topic beyond which none waits on: together with what was pulled, about as many as the vouches of one witness.
+const LATE_MAX: usize = 8192;
 /// Entries of messages that wait no more, beyond as many as there are that do.
 const SLACK: usize = 64;
 
@@ -180,6 +182,10 @@ impl Acceptance {
         cx: &mut Cx<'_>,
     ) {
         let (id, topic) = (message.id(), message.header().slot.topic);
+        // It may have been pulled again, where the disk has refused it.
+        if self.room.contains(&id) {
+            return;
+        }
         let verified = &mut self.count(topic).verified;
         *verified = verified.saturating_add(1);
         let left = message.header().expires().since(cx.wall);
@@ -360,15 +366,19 @@ impl Acceptance {
     /// Whether a message that was not accepted in its lifetime may still be: its topic keeps its messages, so there may be as many who
     /// have it as it takes, and comparing shows who does.
     fn is_kept_by_others(&self, waiting: &Waiting) -> bool {
-        let topic = self.network.topic(waiting.message.header().slot.topic);
+        let id = waiting.message.header().slot.topic;
+        let topic = self.network.topic(id);
         let is_open = waiting.open.contains(&topic.policy) && topic.policy.threshold() > 0;
-        !waiting.is_late && is_open && topic.retention.is_some()
+        let vouched = self.tally.count(&waiting.message.id());
+        let lacks = is_open && vouched < topic.policy.needed(self.witnesses);
+        let has_room = self.room.late(id) < LATE_MAX;
+        !waiting.is_late && lacks && has_room && topic.retention.is_some()
     }
 
     /// A message's lifetime ends, and it waits as one that came after it does.
     fn wait_on(&mut self, id: &MessageId, cx: &mut Cx<'_>) {
-        self.asking.forget(id);
-        let Some(message) = self.room.wait_on(id, cx.now + LATE_WAITS, cx.now) else { return };
+        let (unknown, until) = (self.asking.forget(id), cx.now + LATE_WAITS);
+        let Some(message) = self.room.wait_on(id, until, unknown, cx.now) else { return };
         let (topic, timestamp) = (message.header().slot.topic, message.header().timestamp);
         cx.signals.push_back(Signal::Overdue { topic, timestamp, id: *id });
     }
@@ -385,7 +395,7 @@ impl Acceptance {
         let own = self.network.topic(slot.topic).policy;
         let vouched = self.tally.count(&id);
         self.tally.close(&id);
-        let unknown = self.asking.forget(&id);
+        let unknown = self.asking.forget(&id).or(waiting.unknown);
         let silent = unknown.map_or(0, |unknown| self.witnesses.saturating_sub(unknown + vouched));
         if self.network.topic(slot.topic).retention.is_some() && waiting.open.contains(&own) {
             let timestamp = waiting.message.header().timestamp;

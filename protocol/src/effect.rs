@@ -278,8 +278,8 @@ pub enum Event {
 /// Why a message was dropped before it was accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Shortfall {
-    /// Its time was over before enough witnesses vouched, or enough authors signed the same: its lifetime, and 10 minutes more if its topic
-    /// keeps its messages.
+    /// Its time was over before enough witnesses vouched, or enough authors signed the same: its lifetime, and often 10 minutes more if its
+    /// topic keeps its messages.
     TooFewVouches,
     /// The same, and witnesses that were asked whether they vouch for it did not answer, who would have been enough.
     Unanswered,

@@ -98,6 +98,7 @@ impl Rate {
 pub(crate) struct Quotas {
     clock: CoreClock,
     defence: Defence,
+    largest: Largest,
     linked: PeerMap<(Allowance, Option<Group>)>,
     /// Peers that left, with when their quotas are full again.
     absent: BTreeMap<NodeId, (Time, Allowance)>,
@@ -118,9 +119,16 @@ struct Company {
 struct Allowance {
     /// What it may spend at most.
     lanes: Lanes,
-    /// What it may spend however much others do.
+    /// What it may spend however much others do: its own, and one frame of any size at least.
     own: Lanes,
     strange_proofs: Rate,
+}
+
+/// Bytes of the largest frame on each lane. A burst is never less.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Largest {
+    pub(crate) control: usize,
+    pub(crate) data: usize,
 }
 
 /// What may be spent on each lane, for gossip and for what was missed.
@@ -149,9 +157,10 @@ pub(crate) enum Charge {
 
 impl Quotas {
     /// Quotas as the network's manifest says.
-    pub(crate) fn new(defence: Defence, clock: CoreClock) -> Self {
+    pub(crate) fn new(defence: Defence, largest: Largest, clock: CoreClock) -> Self {
         Self {
-            all: Lanes::new(&defence.times(ALL_SHARES), &clock),
+            all: Lanes::new(&defence.times(ALL_SHARES), largest, &clock),
+            largest,
             clock,
             defence,
             linked: PeerMap::new(),
@@ -164,12 +173,13 @@ impl Quotas {
     pub(crate) fn join(&mut self, peer: NodeId, group: Group) {
         let allowance = match self.absent.remove(&peer) {
             Some((_, allowance)) => allowance,
-            None => Allowance::new(&self.defence, &self.clock),
+            None => Allowance::new(&self.defence, self.largest, &self.clock),
         };
         let group = matches!(group, Group::Net(_)).then_some(group);
         if let Some(group) = group {
-            let Self { groups, defence, clock, .. } = self;
-            let company = groups.entry(group).or_insert_with(|| Company::new(defence, clock));
+            let Self { groups, defence, largest, clock, .. } = self;
+            let new = || Company::new(defence, *largest, clock);
+            let company = groups.entry(group).or_insert_with(new);
             company.linked = company.linked.saturating_add(1);
         }
         if let Some((_, before)) = self.linked.insert(peer, (allowance, group)) {
@@ -259,11 +269,12 @@ impl Defence {
 }
 
 impl Lanes {
-    fn new(defence: &Defence, clock: &CoreClock) -> Self {
+    fn new(defence: &Defence, largest: Largest, clock: &CoreClock) -> Self {
         let control_frames_per_second = defence.control_frames_per_second / SYNC_FRAMES_DIVISOR;
         let few = Defence { control_frames_per_second, ..*defence };
         let both = |defence: &Defence| {
-            [Lane::Control, Lane::Data].map(|lane| LaneAllowance::new(lane, defence, clock))
+            [Lane::Control, Lane::Data]
+                .map(|lane| LaneAllowance::new(lane, defence, largest, clock))
         };
         Self { gossip: both(defence), sync: both(&few) }
     }
@@ -278,16 +289,23 @@ impl Lanes {
 }
 
 impl LaneAllowance {
-    fn new(lane: Lane, defence: &Defence, clock: &CoreClock) -> Self {
-        let (frames, bytes) = match lane {
-            Lane::Control => (defence.control_frames_per_second, defence.control_bytes_per_second),
-            Lane::Data => (defence.data_frames_per_second, defence.data_bytes_per_second),
+    fn new(lane: Lane, defence: &Defence, largest: Largest, clock: &CoreClock) -> Self {
+        let (frames, bytes, largest) = match lane {
+            Lane::Control => (
+                defence.control_frames_per_second,
+                defence.control_bytes_per_second,
+                largest.control,
+            ),
+            Lane::Data => {
+                (defence.data_frames_per_second, defence.data_bytes_per_second, largest.data)
+            }
         };
-        let rate = |per_second: u32| {
-            let burst = per_second.saturating_mul(defence.burst_seconds);
+        let largest = u32::try_from(largest).unwrap_or(u32::MAX);
+        let rate = |per_second: u32, least: u32| {
+            let burst = per_second.saturating_mul(defence.burst_seconds).max(least);
             Rate::new(per_second, Duration::from_secs(1), burst, clock)
         };
-        Self { frames: rate(frames), bytes: rate(bytes) }
+        Self { frames: rate(frames, 1), bytes: rate(bytes, largest) }
     }
 
     fn take(&self, bytes: u32) -> bool {
@@ -296,15 +314,17 @@ impl LaneAllowance {
 }
 
 impl Company {
-    fn new(defence: &Defence, clock: &CoreClock) -> Self {
-        Self { lanes: Lanes::new(&defence.times(GROUP_SHARES), clock), linked: 0, full: Time::ZERO }
+    fn new(defence: &Defence, largest: Largest, clock: &CoreClock) -> Self {
+        let lanes = Lanes::new(&defence.times(GROUP_SHARES), largest, clock);
+        Self { lanes, linked: 0, full: Time::ZERO }
     }
 }
+
 impl Allowance {
-    fn new(defence: &Defence, clock: &CoreClock) -> Self {
+    fn new(defence: &Defence, largest: Largest, clock: &CoreClock) -> Self {
         Self {
-            lanes: Lanes::new(defence, clock),
-            own: Lanes::new(&defence.over(OWN_DIVISOR), clock),
+            lanes: Lanes::new(defence, largest, clock),
+            own: Lanes::new(&defence.over(OWN_DIVISOR), largest, clock),
             strange_proofs: Rate::new(
                 STRANGE_PROOFS_PER_SECOND,
                 Duration::from_secs(1),
@@ -343,7 +363,8 @@ mod tests {
             burst_seconds: 2,
             ..Defence::recommended(Kind::Local)
         };
-        (Quotas::new(defence, clock.clone()), clock)
+        let largest = Largest { control: 16, data: 1 << 20 };
+        (Quotas::new(defence, largest, clock.clone()), clock)
     }
 
     fn admits(quotas: &Quotas, tag: u8, lane: Lane, bytes: usize) -> bool {
@@ -454,6 +475,28 @@ mod tests {
             (0..80).all(|_| admits(&quotas, 99, Lane::Control, 10)),
             "what comes back is shared"
         );
+    }
+
+    #[test]
+    fn a_frame_of_any_size_is_heard_however_much_others_send() {
+        let clock = CoreClock::default();
+        let largest = Largest { control: 64 << 10, data: 1 << 20 };
+        let defence = Defence {
+            control_bytes_per_second: 4096,
+            data_bytes_per_second: 1 << 18,
+            burst_seconds: 1,
+            ..Defence::recommended(Kind::Local)
+        };
+        let mut quotas = Quotas::new(defence, largest, clock);
+        (0..100).for_each(|tag| quotas.join(peer(tag), alone(tag)));
+        for tag in 0..99 {
+            for _ in 0..100 {
+                quotas.admit(&peer(tag), Lane::Data, false, 1 << 18);
+                quotas.admit(&peer(tag), Lane::Control, false, 1 << 14);
+            }
+        }
+        assert!(admits(&quotas, 99, Lane::Data, 1 << 20));
+        assert!(admits(&quotas, 99, Lane::Control, 64 << 10));
     }
 
     #[test]

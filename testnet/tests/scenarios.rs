@@ -35,7 +35,7 @@ const SMALLER: [(&str, &[&str]); 3] = [
 ];
 
 /// Scenarios in which more frames arrive are not run twice. They use nothing that the others do not.
-const FRAMES_MAX: u64 = 400_000;
+const FRAMES_MAX: u64 = 150_000;
 
 /// Safeguards without which no scenario fails, since another one stops its attack too; what they are for is shown by
 /// `protocol/tests/core/defences.rs`. Liars' cores vouch to nobody who did not choose them, as honest ones do; and

@@ -1,6 +1,6 @@
 //! Where messages wait until a policy is met, or their time is over.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use forsooth_crypto::{NodeId, Verified};
 
@@ -8,7 +8,7 @@ use crate::{
     agenda::Agenda,
     bounded::FairMap,
     message::{MessageId, Publication},
-    network::Policy,
+    network::{Policy, TopicId},
     time::Time,
 };
 
@@ -25,6 +25,8 @@ pub(super) struct Room {
     due: Agenda<Time, MessageId>,
     /// Whoever is exposed loses all that waits; a search among all messages for it would be worth provoking.
     authors: BTreeSet<(NodeId, MessageId)>,
+    /// How many of each topic are late.
+    late: BTreeMap<TopicId, usize>,
 }
 
 /// A message that some policy does not accept yet.
@@ -40,6 +42,8 @@ pub(super) struct Waiting {
     pub(super) open: Vec<Policy>,
     /// Its lifetime is over.
     pub(super) is_late: bool,
+    /// Witnesses that had been asked when it ended and did not know it, if any had been.
+    pub(super) unknown: Option<usize>,
     /// When it is worth a look again; the room's own.
     due: Time,
 }
@@ -52,7 +56,7 @@ impl Waiting {
         (held, expires): (Time, Time),
         open: Vec<Policy>,
     ) -> Self {
-        Self { message, from, held, expires, open, is_late: false, due: expires }
+        Self { message, from, held, expires, open, is_late: false, unknown: None, due: expires }
     }
 
     /// When something may change without an event: a settling time is over, or the message's.
@@ -70,16 +74,20 @@ impl Waiting {
 impl Room {
     pub(super) const fn new() -> Self {
         let messages = FairMap::new(WAITING_BYTES_MAX);
-        Self { messages, due: Agenda::new(), authors: BTreeSet::new() }
+        Self { messages, due: Agenda::new(), authors: BTreeSet::new(), late: BTreeMap::new() }
     }
 
     /// Takes a message in. Returns those that had to go for it: of whoever brought most, the oldest.
     pub(super) fn insert(&mut self, mut waiting: Waiting, now: Time) -> Vec<Waiting> {
         waiting.due = waiting.next_due(now);
         let id = waiting.message.id();
+        self.remove(&id);
         let weight = waiting.message.payload().len().saturating_add(OVERHEAD_BYTES);
         self.due.insert((waiting.due, id));
         self.authors.insert(waiting.key());
+        if waiting.is_late {
+            self.note_late(waiting.message.header().slot.topic);
+        }
         let evicted = self.messages.insert(id, waiting.from, weight, waiting);
         let evicted: Vec<_> = evicted.into_iter().map(|(_, waiting)| waiting).collect();
         evicted.iter().for_each(|waiting| self.forget(waiting));
@@ -96,6 +104,22 @@ impl Room {
     fn forget(&mut self, waiting: &Waiting) {
         self.due.remove(&(waiting.due, waiting.message.id()));
         self.authors.remove(&waiting.key());
+        let topic = waiting.message.header().slot.topic;
+        if waiting.is_late
+            && let Some(late) = self.late.get_mut(&topic)
+        {
+            *late = late.saturating_sub(1);
+        }
+    }
+
+    fn note_late(&mut self, topic: TopicId) {
+        let late = self.late.entry(topic).or_default();
+        *late = late.saturating_add(1);
+    }
+
+    /// How many of a topic are late.
+    pub(super) fn late(&self, topic: TopicId) -> usize {
+        self.late.get(&topic).copied().unwrap_or(0)
     }
 
     /// A message goes on to wait for these policies.
@@ -115,18 +139,22 @@ impl Room {
         }
     }
 
-    /// A message's lifetime is over, and it waits on until then.
+    /// A message's lifetime is over, and it waits on until then. So many witnesses did not know it.
     pub(super) fn wait_on(
         &mut self,
         id: &MessageId,
         until: Time,
+        unknown: Option<usize>,
         now: Time,
-    ) -> Option<&Publication> {
+    ) -> Option<Verified<Publication>> {
         let waiting = self.messages.get_mut(id)?;
         waiting.is_late = true;
+        waiting.unknown = unknown;
         waiting.expires = until;
         reschedule(waiting, &mut self.due, now);
-        Some(&waiting.message)
+        let message = waiting.message.clone();
+        self.note_late(message.header().slot.topic);
+        Some(message)
     }
 
     pub(super) fn get(&self, id: &MessageId) -> Option<&Waiting> {

@@ -44,13 +44,13 @@ use crate::{
     network::Network,
     overlay::{self, Overlay},
     peers::Peers,
-    quota::{CoreClock, Quotas},
+    quota::{CoreClock, Largest, Quotas},
     short_id::VouchKeys,
     snapshot::{self, Snapshot},
     sync::{self, Sync},
     time::{Time, Timestamp},
     verify::Ticket,
-    wire::{AGENT_BYTES_MAX, Frame},
+    wire::{AGENT_BYTES_MAX, CONTROL_FRAME_BYTES_MAX, Frame},
 };
 
 /// Proofs that a newcomer is sent at once.
@@ -153,6 +153,8 @@ impl Core {
         };
         let overlay = overlay::Config { me, network: network.clone(), asns, defences };
         let links = Links::new(links, rng.next_u64());
+        let (control, data) = (CONTROL_FRAME_BYTES_MAX, network.data_frame_bytes_max());
+        let largest = Largest { control, data };
         let overlay = Overlay::new(overlay, &mut rng);
         let membership = network.membership().copied().map(|settings| {
             let config = membership::Config { me, network: network.clone(), generation };
@@ -176,7 +178,7 @@ impl Core {
             acceptance: Acceptance::new(network.clone(), defences),
             ledger: Ledger::new(network.clone(), defences),
             peers: Peers::default(),
-            quotas: Quotas::new(*network.defence(), clock.clone()),
+            quotas: Quotas::new(*network.defence(), largest, clock.clone()),
             intake: Intake::default(),
             outlet: Outlet::new(&network, &clock),
             keeping: Keeping::default(),

@@ -23,7 +23,6 @@ impl Gossip {
             return;
         }
         let is_limited = self.defences.has(Safeguard::ServeLimit);
-        let mut asked_too_much = 0_u32;
         for id in ids {
             let frame = match self.store.ask(id, &from, cx.now) {
                 Serve::Unknown => continue,
@@ -33,14 +32,14 @@ impl Gossip {
                     continue;
                 }
                 Serve::Greedy(_) if is_limited => {
-                    asked_too_much += 1;
+                    self.refuse_to_serve(from, cx);
                     continue;
                 }
                 // It stays to be asked for, here later or elsewhere now.
                 Serve::Frame(frame, since)
                     if is_limited && !self.thrift.take(&from, frame.len(), since) =>
                 {
-                    asked_too_much += 1;
+                    self.refuse_to_serve(from, cx);
                     continue;
                 }
                 Serve::Frame(frame, _)
@@ -55,8 +54,11 @@ impl Gossip {
             let known = Known { topic, id: *id, is_held: true };
             Self::send(from, Class::Requested, (known, &frame), cx);
         }
-        if self.thrift.is_to_blame(&from, cx.now) {
-            (0..asked_too_much).for_each(|_| cx.fault(from, Fault::Greedy));
+    }
+
+    fn refuse_to_serve(&mut self, peer: NodeId, cx: &mut Cx<'_>) {
+        if self.thrift.refuse(&peer, cx.now) {
+            cx.fault(peer, Fault::Greedy);
         }
     }
 

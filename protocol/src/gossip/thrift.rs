@@ -17,6 +17,9 @@ const SHARE: u64 = 8;
 /// What it may ask for at once: more than an honest node ever lacks of what one neighbour has, if others have it too.
 const BURST_MESSAGES: u64 = 32;
 const BURST_BYTES: u64 = 4 << 20;
+/// Requests in vain that are nobody's fault, and come back as a share does: whoever was cut off lacks much, and cannot know what its
+/// neighbours have counted.
+const FORGIVEN: u64 = 256;
 /// Whoever comes back again within this time after it was given what it had missed is not given it.
 const RETURN_EVERY: Duration = Duration::from_secs(600);
 /// Accounts of peers that left; who left first goes.
@@ -50,8 +53,21 @@ struct Account {
     left: Option<Time>,
     /// What it was served, as far as its share has not paid for it: an eighth counts one.
     owed: Sum,
+    /// Messages that it asked for and was not sent, counted in the same way.
+    refused: u64,
     /// All that had been passed on when that was computed.
     at: Sum,
+}
+
+impl Account {
+    /// Its share of what was passed on since pays for what it owes.
+    fn pay(&mut self, passed: Sum) {
+        let messages = passed.messages - self.at.messages;
+        self.owed.messages = self.owed.messages.saturating_sub(messages);
+        self.owed.bytes = self.owed.bytes.saturating_sub(passed.bytes - self.at.bytes);
+        self.refused = self.refused.saturating_sub(messages);
+        self.at = passed;
+    }
 }
 
 impl Thrift {
@@ -63,8 +79,15 @@ impl Thrift {
     /// A peer takes part.
     pub(super) fn join(&mut self, peer: NodeId, now: Time) {
         let owed = Sum::default();
-        let new =
-            Account { since: now, returned: None, back: None, left: None, owed, at: self.passed };
+        let new = Account {
+            since: now,
+            returned: None,
+            back: None,
+            left: None,
+            owed,
+            refused: 0,
+            at: self.passed,
+        };
         let account = self.accounts.entry(peer).or_insert(new);
         if let Some(left) = account.left.take() {
             self.absent.remove(&(left, peer));
@@ -105,12 +128,9 @@ impl Thrift {
         if here_since <= account.since {
             return true;
         }
-        let passed = self.passed;
+        account.pay(self.passed);
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_mul(SHARE);
         let owed = &mut account.owed;
-        owed.messages = owed.messages.saturating_sub(passed.messages - account.at.messages);
-        owed.bytes = owed.bytes.saturating_sub(passed.bytes - account.at.bytes);
-        account.at = passed;
         if owed.messages >= SHARE * BURST_MESSAGES || owed.bytes >= SHARE * BURST_BYTES {
             return false;
         }
@@ -119,11 +139,13 @@ impl Thrift {
         true
     }
 
-    /// Whether a peer that asks for more than it may be sent is to blame. Who was away a moment ago cannot know what its neighbours
-    /// have counted, and may have lost what it was sent.
-    pub(super) fn is_to_blame(&self, peer: &NodeId, now: Time) -> bool {
-        let back = self.accounts.get(peer).and_then(|account| account.back);
-        back.is_none_or(|back| back + RETURN_EVERY <= now)
+    /// A peer asked for a message that it is not sent. Whether it is to blame: who was away a moment ago may have lost what it was sent.
+    pub(super) fn refuse(&mut self, peer: &NodeId, now: Time) -> bool {
+        let Some(account) = self.accounts.get_mut(peer) else { return false };
+        account.pay(self.passed);
+        account.refused = account.refused.saturating_add(SHARE).min(SHARE * (FORGIVEN + 1));
+        let is_back = account.back.is_some_and(|back| back + RETURN_EVERY > now);
+        account.refused > SHARE * FORGIVEN && !is_back
     }
 
     pub(super) fn bound(&self) -> Bound {
@@ -179,7 +201,8 @@ mod tests {
         thrift.leave(peer(1), at(40));
         thrift.join(peer(1), at(50));
         assert!(drained(&mut thrift, 500, at(45)) < 100, "it has come back before");
-        assert!(!thrift.is_to_blame(&peer(1), at(649)) && thrift.is_to_blame(&peer(1), at(650)));
+        (0..1000).for_each(|_| assert!(!thrift.refuse(&peer(1), at(649))));
+        assert!(thrift.refuse(&peer(1), at(650)));
         thrift.leave(peer(1), at(60));
         thrift.join(peer(1), at(630));
         assert_eq!(drained(&mut thrift, 500, at(610)), 500);
@@ -189,6 +212,20 @@ mod tests {
             thrift.leave(peer(tag), at(650 + u64::from(tag)));
         }
         assert_eq!((thrift.accounts.len(), thrift.absent.len()), (ABSENT_MAX, ABSENT_MAX));
+    }
+
+    #[test]
+    fn who_asks_in_vain_again_and_again_is_to_blame() {
+        let mut thrift = Thrift::new();
+        thrift.join(peer(1), at(0));
+        let blamed = |thrift: &mut Thrift, times: usize| {
+            (0..times).filter(|_| thrift.refuse(&peer(1), at(1))).count()
+        };
+        assert_eq!(blamed(&mut thrift, 256), 0);
+        assert_eq!(blamed(&mut thrift, 100), 100);
+        (0..8 * 11).for_each(|_| thrift.note(1000));
+        assert_eq!(blamed(&mut thrift, 100), 90, "what passes pays for ten and the last");
+        assert!(!thrift.refuse(&peer(2), at(1)), "a stranger");
     }
 
     #[test]

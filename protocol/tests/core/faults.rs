@@ -220,12 +220,12 @@ fn whoever_asks_again_and_again_is_greedy() {
     rig.send(drain, &graft);
     assert!(rig.faults().is_empty(), "a push and a graft may cross");
     let before = copies(&rig, drain);
-    for _ in 0..50 {
+    for _ in 0..300 {
         rig.send(drain, &graft);
     }
     assert_eq!(copies(&rig, drain), before, "not one more copy");
     assert!(rig.faults().iter().all(|fault| *fault == Fault::Greedy));
-    assert_eq!(rig.faults().len(), 50);
+    assert_eq!(rig.faults().len(), 300 - 256, "an honest one asks in vain now and then");
 }
 
 fn copies(rig: &Rig, peer: NodeId) -> usize {

@@ -116,7 +116,7 @@ fn who_was_killed_and_asks_again_is_not_sent_all_again_and_not_to_blame() {
     let again = rig.message(9, topic, 200, "hi");
     rig.relay(from, &again);
     rig.wait(Duration::from_secs(3));
-    for _ in 0..3 {
+    for _ in 0..300 {
         rig.send(peer, &graft(&rig, &again));
     }
     assert!(rig.faults().iter().all(|fault| *fault == Fault::Greedy) && !rig.faults().is_empty());

@@ -30,6 +30,7 @@ impl Sync {
         let others: usize = self.topics.values().map(|topic| topic.rounds.len()).sum();
         let Self { topics, witnesses, .. } = self;
         let Some(topic) = topics.get_mut(&id) else { return };
+        topic.ask_again(cx.now, cx.wall);
         let haste = if is_checked { topic.haste(witnesses, cx.now) } else { Haste::None };
         let room = topic.rounds.room(haste).min(OPEN_MAX.saturating_sub(others));
         let bounds = topic.bounds(cx.wall);

@@ -323,7 +323,7 @@ impl Machine for Sync {
             }
             Event::Again { topic, item } => {
                 if let Some(topic) = self.topics.get_mut(&topic) {
-                    topic.wait_again(item, cx.now);
+                    topic.wait_again(item, cx.now, cx.wall);
                 }
             }
             Event::Settled { topic, item, is_refused } => {

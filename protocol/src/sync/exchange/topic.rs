@@ -10,7 +10,7 @@ use rand_core::Rng as _;
 use super::{
     FETCH, REQUEST_BYTES, Sync,
     doubts::Doubts,
-    rounds::{Haste, Rounds},
+    rounds::{HURRY, Haste, Rounds},
     shelf::Shelf,
     wants::Wants,
 };
@@ -37,6 +37,8 @@ const PENDING_MAX: usize = 8192;
 const PENDING_BYTES_MAX: usize = 16 << 20;
 /// Pause between two comparisons with somebody who may hide something.
 const DOUBT_PACE: Duration = Duration::from_secs(8);
+/// Witnesses are all asked about what waits on disk so often at most.
+const AGAIN_PACE: Duration = Duration::from_secs(4);
 /// Nothing is fetched for so long after the disk refused: it would be lost again.
 const REFUSING: Duration = Duration::from_secs(30);
 
@@ -54,6 +56,11 @@ pub(super) struct Topic {
     pub(super) pending_since: Time,
     /// On disk, late, and waiting for vouches: not accepted in an earlier life, or in their lifetime.
     pub(super) again: BTreeSet<Item>,
+    /// When all witnesses were last to be asked about these, and about those up to where.
+    again_asked: Option<Time>,
+    again_until: u64,
+    /// One of these was not there then.
+    again_more: bool,
     /// Peers that were late, whose hauls may still come.
     pub(super) late: BTreeMap<NodeId, Time>,
     /// Until when it says that it lacks what it refused.
@@ -79,6 +86,9 @@ impl Topic {
             refusing: None,
             pending_since: Time::ZERO,
             again: BTreeSet::new(),
+            again_asked: None,
+            again_until: 0,
+            again_more: false,
             late: BTreeMap::new(),
             refuses_until: Time::ZERO,
             counts: Counts::default(),
@@ -92,7 +102,7 @@ impl Topic {
 
     /// Whether something may be lacking here that others have.
     pub(super) fn is_behind(&self, witnesses: &BTreeMap<NodeId, Group>) -> bool {
-        self.wants.len() > 0 || self.is_pending() || !self.rounds.is_sure(witnesses)
+        self.wants.len() > 0 || self.shelf.pending().0 > 0 || !self.rounds.is_sure(witnesses)
     }
 
     /// Whether something late waits for vouches, which are had from comparisons alone.
@@ -166,11 +176,29 @@ impl Topic {
         PENDING_MAX
     }
 
-    /// A late message that is on disk waits for vouches.
-    pub(super) fn wait_again(&mut self, item: Item, now: Time) {
-        if self.again.len() < PENDING_MAX {
-            self.again.insert(item);
+    /// A late message that is on disk waits for vouches, if comparing can bring any.
+    pub(super) fn wait_again(&mut self, item: Item, now: Time, wall: Timestamp) {
+        let is_compared = self.shelf.stands(&item) && item.at() >= self.bounds(wall).from;
+        if self.again.len() >= PENDING_MAX || !is_compared || !self.again.insert(item) {
+            return;
+        }
+        self.again_more |= item.at() < self.again_until;
+        let made = Timestamp::from_millis(item.at());
+        let compared_from = now + made.saturating_add(HORIZON).since(wall);
+        let rested_from = self.again_asked.map_or(now, |asked| asked + AGAIN_PACE);
+        self.rounds.hurry(compared_from.max(rested_from).max(now + HURRY));
+    }
+
+    /// All witnesses are to be asked anew once something waits on disk that no comparison was about.
+    pub(super) fn ask_again(&mut self, now: Time, wall: Timestamp) {
+        let until = self.bounds(wall).until;
+        let edge = |at: u64| Item::new(at, [0; 32]);
+        let is_new = self.again_until < until
+            && self.again.range(edge(self.again_until)..edge(until)).next().is_some();
+        let is_rested = self.again_asked.is_none_or(|asked| asked + AGAIN_PACE <= now);
+        if (is_new || self.again_more) && is_rested {
             self.pending_since = now;
+            (self.again_asked, self.again_until, self.again_more) = (Some(now), until, false);
         }
     }
 

@@ -147,7 +147,8 @@ fn what_too_few_vouched_for_in_its_lifetime_is_accepted_once_enough_keep_it() {
     }
     shore.wait(60);
     assert!(shore.delivered().is_empty(), "no witness has it");
-    assert_eq!(shore.state("news").pending, 2, "its lifetime is over");
+    let state = shore.state("news");
+    assert_eq!((state.pending, state.is_behind), (2, false), "both are here, and late");
     shore.keep([1, 2], &message);
     shore.wait(10);
     assert_eq!(shore.delivered(), [message.id()]);
@@ -161,6 +162,56 @@ fn what_too_few_vouched_for_in_its_lifetime_is_accepted_once_enough_keep_it() {
     shore.keep([1, 2], &rumour);
     shore.wait(60);
     assert_eq!(shore.delivered(), [message.id()]);
+}
+
+#[test]
+fn what_lived_shortly_is_asked_of_all_witnesses_once_it_can_be_compared() {
+    let policy = forsooth_protocol::network::Policy::Vouched { k: 8, n: 8 };
+    let mut shore = Shore::of(network_of(policy), 8, |_| {});
+    shore.wait(60);
+    let topic = shore.rig.network.topic_id("news").unwrap();
+    let slot = Slot { author: key(9).id(), topic, generation: GENERATION, seq: 0 };
+    let message = shore.rig.sign(9, slot, shore.rig.wall(), Duration::from_secs(1), "hi");
+    shore.keep(1..=8, &message);
+    let guest = shore.rig.inbound(9);
+    shore.send(guest, &Frame::Publication(message.clone()));
+    shore.wait(9);
+    assert!(shore.delivered().is_empty(), "it is too new");
+    shore.wait(10);
+    assert_eq!(shore.delivered(), [message.id()]);
+}
+
+#[test]
+fn what_the_disk_refused_and_comes_again_while_it_waits_is_handed_over_once_at_most() {
+    let mut shore = Shore::new(3);
+    shore.unsaid = Some(Vec::new());
+    let message = shore.news(0, 0);
+    let guest = shore.rig.inbound(4);
+    shore.send(guest, &Frame::Publication(message.clone()));
+    let requests = shore.unsaid.take().unwrap();
+    shore.input(Input::Unkept { requests });
+    shore.wait(61);
+    assert_eq!(shore.state("news").pending, 0, "no comparison is about it");
+    // It is not fetched for ten minutes, and waits for ten more than it lived.
+    shore.wait(550);
+    shore.keep([1], &message);
+    shore.wait(120);
+    assert!(shore.delivered().is_empty(), "one of three is not two");
+    shore.keep([2], &message);
+    shore.wait(120);
+    assert!(shore.delivered().len() <= 1);
+}
+
+#[test]
+fn what_is_forgotten_while_it_lives_waits_for_no_comparison() {
+    let mut shore = Shore::new(3);
+    let message = shore.news(0, 20);
+    let guest = shore.rig.inbound(4);
+    shore.send(guest, &Frame::Publication(message.clone()));
+    shore.input(Input::Forgotten(vec![Held::new(&message, &Standing::Held)]));
+    shore.wait(60);
+    let state = shore.state("news");
+    assert_eq!((state.pending, state.is_behind), (0, false));
 }
 
 #[test]
