@@ -8,10 +8,11 @@
 
 mod asking;
 mod claims;
+mod event;
+mod lacking;
 mod room;
 mod status;
 
-use core::time::Duration;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
@@ -19,9 +20,11 @@ use std::{
 
 use forsooth_crypto::{NodeId, Verified};
 
+pub(crate) use self::event::Event;
 use self::{
     asking::Asking,
     claims::{Attestation, Claims},
+    lacking::LATE_WAITS,
     room::{Room, Waiting},
 };
 use crate::{
@@ -29,7 +32,6 @@ use crate::{
     bounded::FairMap,
     defences::{Defences, Safeguard},
     group::Group,
-    links::Witness,
     machine::{Cx, Machine, Signal},
     message::{Accepted, MessageId, Publication, Slot},
     network::{Network, Policy, TopicId},
@@ -42,17 +44,6 @@ use crate::{
 const VOUCHES_PER_WITNESS_MAX: usize = 16_384;
 /// Accepted messages that are remembered, each charged to the link that brought it, to say so if they turn out contested.
 const ACCEPTED_MAX: usize = 16_384;
-
-/// A message that has waited so long lacks vouches that should have come. Longer than any spread takes.
-const STARVED_AFTER: Duration = Duration::from_secs(2);
-/// How often that is said while it lasts.
-const STARVED_EVERY: Duration = Duration::from_secs(1);
-/// A message whose lifetime is over waits so long for those who keep it.
-const LATE_WAITS: Duration = Duration::from_secs(600);
-/// Late messages of a topic beyond which none waits on: together with what was pulled, about as many as the vouches of one witness.
-const LATE_MAX: usize = 8192;
-/// Entries of messages that wait no more, beyond as many as there are that do.
-const SLACK: usize = 64;
 
 /// Messages that wait for vouches, and vouches that wait for messages.
 #[derive(Debug)]
@@ -77,34 +68,6 @@ pub(crate) struct Acceptance {
     witnesses: usize,
     /// Some policy asks for vouches.
     is_voted: bool,
-}
-
-/// What [`Acceptance`] reacts to.
-#[derive(Clone, Debug)]
-pub(crate) enum Event {
-    /// A message is verified and valid. `from` is who brought it.
-    Held { message: Verified<Publication>, from: NodeId },
-    /// The same of one whose lifetime is over: others have it in what they keep.
-    Late { message: Verified<Publication>, from: NodeId },
-    /// A witness vouches for messages that are not decided yet.
-    Vouched { witness: Witness, ids: Vec<MessageId> },
-    /// A peer is gone, or was caught lying: what it said of undecided messages counts no more. Otherwise all
-    /// liars that we ever chose would vote, one after the other.
-    Withdrawn { peer: NodeId },
-    /// A witness that was asked about these does not know them.
-    Unknown { ids: Vec<MessageId> },
-    /// A message will never be held.
-    Refused { id: MessageId },
-    /// One of our own was published.
-    Published { topic: TopicId },
-    /// The application wants a topic by this policy; by the topic's own if none is said.
-    Subscribed { topic: TopicId, policy: Option<Policy> },
-    /// The application no longer wants a topic by this policy.
-    Unsubscribed { topic: TopicId, policy: Option<Policy> },
-    /// There are so many independent witnesses now.
-    Witnesses { count: usize },
-    /// Two headers for one slot have come to light.
-    Exposed { slot: Slot },
 }
 
 impl Acceptance {
@@ -209,50 +172,6 @@ impl Acceptance {
         for evicted in self.room.insert(waiting, cx.now) {
             self.give_up(&evicted, Some(Shortfall::Crowded), cx);
         }
-    }
-
-    /// A message begins to wait.
-    fn watch(&mut self, id: MessageId, now: Time) {
-        self.since.push_back((now, id));
-        if self.since.len() > 2 * self.room.len() + SLACK {
-            self.since.retain(|(_, id)| self.room.contains(id));
-        }
-        self.starved_at = self.starved_at.or(Some(now + STARVED_AFTER));
-        self.asking.watch(id, self.room.len(), now, |id| self.room.contains(id));
-    }
-
-    /// Has witnesses asked about messages that lack vouches.
-    fn ask(&mut self, cx: &mut Cx<'_>) {
-        let Self { asking, room, tally, witnesses, .. } = self;
-        let lacks = |id: &MessageId| {
-            let alive = room.get(id).filter(|waiting| !waiting.is_late);
-            let open = alive.map(|waiting| waiting.open.iter());
-            let needed = open.into_iter().flatten().map(|policy| policy.needed(*witnesses));
-            tally.count(id) < needed.max().unwrap_or(0)
-        };
-        let ids = asking.due(cx.now, lacks, cx.rng);
-        if !ids.is_empty() {
-            cx.signals.push_back(Signal::Ask { ids });
-        }
-    }
-
-    /// Says so if a message has waited for vouches for too long, and when to look again.
-    fn look_for_starved(&mut self, cx: &mut Cx<'_>) {
-        while let Some((since, id)) = self.since.front().copied() {
-            if let Some(waiting) = self.room.get(&id).filter(|waiting| !waiting.is_late) {
-                let needed = waiting.open.iter().map(|policy| policy.needed(self.witnesses));
-                let needs = needed.max().unwrap_or(0);
-                let is_due = since + STARVED_AFTER <= cx.now;
-                if is_due && self.tally.count(&id) < needs {
-                    cx.signals.push_back(Signal::Starved { needs });
-                }
-                let due = since + STARVED_AFTER;
-                self.starved_at = Some(if is_due { cx.now + STARVED_EVERY } else { due });
-                return;
-            }
-            self.since.pop_front();
-        }
-        self.starved_at = None;
     }
 
     /// Accepts a message by each policy that is met now. Returns the others.
@@ -361,26 +280,6 @@ impl Acceptance {
         } else {
             self.room.keep(id, open, cx.now);
         }
-    }
-
-    /// Whether a message that was not accepted in its lifetime may still be: its topic keeps its messages, so there may be as many who
-    /// have it as it takes, and comparing shows who does.
-    fn is_kept_by_others(&self, waiting: &Waiting) -> bool {
-        let id = waiting.message.header().slot.topic;
-        let topic = self.network.topic(id);
-        let is_open = waiting.open.contains(&topic.policy) && topic.policy.threshold() > 0;
-        let vouched = self.tally.count(&waiting.message.id());
-        let lacks = is_open && vouched < topic.policy.needed(self.witnesses);
-        let has_room = self.room.late(id) < LATE_MAX;
-        !waiting.is_late && lacks && has_room && topic.retention.is_some()
-    }
-
-    /// A message's lifetime ends, and it waits as one that came after it does.
-    fn wait_on(&mut self, id: &MessageId, cx: &mut Cx<'_>) {
-        let (unknown, until) = (self.asking.forget(id), cx.now + LATE_WAITS);
-        let Some(message) = self.room.wait_on(id, until, unknown, cx.now) else { return };
-        let (topic, timestamp) = (message.header().slot.topic, message.header().timestamp);
-        cx.signals.push_back(Signal::Overdue { topic, timestamp, id: *id });
     }
 
     fn drop_waiting(&mut self, id: &MessageId, why: Option<Shortfall>, cx: &mut Cx<'_>) {

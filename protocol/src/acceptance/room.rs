@@ -77,11 +77,10 @@ impl Room {
         Self { messages, due: Agenda::new(), authors: BTreeSet::new(), late: BTreeMap::new() }
     }
 
-    /// Takes a message in. Returns those that had to go for it: of whoever brought most, the oldest.
+    /// Takes a message in that is not here. Returns those that had to go for it: of whoever brought most, the oldest.
     pub(super) fn insert(&mut self, mut waiting: Waiting, now: Time) -> Vec<Waiting> {
         waiting.due = waiting.next_due(now);
         let id = waiting.message.id();
-        self.remove(&id);
         let weight = waiting.message.payload().len().saturating_add(OVERHEAD_BYTES);
         self.due.insert((waiting.due, id));
         self.authors.insert(waiting.key());
