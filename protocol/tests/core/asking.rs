@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use forsooth_crypto::NodeId;
 use forsooth_protocol::{
-    Effect, MessageId, ShortId, Shortfall,
+    Effect, MessageId, ShortId, Shortfall, Slot,
     wire::{Frame, Intent},
 };
 
-use crate::rig::{KEY, Rig, delivered, dropped, greeting, sent};
+use crate::rig::{GENERATION, KEY, Rig, delivered, dropped, greeting, key, sent};
 
 /// What a peer is asked about, frame by frame.
 fn asked(rig: &Rig, effects: &[Effect], peer: NodeId) -> Vec<Vec<ShortId>> {
@@ -100,6 +100,52 @@ fn the_application_is_told_whether_witnesses_said_no_or_nothing() {
         let gone = dropped(&rig.wait(Duration::from_secs(70)));
         assert_eq!(gone.iter().map(|(_, _, why)| *why).collect::<Vec<_>>(), [why]);
     }
+}
+
+#[test]
+fn where_messages_are_kept_the_application_is_told_later_and_nobody_is_asked_meanwhile() {
+    for (silent, why) in [(true, Shortfall::Unanswered), (false, Shortfall::TooFewVouches)] {
+        let mut rig = Rig::with(crate::keeping::network(), |_| {});
+        rig.silent = silent;
+        let [one, two, _] = [1, 2, 3].map(|tag| rig.witness(tag));
+        let message = rig.message(9, rig.news(), 0, "hi");
+        rig.relay(one, &message);
+        let effects = rig.wait(Duration::from_secs(70));
+        assert!(dropped(&effects).is_empty(), "others may be found to keep it");
+        let effects = rig.wait(Duration::from_secs(600));
+        assert!(asked(&rig, &effects, two).is_empty(), "nobody vouches for what is over");
+        let gone = dropped(&effects);
+        assert_eq!(gone.iter().map(|(_, _, why)| *why).collect::<Vec<_>>(), [why]);
+    }
+}
+
+#[test]
+fn nobody_is_asked_about_what_is_over_before_it_was_time_to() {
+    let mut rig = Rig::with(crate::keeping::network(), |_| {});
+    rig.silent = true;
+    let [one, two, _] = [1, 2, 3].map(|tag| rig.witness(tag));
+    let slot = Slot { author: key(9).id(), topic: rig.news(), generation: GENERATION, seq: 0 };
+    let message = rig.sign(9, slot, rig.wall(), Duration::from_millis(500), "hi");
+    rig.relay(one, &message);
+    let effects = rig.wait(Duration::from_secs(300));
+    assert!(asked(&rig, &effects, two).is_empty() && dropped(&effects).is_empty());
+}
+
+#[test]
+fn of_what_is_over_only_so_much_waits_on() {
+    let mut rig = Rig::with(crate::keeping::network(), |_| {});
+    rig.silent = true;
+    let one = rig.witness(1);
+    for author in 20..120 {
+        for seq in 0..90 {
+            let message = rig.message(author, rig.news(), seq, "hi");
+            rig.relay(one, &message);
+        }
+    }
+    let gone = dropped(&rig.wait(Duration::from_secs(70)));
+    assert_eq!(gone.len(), 9000 - 8192);
+    let gone = dropped(&rig.wait(Duration::from_secs(600)));
+    assert_eq!(gone.len(), 8192);
 }
 
 #[test]

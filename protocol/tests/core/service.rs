@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use forsooth_crypto::NodeId;
 use forsooth_protocol::{
-    Defences, Direction, Fault, Network, Role, Safeguard,
+    Defences, Direction, Fault, Network, Role, Safeguard, Slot,
     network::{Defence, Kind, Policy, Topic},
 };
 
 use crate::{
     overlay::roles,
-    rig::{Rig, delivered, key},
+    rig::{GENERATION, Rig, delivered, key},
 };
 
 /// Longer than a peer may be silent, and than the time between two reviews.
@@ -201,6 +201,27 @@ fn who_lacks_vouches_because_many_are_silent_asks_more_for_a_while() {
         rig.wait(Duration::from_secs(400));
         assert_eq!(witnesses(&rig), 12);
     }
+}
+
+#[test]
+fn what_is_over_and_waits_for_those_who_keep_it_has_nobody_drawn() {
+    let network = crate::keeping::network_of(Policy::Vouched { k: 8, n: 12 });
+    let mut rig = Rig::with(network, |_| {});
+    let drawn: Vec<_> = (1..=12).map(|tag| rig.witness(tag)).collect();
+    (21..=40).for_each(|tag| drop(rig.witness(tag)));
+    let mut drawn_for = |lifetime: Duration, seqs: core::ops::Range<u64>| {
+        for seq in seqs {
+            let topic = rig.news();
+            let slot = Slot { author: key(99).id(), topic, generation: GENERATION, seq };
+            let message = rig.sign(99, slot, rig.wall(), lifetime, "news");
+            rig.relay(drawn[0], &message);
+            drawn[1..6].iter().for_each(|peer| drop(rig.vouch(*peer, &message)));
+        }
+        rig.wait(Duration::from_secs(20));
+        witnesses(&rig)
+    };
+    assert_eq!(drawn_for(Duration::from_millis(500), 0..10), 12);
+    assert!(drawn_for(Duration::from_secs(60), 10..20) > 12);
 }
 
 #[test]

@@ -448,6 +448,24 @@ mod tests {
     }
 
     #[test]
+    fn a_comparison_is_about_what_was_there_when_it_began() {
+        let peer = NodeId::from_bytes([1; 32]);
+        let at = |seconds| Time::from_duration(Duration::from_secs(seconds));
+        let (opener, _) = Opener::open(
+            &crate::sync::Index::new(),
+            crate::sync::Bounds::ALL,
+            crate::sync::reconcile::Limits::default(),
+            [0; 16],
+        );
+        let mut rounds = Rounds::new();
+        rounds.begin(peer, opener, at(1));
+        assert!(!rounds.was_asked(&peer, at(0)), "it has not ended");
+        rounds.end(&peer, None, Finding::Equal, at(5));
+        assert!(rounds.was_asked(&peer, at(1)));
+        assert!(!rounds.was_asked(&peer, at(3)));
+    }
+
+    #[test]
     fn a_comparison_that_drips_ends() {
         let witnesses = witnesses(1);
         let peer = *witnesses.first_key_value().unwrap().0;

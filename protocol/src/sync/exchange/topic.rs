@@ -253,3 +253,82 @@ impl Topic {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        held::Held,
+        message::{MessageId, Slot},
+        sync::exchange::item,
+    };
+
+    const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+    /// A topic, at a moment.
+    struct Stage {
+        topic: Topic,
+        seconds: u64,
+    }
+
+    impl Stage {
+        fn new() -> Self {
+            let key = SketchKey::from_bytes([3; 16]);
+            Self { topic: Topic::new(Duration::from_secs(3600), key), seconds: 0 }
+        }
+
+        fn now(&self) -> Time {
+            Time::from_duration(Duration::from_secs(self.seconds))
+        }
+
+        fn wall(&self) -> Timestamp {
+            START.saturating_add(Duration::from_secs(self.seconds))
+        }
+
+        /// A message that was made so many seconds ago waits.
+        fn wait(&mut self, tag: u8, age: u64) {
+            let author = NodeId::from_bytes([9; 32]);
+            let slot = Slot { author, topic: TopicId::FIRST, generation: 1, seq: tag.into() };
+            let timestamp = self.wall().saturating_sub(Duration::from_secs(age));
+            let held =
+                Held { id: MessageId::from_bytes([tag; 32]), slot, timestamp, is_open: true };
+            self.topic.shelf.insert(&held);
+            let (now, wall) = (self.now(), self.wall());
+            self.topic.wait_again(item(timestamp, &held.id), now, wall);
+        }
+
+        /// Whether all witnesses are to be asked anew, so many seconds after the start.
+        fn asks(&mut self, seconds: u64) -> bool {
+            self.seconds = seconds;
+            let (now, wall) = (self.now(), self.wall());
+            let before = self.topic.again_asked;
+            self.topic.ask_again(now, wall);
+            self.topic.again_asked != before
+        }
+    }
+
+    #[test]
+    fn witnesses_are_asked_once_about_what_can_be_compared_and_not_without_pause() {
+        let mut stage = Stage::new();
+        assert!(!stage.asks(100));
+        stage.wait(1, 30);
+        assert!(stage.asks(100) && !stage.asks(101), "once");
+        stage.wait(2, 40);
+        assert!(!stage.asks(103), "so soon");
+        assert!(stage.asks(104) && !stage.asks(200));
+        stage.wait(3, 2);
+        assert!(!stage.asks(207), "it is too new");
+        assert!(stage.asks(209) && !stage.asks(300));
+    }
+
+    #[test]
+    fn what_no_comparison_is_about_is_not_waited_for() {
+        let mut stage = Stage::new();
+        stage.seconds = 5000;
+        stage.wait(1, 3599);
+        assert!(stage.topic.again.is_empty(), "others may have let go of it");
+        let (now, wall) = (stage.now(), stage.wall());
+        stage.topic.wait_again(Item::new(wall.as_millis(), [1; 32]), now, wall);
+        assert!(stage.topic.again.is_empty(), "it is not here");
+    }
+}
