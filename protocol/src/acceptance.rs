@@ -53,8 +53,8 @@ pub(crate) struct Acceptance {
     tally: Tally<MessageId, NodeId, Group>,
     room: Room,
     claims: Claims,
-    /// What was handed to the application lately.
-    accepted: FairMap<Slot, NodeId, MessageId>,
+    /// What was handed to the application lately, by number first: it tells slots apart sooner than the author does.
+    accepted: FairMap<(u64, Slot), NodeId, MessageId>,
     /// Policies that the application subscribes with: the topic's, or stricter ones.
     subscribed: BTreeSet<(TopicId, Policy)>,
     counts: BTreeMap<TopicId, TopicState>,
@@ -198,7 +198,7 @@ impl Acceptance {
         }
         let is_wanted = self.subscribed.contains(&(slot.topic, policy));
         if is_wanted {
-            self.accepted.insert(slot, *from, 1, id);
+            self.accepted.insert((slot.seq, slot), *from, 1, id);
         }
         let vouchers = match policy.threshold() {
             0 => Vec::new(),
@@ -235,7 +235,7 @@ impl Acceptance {
         let is_wanted = self.subscribed.contains(&(topic, one.policy));
         if is_wanted {
             for Attestation { slot, from, id, .. } in &enough {
-                self.accepted.insert(*slot, *from, 1, *id);
+                self.accepted.insert((slot.seq, *slot), *from, 1, *id);
             }
         }
         let attestors = enough.iter().map(|one| one.slot.author).collect();
@@ -329,7 +329,7 @@ impl Acceptance {
         for (one, others) in self.claims.withdraw(slot.author) {
             self.unattested(&one, others, Shortfall::Contested, cx);
         }
-        if let Some(id) = self.accepted.remove(&slot) {
+        if let Some(id) = self.accepted.remove(&(slot.seq, slot)) {
             let contested = &mut self.count(slot.topic).contested;
             *contested = contested.saturating_add(1);
             cx.report(crate::Event::Contested { id, slot });

@@ -4,7 +4,7 @@
 //! that holds the most loses its oldest entry. So an owner that holds no more than its fair share (the bound
 //! divided by the owners) never loses an entry to another's flood, and a flooder evicts only itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// An ordered map with a total weight and an owner for each entry.
 #[derive(Debug)]
@@ -29,8 +29,47 @@ struct Entry<O, V> {
 #[derive(Debug)]
 struct Account<K> {
     weight: usize,
-    /// Keys by age, oldest first.
-    queue: BTreeMap<u64, K>,
+    queue: Queue<K>,
+}
+
+/// Keys by age, oldest first. What goes out of turn leaves a gap; gaps go when there are more of them than keys.
+#[derive(Debug)]
+struct Queue<K> {
+    places: VecDeque<(u64, Option<K>)>,
+    len: usize,
+}
+
+impl<K: Copy> Queue<K> {
+    const fn new() -> Self {
+        Self { places: VecDeque::new(), len: 0 }
+    }
+
+    /// Adds the youngest: its order is above all others.
+    fn push(&mut self, order: u64, key: K) {
+        self.places.push_back((order, Some(key)));
+        self.len = self.len.saturating_add(1);
+    }
+
+    fn remove(&mut self, order: u64) {
+        let place = match self.places.front() {
+            Some((oldest, _)) if *oldest == order => Ok(0),
+            _ => self.places.binary_search_by_key(&order, |(order, _)| *order),
+        };
+        let Some((_, key)) = place.ok().and_then(|place| self.places.get_mut(place)) else {
+            return;
+        };
+        if key.take().is_some() {
+            self.len = self.len.saturating_sub(1);
+        }
+        while self.places.pop_front_if(|(_, key)| key.is_none()).is_some() {}
+        if self.places.len() > self.len.saturating_mul(2) {
+            self.places.retain(|(_, key)| key.is_some());
+        }
+    }
+
+    fn oldest(&self) -> Option<K> {
+        self.places.front().and_then(|(_, key)| *key)
+    }
 }
 
 impl<K: Ord + Copy, O: Ord + Copy, V> FairMap<K, O, V> {
@@ -49,21 +88,19 @@ impl<K: Ord + Copy, O: Ord + Copy, V> FairMap<K, O, V> {
     /// Inserts at the owner's expense and returns what had to go: entries of whoever holds the most, which
     /// may be this one. An entry under the same key is replaced first, and is not among the evicted.
     pub(crate) fn insert(&mut self, key: K, owner: O, weight: usize, value: V) -> Vec<(K, V)> {
-        self.remove(&key);
         let order = self.next_order;
         self.next_order = self.next_order.saturating_add(1);
-        self.entries.insert(key, Entry { owner, weight, order, value });
+        let replaced = self.entries.insert(key, Entry { owner, weight, order, value });
+        if let Some(replaced) = replaced {
+            self.discharge(&replaced);
+        }
         self.weight = self.weight.saturating_add(weight);
-        let account = self
-            .owners
-            .entry(owner)
-            .or_insert_with(|| Account { weight: 0, queue: BTreeMap::new() });
-        account.queue.insert(order, key);
-        let before = account.weight;
-        account.weight = before.saturating_add(weight);
-        let after = account.weight;
-        self.ranking.remove(&(before, owner));
-        self.ranking.insert((after, owner));
+        let account =
+            self.owners.entry(owner).or_insert_with(|| Account { weight: 0, queue: Queue::new() });
+        account.queue.push(order, key);
+        self.ranking.remove(&(account.weight, owner));
+        account.weight = account.weight.saturating_add(weight);
+        self.ranking.insert((account.weight, owner));
         let mut evicted = Vec::new();
         while self.weight > self.weight_max {
             let Some(entry) = self.evict() else { break };
@@ -75,25 +112,29 @@ impl<K: Ord + Copy, O: Ord + Copy, V> FairMap<K, O, V> {
     /// Removes the oldest entry of the heaviest owner.
     fn evict(&mut self) -> Option<(K, V)> {
         let (_, heaviest) = self.ranking.last()?;
-        let key = *self.owners.get(heaviest)?.queue.first_key_value()?.1;
+        let key = self.owners.get(heaviest)?.queue.oldest()?;
         self.remove(&key).map(|value| (key, value))
     }
 
     /// Removes an entry.
     pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
-        let Entry { owner, weight, order, value } = self.entries.remove(key)?;
-        self.weight = self.weight.saturating_sub(weight);
-        if let Some(account) = self.owners.get_mut(&owner) {
-            self.ranking.remove(&(account.weight, owner));
-            account.queue.remove(&order);
-            account.weight = account.weight.saturating_sub(weight);
-            if account.queue.is_empty() {
-                self.owners.remove(&owner);
-            } else {
-                self.ranking.insert((account.weight, owner));
-            }
+        let entry = self.entries.remove(key)?;
+        self.discharge(&entry);
+        Some(entry.value)
+    }
+
+    /// An entry is gone: its owner is charged for it no more.
+    fn discharge(&mut self, Entry { owner, weight, order, .. }: &Entry<O, V>) {
+        self.weight = self.weight.saturating_sub(*weight);
+        let Some(account) = self.owners.get_mut(owner) else { return };
+        self.ranking.remove(&(account.weight, *owner));
+        account.queue.remove(*order);
+        account.weight = account.weight.saturating_sub(*weight);
+        if account.queue.len == 0 {
+            self.owners.remove(owner);
+        } else {
+            self.ranking.insert((account.weight, *owner));
         }
-        Some(value)
     }
 
     /// The value under a key.
@@ -191,8 +232,14 @@ mod tests {
                 let total: usize = map.entries.values().map(|entry| entry.weight).sum();
                 prop_assert_eq!(total, map.weight());
                 prop_assert!(map.weight() <= 64);
-                let queued: usize = map.owners.values().map(|account| account.queue.len()).sum();
+                let queued: usize = map.owners.values().map(|account| account.queue.len).sum();
                 prop_assert_eq!(queued, map.len());
+                for Account { queue: Queue { places, len }, .. } in map.owners.values() {
+                    prop_assert_eq!(places.iter().filter(|(_, key)| key.is_some()).count(), *len);
+                    prop_assert!(places.iter().is_sorted_by_key(|(order, _)| *order));
+                    prop_assert!(places.len() <= 2 * len);
+                    prop_assert!(places.front().is_none_or(|(_, key)| key.is_some()));
+                }
                 prop_assert_eq!(map.ranking.len(), map.owners.len());
                 for (owner, account) in &map.owners {
                     prop_assert!(map.ranking.contains(&(account.weight, *owner)));

@@ -153,11 +153,16 @@ impl Ledger {
         let Header { slot, timestamp, .. } = *message.header();
         let window_max = self.network.topic(slot.topic).window_max();
         let window = (slot.author, slot.topic, window(timestamp));
-        let said = self.late.get(&window).copied().unwrap_or(0);
-        if said >= window_max && self.defences.has(Safeguard::AuthorRate) {
+        let said = self.late.get_mut(&window);
+        if said.as_ref().is_some_and(|said| **said >= window_max)
+            && self.defences.has(Safeguard::AuthorRate)
+        {
             return Entry::OverRate;
         }
-        self.late.insert(window, slot.author, 1, said.saturating_add(1));
+        match said {
+            Some(said) => *said = said.saturating_add(1),
+            None => drop(self.late.insert(window, slot.author, 1, 1)),
+        }
         Entry::New
     }
 

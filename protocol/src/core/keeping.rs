@@ -124,6 +124,7 @@ impl Core {
     /// Gives the orders that the input at hand gave rise to.
     pub(super) fn order_keeping(&mut self) {
         self.keeping.places.clear();
+        let mut all = Vec::new();
         for Draft { message, standing, promises } in std::mem::take(&mut self.keeping.drafts) {
             if self.keeping.given.len() >= ORDERS_MAX {
                 promises.into_iter().for_each(|promise| self.fulfil(promise));
@@ -132,22 +133,23 @@ impl Core {
             let request = self.keeping.next;
             self.keeping.next = request.saturating_add(1);
             let held = Held::new(&message, &standing);
-            self.tell_sync(sync::Event::Keeping(held));
+            all.push(held);
             self.keeping.given.insert(request, (held, promises));
             self.effects.push_back(Effect::Keep { request, message, standing });
+        }
+        if !all.is_empty() {
+            self.tell_sync(sync::Event::Keeping(all));
         }
     }
 
     /// Messages are on disk.
     pub(super) fn kept(&mut self, requests: &[u64]) {
-        for request in requests {
-            let Some((held, promises)) = self.keeping.given.remove(request) else { continue };
-            // It may have been exposed meanwhile.
-            if !self.ledger.exposed(&held.slot.author) {
-                self.tell_sync(sync::Event::Kept(held));
-            }
-            promises.into_iter().for_each(|promise| self.fulfil(promise));
-        }
+        let given = requests.iter().filter_map(|request| self.keeping.given.remove(request));
+        let (mut all, promises): (Vec<_>, Vec<_>) = given.unzip();
+        // Its author may have been exposed meanwhile.
+        all.retain(|held| !self.ledger.exposed(&held.slot.author));
+        self.tell_sync(sync::Event::Kept(all));
+        promises.into_iter().flatten().for_each(|promise| self.fulfil(promise));
     }
 
     /// Messages are not on disk, and the node goes on without.

@@ -246,8 +246,8 @@ impl Core {
     pub(super) fn hold_late(&mut self, ticket: Ticket, message: &Verified<Publication>) {
         let Some(pending) = self.intake.finish(ticket) else { return };
         let (topic, item) = place(message);
-        let mut holders =
-            self.sync.as_ref().map(|sync| sync.holders(topic, &item)).unwrap_or_default();
+        let sync = self.sync.as_ref().filter(|_| self.acceptance.counts_vouches());
+        let mut holders = sync.map(|sync| sync.holders(topic, &item)).unwrap_or_default();
         holders.push(pending.from);
         self.settle_pull(message, false);
         let slot = message.header().slot;
@@ -255,11 +255,11 @@ impl Core {
             self.recognise_own(slot.generation, message.header().timestamp);
             return self.keep_late(message);
         }
-        if self.network.topic(topic).policy.threshold() == 0 {
-            self.keep_late(message);
-        } else {
+        if self.network.topic(topic).policy.threshold() > 0 {
             let (message, from) = ((**message).clone(), pending.from);
             self.tell_sync(Event::Pending { message, from });
+        } else {
+            self.keep_late(message);
         }
         let (message, from) = (message.clone(), pending.from);
         let id = message.id();

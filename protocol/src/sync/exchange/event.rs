@@ -39,10 +39,10 @@ pub(crate) enum Event {
     Read { request: u64, frames: Vec<(MessageId, Option<Bytes>)> },
     /// What is on disk.
     Holds(Vec<Held>),
-    /// A message is being written to disk.
-    Keeping(Held),
-    /// A message is on disk, and this node stands behind it.
-    Kept(Held),
+    /// Messages are being written to disk.
+    Keeping(Vec<Held>),
+    /// Messages are on disk, and this node stands behind them.
+    Kept(Vec<Held>),
     /// The disk refuses to keep a message.
     Unkept(Held),
     /// These are no longer on disk.

@@ -290,7 +290,8 @@ impl Machine for Sync {
             Event::Read { request, frames } => self.has_read(request, frames, cx),
             Event::Holds(held) => self.take_stock(held, cx),
             Event::Keeping(held) => {
-                if let Some(topic) = self.topics.get_mut(&held.slot.topic) {
+                for held in held {
+                    let Some(topic) = self.topics.get_mut(&held.slot.topic) else { continue };
                     topic.shelf.expect(&held);
                     if !held.is_open {
                         topic.again.remove(&item(held.timestamp, &held.id));
@@ -298,12 +299,15 @@ impl Machine for Sync {
                 }
             }
             Event::Kept(held) => {
-                if let Some(topic) = self.topics.get_mut(&held.slot.topic) {
+                let mut changed = BTreeSet::new();
+                for held in held {
+                    let Some(topic) = self.topics.get_mut(&held.slot.topic) else { continue };
                     topic.rounds.note(item(held.timestamp, &held.id));
                     topic.shelf.insert(&held);
                     topic.refusing = None;
-                    self.pursue(held.slot.topic, cx);
+                    changed.insert(held.slot.topic);
                 }
+                changed.into_iter().for_each(|topic| self.pursue(topic, cx));
             }
             Event::Unkept(held) => self.unkept(&held, cx.now),
             Event::Forgotten(held) => {

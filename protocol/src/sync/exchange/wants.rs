@@ -25,7 +25,7 @@ const REQUEST_TIME: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub(super) struct Wants {
     wants: BTreeMap<Item, Want>,
-    /// What nobody is asked for, by those who have it.
+    /// What nobody is asked for, by those who have it: of what is [free](State::Free), and of nothing else.
     free: BTreeMap<NodeId, BTreeSet<Item>>,
     asked: BTreeMap<NodeId, Asked>,
     /// How much each peer has added.
@@ -192,7 +192,9 @@ impl Wants {
     /// A message is wanted no more, whatever became of it. Those who have it.
     pub(super) fn settle(&mut self, item: &Item) -> Vec<NodeId> {
         let Some(want) = self.wants.remove(item) else { return Vec::new() };
-        want.holders.iter().for_each(|holder| unlist(&mut self.free, holder, item));
+        if want.state == State::Free {
+            want.holders.iter().for_each(|holder| unlist(&mut self.free, holder, item));
+        }
         if let Some(told) = self.told.get_mut(&want.first) {
             *told = told.saturating_sub(1);
             if *told == 0 {
