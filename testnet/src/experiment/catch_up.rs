@@ -2,10 +2,11 @@
 //!
 //! A few servers have all messages on disk. One core has none, is linked with them, and pulls everything; signatures are
 //! checked in batches, as workers do, of what has gathered. What is measured is the processor's time that the
-//! joining node takes for it, on one thread, against the time that checking the same signatures takes alone.
+//! joining node takes for it, on one thread, against the time that checking the same signatures takes alone. Both are
+//! measured in turns, a batch each, so that whatever else slows the machine down slows down both.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{HashMap, VecDeque},
     fmt,
     net::Ipv4Addr,
     sync::Arc,
@@ -100,7 +101,7 @@ impl fmt::Display for Report {
 struct Host {
     id: NodeId,
     core: Core,
-    disk: BTreeMap<MessageId, Bytes>,
+    disk: HashMap<MessageId, Bytes>,
     inbox: VecDeque<Input>,
     spent: Duration,
 }
@@ -124,7 +125,8 @@ pub fn run(setting: &Setting) -> Result<Report, Error> {
     let joining = scene.hosts.first().map_or(Duration::ZERO, |host| host.spent);
     let serving = scene.hosts.iter().skip(1).map(|host| host.spent).sum::<Duration>();
     let rate = scene.accepted as f64 / joining.as_secs_f64().max(1e-9);
-    let raw = raw(messages, setting.seed);
+    scene.raw.finish();
+    let raw = messages.len() as f64 / scene.raw.spent.as_secs_f64().max(1e-9);
     Ok(Report {
         messages: setting.messages,
         payload_bytes: setting.payload_bytes,
@@ -170,22 +172,32 @@ fn messages(setting: &Setting, network: &Arc<Network>) -> Vec<Publication> {
     (0..setting.messages as u64).filter_map(message).collect()
 }
 
-/// How many of these signatures are checked in a second, and nothing else.
-fn raw(messages: Vec<Publication>, seed: u64) -> f64 {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let count = messages.len();
-    let mut batches: Vec<Vec<_>> = Vec::new();
-    for message in messages {
-        match batches.last_mut().filter(|batch| batch.len() < BATCH) {
-            Some(batch) => batch.push(Untrusted::new(message)),
-            None => batches.push(vec![Untrusted::new(message)]),
-        }
+/// The same signatures, checked and nothing else.
+struct Raw {
+    batches: VecDeque<Vec<Untrusted<Publication>>>,
+    rng: ChaCha8Rng,
+    spent: Duration,
+}
+
+impl Raw {
+    fn new(messages: &[Publication], seed: u64) -> Self {
+        let batch = |some: &[Publication]| some.iter().cloned().map(Untrusted::new).collect();
+        let batches = messages.chunks(BATCH).map(batch).collect();
+        Self { batches, rng: ChaCha8Rng::seed_from_u64(seed), spent: Duration::ZERO }
     }
-    let begun = ThreadTime::now();
-    for batch in batches {
-        drop(verify_all(batch, &mut rng));
+
+    /// Checks a batch. Whether there was one.
+    fn turn(&mut self) -> bool {
+        let Some(batch) = self.batches.pop_front() else { return false };
+        let begun = ThreadTime::now();
+        drop(verify_all(batch, &mut self.rng));
+        self.spent += begun.elapsed();
+        true
     }
-    count as f64 / begun.elapsed().as_secs_f64().max(1e-9)
+
+    fn finish(&mut self) {
+        while self.turn() {}
+    }
 }
 
 fn key(number: u64) -> Keypair {
@@ -199,6 +211,7 @@ struct Scene {
     now: Time,
     hosts: Vec<Host>,
     rng: ChaCha8Rng,
+    raw: Raw,
     accepted: usize,
     received: u64,
     sent: u64,
@@ -211,6 +224,7 @@ impl Scene {
             now: Time::ZERO,
             hosts: Vec::new(),
             rng: ChaCha8Rng::seed_from_u64(setting.seed),
+            raw: Raw::new(messages, setting.seed),
             accepted: 0,
             received: 0,
             sent: 0,
@@ -222,7 +236,7 @@ impl Scene {
             seed.iter_mut().zip(word).for_each(|(to, from)| *to = from);
             let core =
                 Core::new(Config::new(network.clone(), WALL.as_secs()), keypair.clone(), seed);
-            let (disk, inbox) = (BTreeMap::new(), VecDeque::new());
+            let (disk, inbox) = (HashMap::new(), VecDeque::new());
             let host = Host { id: keypair.id(), core, disk, inbox, spent: Duration::ZERO };
             scene.hosts.push(host);
         }
@@ -276,6 +290,7 @@ impl Scene {
         let Some(host) = hosts.get_mut(place) else { return Vec::new() };
         let begun = ThreadTime::now();
         let (mut out, mut checks, mut kept) = (Vec::new(), Vec::new(), Vec::new());
+        let mut batches = 0_usize;
         loop {
             let Some(input) = host.inbox.pop_front() else {
                 // Nothing else is to be done: what has gathered is checked.
@@ -285,6 +300,7 @@ impl Scene {
                 } else if checks.is_empty() {
                     break;
                 } else {
+                    batches += 1;
                     let verdicts: Vec<Verdict> = check_all(std::mem::take(&mut checks), rng);
                     host.inbox.push_back(Input::Verdicts(verdicts));
                 }
@@ -311,6 +327,7 @@ impl Scene {
                     Effect::Verify { ticket, check } => {
                         checks.push((ticket, check));
                         if checks.len() >= BATCH {
+                            batches += 1;
                             let verdicts = check_all(std::mem::take(&mut checks), rng);
                             host.inbox.push_front(Input::Verdicts(verdicts));
                         }
@@ -333,12 +350,15 @@ impl Scene {
             }
         }
         host.spent += begun.elapsed();
+        if place == 0 {
+            (0..batches).for_each(|_| _ = self.raw.turn());
+        }
         out
     }
 }
 
 /// As many as fit into one answer.
-fn read(disk: &BTreeMap<MessageId, Bytes>, ids: Vec<MessageId>) -> Vec<(MessageId, Option<Bytes>)> {
+fn read(disk: &HashMap<MessageId, Bytes>, ids: Vec<MessageId>) -> Vec<(MessageId, Option<Bytes>)> {
     let mut bytes = 0;
     let mut frame = |id: MessageId| {
         let frame = disk.get(&id).filter(|frame| {
