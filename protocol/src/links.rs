@@ -159,6 +159,10 @@ pub(crate) struct Link {
     said: Option<Intent>,
     /// Hellos answered after the first.
     answers: u8,
+    /// When anything came from it last.
+    heard: Time,
+    /// Since when it had been silent when it was last excused for that, and when that was.
+    excused: Option<(Time, Time)>,
     served: Option<Time>,
     service: Service,
     rank: u64,
@@ -273,6 +277,8 @@ impl Links {
             is_observer: false,
             said: None,
             answers: 0,
+            heard: cx.now,
+            excused: None,
             served: None,
             service: Service::default(),
             rank: self.rank(group),

@@ -24,7 +24,7 @@ const GENERATION_AHEAD_MAX: Duration = Duration::from_secs(365 * 86_400);
 impl Core {
     /// A frame arrived.
     pub(super) fn received(&mut self, from: NodeId, lane: Lane, frame: &Bytes) {
-        let Some(link) = self.links.get(&from) else {
+        let Some(link) = self.links.hear(&from, self.now) else {
             return;
         };
         let (greeted, visits) = (link.hello.is_some(), link.is_visit());

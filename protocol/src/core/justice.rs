@@ -23,6 +23,9 @@ use crate::{
 impl Core {
     /// A peer did wrong itself.
     pub(super) fn accuse(&mut self, from: NodeId, fault: Fault) {
+        if fault == Fault::BrokenPromise && self.links.excuses(&from, self.now) {
+            return;
+        }
         let blamed = match fault.blame() {
             Blame::Forwarder | Blame::Author => Some(from),
             Blame::Nobody => None,

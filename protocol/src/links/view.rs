@@ -1,5 +1,6 @@
 //! What others ask about links: who is linked, what is lacking, who may be dialled, and how full it is.
 
+use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use forsooth_crypto::NodeId;
@@ -7,10 +8,39 @@ use forsooth_crypto::NodeId;
 use super::{Link, Links, OBSERVERS_MAX, Purpose, Role, places::VISITORS_MAX};
 use crate::{budget::BUDGETS_MAX, group::Group, time::Time};
 
+/// From whom nothing has come for so long may be cut off: nearly all the time that there is to keep a promise.
+const CUT_OFF: Duration = Duration::from_secs(7);
+/// And how soon that is believed again.
+const EXCUSE_EVERY: Duration = Duration::from_secs(600);
+
 impl Links {
     /// The link to a connected peer.
     pub(crate) fn get(&self, peer: &NodeId) -> Option<&Link> {
         self.links.get(peer)
+    }
+
+    /// Something came from a peer.
+    pub(crate) fn hear(&mut self, peer: &NodeId, now: Time) -> Option<&Link> {
+        let link = self.links.get_mut(peer)?;
+        link.heard = now;
+        Some(link)
+    }
+
+    /// Whether it may be for want of a network that a peer did not keep a promise: nothing at all has come from it for about as long
+    /// as it had. One silence is excused, whatever was asked in it, and then none for a while: it could be chosen.
+    pub(crate) fn excuses(&mut self, peer: &NodeId, now: Time) -> bool {
+        let Some(link) = self.links.get_mut(peer) else { return false };
+        if now.since(link.heard) < CUT_OFF {
+            return false;
+        }
+        match link.excused {
+            Some((since, _)) if since == link.heard => true,
+            Some((_, at)) if now < at + EXCUSE_EVERY => false,
+            Some(_) | None => {
+                link.excused = Some((link.heard, now));
+                true
+            }
+        }
     }
 
     /// All that is open, whatever it is for.

@@ -69,7 +69,9 @@ fn attack(safeguard: Safeguard, defences: Defences, rig: &mut Rig) -> bool {
         Safeguard::Promises => {
             let message = rig.message(9, open, 0, "promised and not served");
             rig.vouch(liar, &message);
-            rig.wait(Duration::from_secs(20));
+            rig.wait(Duration::from_secs(5));
+            rig.speak(liar);
+            rig.wait(Duration::from_secs(15));
             !rig.faults().contains(&Fault::BrokenPromise)
         }
         Safeguard::ServeLimit => {

@@ -244,18 +244,39 @@ fn whoever_vouches_and_does_not_serve_breaks_a_promise() {
     let asked = crate::rig::sent(&rig, &effects, honest);
     assert!(matches!(asked.as_slice(), [Frame::Graft { ids, .. }] if *ids == [truth.id()]));
     rig.relay(honest, &truth);
-    rig.wait(Duration::from_secs(20));
-    let broken: Vec<_> = rig
-        .log
-        .iter()
-        .filter_map(|effect| match effect {
-            Effect::Event(Event::Fault { fault: Fault::BrokenPromise, blamed, .. }) => *blamed,
-            _ => None,
-        })
-        .collect();
-    assert_eq!(broken, [liar]);
+    rig.wait(Duration::from_secs(5));
+    rig.speak(liar);
+    rig.wait(Duration::from_secs(15));
+    assert_eq!(broken(&rig), [liar]);
     let missing = rig.snapshot().bounds.iter().find(|b| b.name == "gossip.missing").unwrap().used;
     assert_eq!(missing, 0);
+}
+
+fn broken(rig: &Rig) -> Vec<NodeId> {
+    let blamed = |effect: &Effect| match effect {
+        Effect::Event(Event::Fault { fault: Fault::BrokenPromise, blamed, .. }) => *blamed,
+        _ => None,
+    };
+    rig.log.iter().filter_map(blamed).collect()
+}
+
+#[test]
+fn whoever_may_be_cut_off_is_excused_once_for_all_that_it_was_asked() {
+    let mut rig = Rig::new();
+    let peer = rig.inbound(1);
+    let mut seqs = 0..;
+    let mut promise = |rig: &mut Rig, count: usize| {
+        for seq in seqs.by_ref().take(count) {
+            let message = rig.message(9, rig.open(), seq, "never sent");
+            rig.vouch(peer, &message);
+        }
+        rig.wait(Duration::from_secs(30));
+        broken(rig).len()
+    };
+    assert_eq!(promise(&mut rig, 5), 0, "nothing came since it was asked");
+    assert_eq!(promise(&mut rig, 3), 3, "again so soon");
+    rig.wait(Duration::from_secs(600));
+    assert_eq!(promise(&mut rig, 2), 3);
 }
 
 #[test]

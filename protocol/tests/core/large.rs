@@ -162,6 +162,7 @@ fn an_announcement_is_a_promise() {
         announce(&mut rig, liar, &message, sent);
         rig.wait(Duration::from_secs(7));
         assert!(rig.faults().is_empty());
+        rig.speak(liar);
         rig.wait(Duration::from_secs(2));
         assert_eq!(rig.faults(), [Fault::BrokenPromise]);
     }

@@ -122,6 +122,7 @@ fn who_does_not_say_what_it_meant_breaks_a_promise_once_for_each_question() {
         let effects = rig.wait(Duration::from_secs(7));
         assert_eq!(inquiries(&rig, &effects, liar).len(), 100);
         assert_eq!(rig.faults(), []);
+        rig.speak(liar);
         let effects = rig.wait(Duration::from_secs(60));
         assert_eq!(inquiries(&rig, &effects, liar), []);
         assert_eq!(rig.faults(), vec![Fault::BrokenPromise; faults]);

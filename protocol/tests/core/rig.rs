@@ -231,6 +231,12 @@ impl Rig {
         self.send(from, &Frame::ShortVouch { names: vec![name] })
     }
 
+    /// A peer shows that it is there.
+    pub(crate) fn speak(&mut self, from: NodeId) {
+        let prune = Frame::Prune { topic: self.open(), author: Some(key(199).id()) };
+        self.send(from, &prune);
+    }
+
     /// A message of an author's, made now.
     pub(crate) fn message(
         &self,

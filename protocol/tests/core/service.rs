@@ -208,7 +208,7 @@ fn what_is_over_and_waits_for_those_who_keep_it_has_nobody_drawn() {
     let network = crate::keeping::network_of(Policy::Vouched { k: 8, n: 12 });
     let mut rig = Rig::with(network, |_| {});
     let drawn: Vec<_> = (1..=12).map(|tag| rig.witness(tag)).collect();
-    (21..=40).for_each(|tag| drop(rig.witness(tag)));
+    (21..=40).for_each(|tag| _ = rig.witness(tag));
     let mut drawn_for = |lifetime: Duration, seqs: core::ops::Range<u64>| {
         for seq in seqs {
             let topic = rig.news();
