@@ -45,7 +45,7 @@ pub(crate) use naming::{Heard, Named};
 use outbox::Outbox;
 use store::{Store, Told};
 use thrift::Thrift;
-use tree::{Adoption, Share, Size, Trees};
+use tree::{Adoption, Carried, Share, Size, Trees};
 use unkept::Unkept;
 
 pub(crate) use unkept::Vouching;
@@ -154,8 +154,9 @@ impl Gossip {
         let id = message.id();
         let Slot { author, topic, .. } = message.header().slot;
         let Arrival { holders, offers, first, lag } = self.missing.arrived(&id, cx.now);
-        let is_grown = self.trees.carry(author, topic, from, cx.now);
         let (known, size) = (Known { topic, id, is_held: true }, large::size(message.frame()));
+        let how = Carried { was_asked: lag.is_none(), size };
+        let is_grown = self.trees.carry(author, topic, (from, how), cx.now);
         self.naming.note(known);
         // A tree that has yet to find its shape says nothing of the others, and a large payload nothing of small ones.
         if is_grown
@@ -211,6 +212,10 @@ impl Gossip {
                 let frame = Frame::Prune { topic, author: Some(author) }.encode();
                 cx.order(Effect::Send { to, class: Class::Tree, frame });
             }
+        }
+        if let Some(to) = self.trees.double(&author, &holders, cx.rng) {
+            let frame = Frame::Adopt { author }.encode();
+            cx.order(Effect::Send { to, class: Class::Tree, frame });
         }
         let expires = cx.now + message.header().expires().since(cx.wall);
         self.store.insert(message, from, [cx.now, expires], told);

@@ -186,6 +186,39 @@ fn a_witness_that_is_well_ahead_of_the_parent_is_adopted() {
 }
 
 #[test]
+fn while_payloads_have_to_be_asked_for_a_second_parent_sends_them_as_well() {
+    let mut rig = Rig::new();
+    let [parent, second, third] = [1, 2, 3].map(|tag| rig.witness(tag));
+    let author = key(9).id();
+    for seq in 0..10 {
+        let message = rig.message(9, rig.open(), seq, "hi");
+        relay(&mut rig, parent, &message);
+    }
+    // The parent has it and sends it when it is asked.
+    let withheld = |rig: &mut Rig, seq| {
+        let message = rig.message(9, rig.open(), seq, "hi");
+        rig.vouch(parent, &message);
+        rig.vouch(second, &message);
+        rig.wait(Duration::from_secs(1));
+        let effects = relay(rig, parent, &message);
+        [parent, second].map(|peer| sent(rig, &effects, peer).contains(&Frame::Adopt { author }))
+    };
+    assert_eq!(withheld(&mut rig, 10), [false; 2], "it may happen once");
+    assert_eq!(withheld(&mut rig, 11), [false, true]);
+    let prune = Frame::Prune { topic: rig.open(), author: Some(author) };
+    let message = rig.message(9, rig.open(), 12, "hi");
+    let prunes = [parent, second, third].map(|from| {
+        let effects = relay(&mut rig, from, &message);
+        sent(&rig, &effects, from).contains(&prune)
+    });
+    assert_eq!(
+        prunes,
+        [false, false, true],
+        "of whoever was asked for it a second copy is welcome"
+    );
+}
+
+#[test]
 fn who_did_not_choose_us_is_vouched_to_now_and_then() {
     let mut rig = Rig::new();
     let from = rig.inbound(1);

@@ -1,4 +1,5 @@
-//! One author's tree, as far as it can be seen from one node: a parent, and children.
+//! One author's tree, as far as it can be seen from one node: a parent, children, and while payloads have to be asked for
+//! a second parent.
 
 use core::time::Duration;
 
@@ -13,6 +14,14 @@ const GROWN: u32 = 8;
 /// round trips.
 const SETTLED_AFTER: Duration = Duration::from_millis(500);
 
+/// What a payload that somebody had to be asked for weighs, in payloads that came by themselves; and the most there may be.
+const ASKED: u8 = 8;
+const ASKED_MAX: u8 = 32;
+/// From so much on there are two parents, until nothing is left of it: two in eight messages were withheld or lost.
+const TROUBLED: u8 = 2 * ASKED - 4;
+/// A second parent that leaves out more than so many messages is none.
+const MISSES_MAX: u8 = 4;
+
 /// An author's tree.
 #[derive(Debug)]
 pub(super) struct Tree {
@@ -20,11 +29,24 @@ pub(super) struct Tree {
     /// Messages carried so far.
     carried: u32,
     pub(super) parent: Option<NodeId>,
+    /// How much had to be asked for lately.
+    asked: u8,
+    /// There are to be two parents.
+    is_troubled: bool,
+    second: Option<Second>,
     children: Vec<Child>,
     /// Who was adopted because it had messages earlier than the parent, and has yet to bring one.
     pub(super) adopted: Option<NodeId>,
     /// Who was told that it need not send, and when.
     told: Vec<(NodeId, Time)>,
+}
+
+/// A parent beside the parent: its copy is one too many, unless the other withholds its own.
+#[derive(Clone, Copy, Debug)]
+struct Second {
+    peer: NodeId,
+    /// Messages since it brought one.
+    missed: u8,
 }
 
 /// A neighbour that has this author's messages from us.
@@ -44,6 +66,9 @@ impl Tree {
             heard_at: now,
             carried: 0,
             parent: None,
+            asked: 0,
+            is_troubled: false,
+            second: None,
             children: children.map(Child::new).collect(),
             adopted: None,
             told: Vec::new(),
@@ -51,14 +76,54 @@ impl Tree {
     }
 
     /// A message came from this neighbour, or from nobody if it is our own.
-    pub(super) fn carry(&mut self, from: Option<NodeId>) {
+    pub(super) fn carry(&mut self, from: Option<NodeId>, how: Carried) {
         self.carried = self.carried.saturating_add(1);
-        self.parent = from.or(self.parent);
+        self.judge(how);
+        self.change_parent(from);
         if self.adopted == from {
             self.adopted = None;
         }
         // A parent is no child: it has everything first.
         from.iter().for_each(|from| self.remove(from));
+    }
+
+    /// Whether there are to be two parents. A tree that has yet to find its shape says nothing, and of a large payload a second
+    /// copy costs too much.
+    fn judge(&mut self, how: Carried) {
+        if how.size == Size::Large || !self.is_grown() {
+            (self.asked, self.is_troubled) = (0, false);
+        } else if how.was_asked {
+            self.asked = self.asked.saturating_add(ASKED).min(ASKED_MAX);
+            self.is_troubled |= self.asked >= TROUBLED;
+        } else {
+            self.asked = self.asked.saturating_sub(1);
+            self.is_troubled &= self.asked > 0;
+        }
+    }
+
+    /// Whoever brought a message first is the parent; if that was the second one, the other is the second now.
+    fn change_parent(&mut self, from: Option<NodeId>) {
+        let Some(from) = from else { return };
+        let before = self.parent.replace(from).filter(|before| *before != from);
+        let second = self.second.take().filter(|_| self.is_troubled);
+        self.second = match second {
+            Some(second) if second.peer == from => before.map(|peer| Second { peer, missed: 0 }),
+            Some(Second { peer, missed }) if missed < MISSES_MAX => {
+                Some(Second { peer, missed: missed.saturating_add(1) })
+            }
+            Some(_) | None => None,
+        };
+    }
+
+    /// Whether a second parent is lacking.
+    pub(super) const fn lacks_second(&self) -> bool {
+        self.is_troubled && self.second.is_none()
+    }
+
+    /// A neighbour is asked to send what the parent sends as well.
+    pub(super) fn double(&mut self, peer: NodeId) {
+        self.second = Some(Second { peer, missed: 0 });
+        self.remove(&peer);
     }
 
     /// Whether it has carried no more than one message.
@@ -108,11 +173,16 @@ impl Tree {
         self.remove(peer);
         self.parent = self.parent.filter(|parent| parent != peer);
         self.adopted = self.adopted.filter(|adopted| adopted != peer);
+        self.second = self.second.filter(|second| second.peer != *peer);
     }
 
     /// A neighbour sent what was here: it is no child. Whether it is to be told.
     pub(super) fn duplicate(&mut self, peer: NodeId, now: Time) -> bool {
         self.remove(&peer);
+        if let Some(second) = self.second.as_mut().filter(|second| second.peer == peer) {
+            second.missed = 0;
+            return false;
+        }
         self.told.retain(|(_, at)| now.since(*at) < TELL_AGAIN);
         let again = self.told.iter().any(|(told, _)| *told == peer);
         if !again {
@@ -120,6 +190,14 @@ impl Tree {
         }
         !again
     }
+}
+
+/// How a message came.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::gossip) struct Carried {
+    /// Somebody had to be asked for it.
+    pub(in crate::gossip) was_asked: bool,
+    pub(in crate::gossip) size: Size,
 }
 
 /// How a child gets a message.

@@ -9,6 +9,9 @@
 //! one was heard lately: then newcomers are carried along the topic's tree. So keys that somebody makes up cost
 //! honest authors no tree that they use.
 //!
+//! Redundancy is what it has to be: one parent in peace, and while much of what an author says has to be asked for, because
+//! parents withhold it or links lose it, a second one, drawn among those who vouch.
+//!
 //! A large payload goes whole only to a child that is known to have no other parent; it is announced to the others.
 
 mod author;
@@ -19,9 +22,14 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use forsooth_crypto::NodeId;
+use rand_chacha::ChaCha8Rng;
 
+pub(super) use self::author::Carried;
 use self::author::{Push, Tree};
-use crate::{agenda::Agenda, network::TopicId, peer_map::PeerMap, snapshot::Bound, time::Time};
+use crate::{
+    agenda::Agenda, machine::below, network::TopicId, peer_map::PeerMap, snapshot::Bound,
+    time::Time,
+};
 
 /// Authors that have a tree of their own.
 const AUTHORS_MAX: usize = 1024;
@@ -138,7 +146,7 @@ impl Trees {
         &mut self,
         author: NodeId,
         topic: TopicId,
-        from: Option<NodeId>,
+        (from, how): (Option<NodeId>, Carried),
         now: Time,
     ) -> bool {
         if !self.authors.contains_key(&author) && !self.plant(author, topic, now) {
@@ -149,7 +157,7 @@ impl Trees {
         self.heard.remove(&(tree.heard_at, author));
         tree.heard_at = now;
         self.heard.insert((now, author));
-        tree.carry(from);
+        tree.carry(from, how);
         let (is_young, is_grown) = (tree.is_young(), tree.is_grown());
         if let Some(from) = from {
             if let Some(neighbour) = self.neighbours.get_mut(&from) {
@@ -234,6 +242,24 @@ impl Trees {
         // Who has never brought anything may never do so: the parent stays until it has.
         let from = if neighbour.proven { tree.parent.take() } else { None };
         Some(Adoption { from })
+    }
+
+    /// If an author's tree is to have a second parent and has none, draws it among those who vouched for a message.
+    pub(super) fn double(
+        &mut self,
+        author: &NodeId,
+        vouchers: &[NodeId],
+        rng: &mut ChaCha8Rng,
+    ) -> Option<NodeId> {
+        let tree = self.authors.get_mut(author).filter(|tree| tree.lacks_second())?;
+        let may = |peer: &&NodeId| {
+            let is_willing = |it: &Neighbour| it.reluctance < TRIES_MAX;
+            tree.parent != Some(**peer) && self.neighbours.get(peer).is_some_and(is_willing)
+        };
+        let all: Vec<NodeId> = vouchers.iter().filter(may).copied().collect();
+        let peer = *all.get(below(rng, all.len()))?;
+        tree.double(peer);
+        Some(peer)
     }
 
     /// A neighbour asks to be sent an author's messages.

@@ -1,3 +1,5 @@
+use rand_core::SeedableRng as _;
+
 use super::*;
 use crate::network::{Defence, Kind, Network, Policy, Topic};
 
@@ -10,6 +12,9 @@ fn peer(tag: u32) -> NodeId {
     id[..4].copy_from_slice(&tag.to_be_bytes());
     NodeId::from_bytes(id)
 }
+
+const CALM: Carried = Carried { was_asked: false, size: Size::Small };
+const ASKED: Carried = Carried { was_asked: true, size: Size::Small };
 
 fn topic() -> TopicId {
     let topics = vec![Topic::new("a", Policy::Verified)];
@@ -33,12 +38,12 @@ fn trees_are_bounded_and_those_in_use_are_kept() {
     let (mut trees, topic) = (Trees::default(), topic());
     trees.join(peer(1));
     for author in 0..2000 {
-        trees.carry(peer(author), topic, Some(peer(1)), at(0));
+        trees.carry(peer(author), topic, (Some(peer(1)), CALM), at(0));
     }
     assert_eq!(trees.bound().used, AUTHORS_MAX);
     assert!(trees.authors.contains_key(&peer(0)) && !trees.authors.contains_key(&peer(1999)));
-    trees.carry(peer(0), topic, Some(peer(1)), at(50));
-    trees.carry(peer(5000), topic, Some(peer(1)), at(61));
+    trees.carry(peer(0), topic, (Some(peer(1)), CALM), at(50));
+    trees.carry(peer(5000), topic, (Some(peer(1)), CALM), at(61));
     assert!(trees.authors.contains_key(&peer(5000)), "who was silent makes room");
     assert!(trees.authors.contains_key(&peer(0)));
     assert_eq!((trees.authors.len(), trees.heard.iter().count()), (AUTHORS_MAX, AUTHORS_MAX));
@@ -49,7 +54,7 @@ fn a_large_message_goes_whole_to_children_that_have_no_other_parent() {
     let (mut trees, topic, author) = (Trees::default(), topic(), peer(90));
     (1..=4).for_each(|tag| trees.join(peer(tag)));
     let shares = |trees: &mut Trees, size, now| {
-        trees.carry(author, topic, None, now);
+        trees.carry(author, topic, (None, CALM), now);
         let mut all = Vec::new();
         trees.shares(&author, (topic, size), now, |_| false, |_, share| all.push(share));
         all
@@ -70,14 +75,14 @@ fn a_large_message_goes_whole_to_children_that_have_no_other_parent() {
 fn an_authors_tree_begins_as_the_topics_and_is_then_its_own() {
     let (mut trees, topic) = (Trees::default(), topic());
     (1..=4).for_each(|tag| trees.join(peer(tag)));
-    trees.carry(peer(90), topic, Some(peer(1)), at(0));
+    trees.carry(peer(90), topic, (Some(peer(1)), CALM), at(0));
     assert_eq!(payloads(&mut trees, 90), [peer(2), peer(3), peer(4)]);
     let duplicate = trees.duplicate(peer(2), topic, &peer(90), at(0));
     assert_eq!(duplicate, Duplicate { author: true, topic: true });
-    trees.carry(peer(91), topic, Some(peer(3)), at(0));
+    trees.carry(peer(91), topic, (Some(peer(3)), CALM), at(0));
     assert_eq!(payloads(&mut trees, 91), [peer(1), peer(4)]);
     // No longer a new tree: a duplicate says nothing of the others.
-    trees.carry(peer(91), topic, Some(peer(3)), at(0));
+    trees.carry(peer(91), topic, (Some(peer(3)), CALM), at(0));
     let duplicate = trees.duplicate(peer(4), topic, &peer(91), at(0));
     assert_eq!(duplicate, Duplicate { author: true, topic: false });
     assert_eq!((payloads(&mut trees, 91), trees.eager(&peer(4), topic)), (vec![peer(1)], true));
@@ -89,12 +94,12 @@ fn who_is_adopted_in_vain_is_not_adopted_for_ever() {
     (1..=2).for_each(|tag| trees.join(peer(tag)));
     let mut adopted = 0;
     for turn in 0..20 {
-        trees.carry(author, topic, Some(peer(1)), at(turn));
+        trees.carry(author, topic, (Some(peer(1)), CALM), at(turn));
         adopted += u8::from(trees.adopt(&author, peer(2)).is_some());
     }
     assert_eq!(adopted, TRIES_MAX);
-    trees.carry(author, topic, Some(peer(2)), at(30));
-    trees.carry(author, topic, Some(peer(1)), at(31));
+    trees.carry(author, topic, (Some(peer(2)), CALM), at(30));
+    trees.carry(author, topic, (Some(peer(1)), CALM), at(31));
     assert!(trees.adopt(&author, peer(2)).is_some(), "it has brought one");
 }
 
@@ -102,10 +107,10 @@ fn who_is_adopted_in_vain_is_not_adopted_for_ever() {
 fn the_parent_goes_at_once_if_the_new_one_has_proven_itself() {
     let (mut trees, topic, author) = (Trees::default(), topic(), peer(90));
     (1..=2).for_each(|tag| trees.join(peer(tag)));
-    trees.carry(author, topic, Some(peer(1)), at(0));
+    trees.carry(author, topic, (Some(peer(1)), CALM), at(0));
     assert_eq!(trees.adopt(&author, peer(2)), Some(Adoption { from: None }));
-    trees.carry(author, topic, Some(peer(2)), at(1));
-    trees.carry(author, topic, Some(peer(1)), at(2));
+    trees.carry(author, topic, (Some(peer(2)), CALM), at(1));
+    trees.carry(author, topic, (Some(peer(1)), CALM), at(2));
     assert_eq!(trees.adopt(&author, peer(2)), Some(Adoption { from: Some(peer(1)) }));
 }
 
@@ -120,7 +125,7 @@ fn a_neighbour_that_did_not_choose_us_hears_of_a_message_now_and_then() {
         let mut told = BTreeMap::new();
         for turn in 0..messages {
             let now = at(u64::from(turn / rate));
-            trees.carry(author, topic, Some(peer(1)), now);
+            trees.carry(author, topic, (Some(peer(1)), CALM), now);
             (2..=3).for_each(|tag| trees.prune(&peer(tag), topic, Some(&author), now));
             trees.shares(
                 &author,
@@ -134,4 +139,95 @@ fn a_neighbour_that_did_not_choose_us_hears_of_a_message_now_and_then() {
         }
         assert_eq!([2, 3].map(|tag| told[&peer(tag)]), [messages, heard], "{rate} a second");
     }
+}
+
+/// A tree that has found its shape, with four neighbours, the first of which is the parent; and what is done to it.
+struct Grown {
+    trees: Trees,
+    topic: TopicId,
+    rng: ChaCha8Rng,
+}
+
+impl Grown {
+    const AUTHOR: u32 = 90;
+
+    fn new() -> Self {
+        let rng = ChaCha8Rng::seed_from_u64(1);
+        let mut grown = Self { trees: Trees::default(), topic: topic(), rng };
+        (1..=4).for_each(|tag| grown.trees.join(peer(tag)));
+        (0..20).for_each(|_| grown.carry(1, CALM));
+        grown
+    }
+
+    /// One that has a second parent: the third neighbour.
+    fn troubled() -> Self {
+        let mut grown = Self::new();
+        grown.carry(1, ASKED);
+        assert_eq!(grown.double([2, 3]), None, "it may happen once");
+        grown.carry(1, ASKED);
+        assert_eq!(grown.double([1]), None, "it is the parent already");
+        assert_eq!(grown.double([3]), Some(peer(3)));
+        assert_eq!(grown.double([2]), None, "one is enough");
+        grown
+    }
+
+    fn carry(&mut self, from: u32, how: Carried) {
+        self.trees.carry(peer(Self::AUTHOR), self.topic, (Some(peer(from)), how), at(0));
+    }
+
+    fn double<const N: usize>(&mut self, vouchers: [u32; N]) -> Option<NodeId> {
+        self.trees.double(&peer(Self::AUTHOR), &vouchers.map(peer), &mut self.rng)
+    }
+
+    /// Whether who brings a message again is told that it need not.
+    fn prunes(&mut self, from: u32) -> bool {
+        self.trees.duplicate(peer(from), self.topic, &peer(Self::AUTHOR), at(0)).author
+    }
+}
+
+#[test]
+fn there_are_two_parents_while_much_has_to_be_asked_for_and_one_when_that_is_over() {
+    let mut grown = Grown::troubled();
+    for _ in 0..15 {
+        grown.carry(1, CALM);
+        assert!(!grown.prunes(3));
+    }
+    assert!(grown.prunes(2), "of all others nothing changes");
+    grown.carry(1, CALM);
+    assert!(grown.prunes(3), "it is over");
+    assert_eq!(grown.double([2]), None);
+}
+
+#[test]
+fn the_parent_that_comes_later_is_the_second_one() {
+    let mut grown = Grown::troubled();
+    for first in [3, 1, 3] {
+        grown.carry(first, CALM);
+        assert!(!grown.prunes(4 - first));
+    }
+    // Somebody else who was asked takes the place of the parent, and not of the second one.
+    grown.carry(2, ASKED);
+    assert!(!grown.prunes(1) && grown.prunes(3));
+}
+
+#[test]
+fn a_second_parent_that_brings_nothing_or_leaves_is_replaced() {
+    let mut grown = Grown::troubled();
+    for _ in 0..5 {
+        assert_eq!(grown.double([4]), None);
+        grown.carry(1, CALM);
+    }
+    assert_eq!(grown.double([4]), Some(peer(4)));
+    grown.trees.leave(&peer(4));
+    assert_eq!(grown.double([2]), Some(peer(2)));
+}
+
+#[test]
+fn of_large_messages_nobody_sends_a_second_copy() {
+    let mut grown = Grown::troubled();
+    let large = Carried { was_asked: true, size: Size::Large };
+    grown.carry(1, large);
+    assert!(grown.prunes(3));
+    (0..9).for_each(|_| grown.carry(1, large));
+    assert_eq!(grown.double([2]), None);
 }
