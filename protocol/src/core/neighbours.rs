@@ -290,7 +290,15 @@ impl Core {
         }
         let mut chosen = witnesses(self);
         while chosen.len() > self.links.drawn_target() {
-            let Some(peer) = self.overlay.oldest(&chosen, &mut self.rng) else { break };
+            // Whoever is in doubt would go on elsewhere.
+            let is_detained =
+                |peer| self.sync.as_ref().is_some_and(|it| it.detains(peer, self.now));
+            let free: Vec<_> =
+                chosen.iter().filter(|(peer, _)| !is_detained(peer)).copied().collect();
+            let oldest = self.overlay.oldest(&free, &mut self.rng);
+            let Some(peer) = oldest.or_else(|| self.overlay.oldest(&chosen, &mut self.rng)) else {
+                break;
+            };
             self.tell_links(links::Event::Released { peer });
             chosen.retain(|(other, _)| *other != peer);
         }

@@ -19,9 +19,10 @@ use forsooth_protocol::{
 
 use crate::{
     keeping::{network, network_of},
+    overlay::{dialled, witnesses},
     rig::{
-        GENERATION, Rig, asks_the_application, candidate, delivered, greeting, key, pushed_to,
-        sent, vouched_to,
+        GENERATION, Rig, asks_the_application, candidate, delivered, greeting, hello, key,
+        pushed_to, sent, vouched_to,
     },
 };
 

@@ -65,6 +65,7 @@ struct LyingServer {
     half: u8,
     /// What it admits to keep, by topic, if it hides the rest.
     admitted: BTreeMap<TopicId, Index>,
+    hidden: BTreeMap<TopicId, Index>,
     /// What it can serve.
     old: Vec<Publication>,
     /// Peers that chose it, and count on what it says. Who only visits it believes nothing of it.
@@ -74,8 +75,15 @@ struct LyingServer {
 impl LyingServer {
     fn new(brief: &Brief, manner: Manner, half: Option<u8>) -> Self {
         let half = half.unwrap_or_else(|| u8::try_from(brief.seat & 1).unwrap_or(0));
-        let (admitted, old, clients) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
-        Self { intensity: brief.intensity, manner, half, admitted, old, clients }
+        Self {
+            intensity: brief.intensity,
+            manner,
+            half,
+            admitted: BTreeMap::new(),
+            hidden: BTreeMap::new(),
+            old: Vec::new(),
+            clients: BTreeSet::new(),
+        }
     }
 
     /// A message is kept: is it one of those that it hides?
@@ -83,9 +91,8 @@ impl LyingServer {
         let header = message.header();
         let item = Item::new(header.timestamp.as_millis(), *message.id().as_bytes());
         let is_in_half = message.id().as_bytes().first().is_some_and(|byte| byte & 1 == self.half);
-        if !is_in_half {
-            self.admitted.entry(header.slot.topic).or_default().insert(item);
-        }
+        let sets = if is_in_half { &mut self.hidden } else { &mut self.admitted };
+        sets.entry(header.slot.topic).or_default().insert(item);
         if self.old.len() < OLD_MAX {
             self.old.push(message.clone());
         }
@@ -134,9 +141,11 @@ impl Strategy for LyingServer {
         match frame {
             // What the others say of what they have is true.
             Ok(Frame::Compare { topic, question }) if self.manner == Manner::Hides => {
+                let hides = |hidden: &Index| hidden.within(question.bounds).count() > 0;
+                let is_lie = self.hidden.get(&topic).is_some_and(hides);
                 let reply = answer(self.admitted.entry(topic).or_default(), Bounds::ALL, &question);
                 let reply = Frame::Compared { topic, reply, is_behind: false }.encode();
-                if self.clients.contains(from) {
+                if is_lie && self.clients.contains(from) {
                     cx.attack(*from, Class::Sync, reply);
                 } else {
                     cx.order(Effect::Send { to: *from, class: Class::Sync, frame: reply });

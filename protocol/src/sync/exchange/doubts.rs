@@ -19,12 +19,17 @@ use crate::{
 const LACKS_MAX: usize = 32;
 /// Whoever was offered a message has so long to fetch it. Three comparisons, and several times what a fetch takes.
 const OFFER_OPEN: Duration = Duration::from_secs(20);
+/// Whoever is in doubt for the first time stays a witness for so long, in which it is to turn out: once, so that it cannot be
+/// drawn out.
+const REPRIEVE: Duration = Duration::from_secs(60);
 
 /// What peers were found to lack on one topic.
 #[derive(Debug, Default)]
 pub(super) struct Doubts {
     /// By peer: what it lacks, and since when it has been told.
     lacks: BTreeMap<NodeId, BTreeMap<Item, Time>>,
+    /// Until when those that were ever found to lack something, while they are witnesses, are to stay such.
+    reprieves: BTreeMap<NodeId, Time>,
     /// Who has these.
     holders: BTreeMap<Item, BTreeMap<NodeId, Group>>,
 }
@@ -79,6 +84,8 @@ impl Doubts {
         }
         if own.is_empty() {
             self.lacks.remove(peer);
+        } else {
+            self.reprieves.entry(*peer).or_insert(now + REPRIEVE);
         }
         self.tidy();
         hidden
@@ -87,10 +94,16 @@ impl Doubts {
     /// A peer is gone, and nothing is held against it.
     pub(super) fn leave(&mut self, peer: &NodeId) {
         self.lacks.remove(peer);
+        self.reprieves.remove(peer);
         for holders in self.holders.values_mut() {
             holders.remove(peer);
         }
         self.tidy();
+    }
+
+    /// Whether it has yet to turn out if a peer hides something, so that it is not to be replaced.
+    pub(super) fn detains(&self, peer: &NodeId, now: Time) -> bool {
+        self.lacks.contains_key(peer) && self.reprieves.get(peer).is_some_and(|until| *until > now)
     }
 
     /// Who lacks something for long enough to be asked again.
@@ -184,6 +197,22 @@ mod tests {
         assert_eq!(doubts.hear(&showing, 2, at(60)), 0);
         assert_eq!(hear(&mut doubts, 1, lacks, 70), 0);
         assert_eq!(hear(&mut doubts, 1, lacks, 80), 1);
+    }
+
+    #[test]
+    fn who_is_in_doubt_is_detained_once_and_not_for_long() {
+        let mut doubts = Doubts::default();
+        let at_stake = |doubts: &Doubts, seconds| doubts.detains(&peer(1), at(seconds));
+        assert!(!at_stake(&doubts, 0));
+        hear(&mut doubts, 1, &[item(1)], 0);
+        assert!(at_stake(&doubts, 0) && at_stake(&doubts, 59) && !at_stake(&doubts, 60));
+        hear(&mut doubts, 1, &[], 30);
+        assert!(!at_stake(&doubts, 30), "it has it");
+        hear(&mut doubts, 1, &[item(2)], 70);
+        assert!(!at_stake(&doubts, 70), "always another one");
+        doubts.leave(&peer(1));
+        hear(&mut doubts, 1, &[item(2)], 100);
+        assert!(at_stake(&doubts, 100));
     }
 
     #[test]

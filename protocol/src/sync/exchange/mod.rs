@@ -187,6 +187,11 @@ impl Sync {
         (taken.id() != item.id()).then_some(taken)
     }
 
+    /// Whether it has yet to turn out if a witness hides something, so that it is not to be replaced.
+    pub(crate) fn detains(&self, peer: &NodeId, now: Time) -> bool {
+        self.topics.values().any(|topic| topic.doubts.detains(peer, now))
+    }
+
     /// How each topic stands.
     pub(crate) fn topics(&self, now: Time) -> BTreeMap<TopicId, SyncState> {
         let state = |(id, topic): (&TopicId, &Topic)| (*id, topic.state(&self.witnesses, now));

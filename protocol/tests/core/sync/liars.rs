@@ -155,6 +155,46 @@ fn a_server_that_hides_what_others_keep_is_found_and_left() {
     assert!(more < 12, "that is over, and nobody is in doubt: {more} in two minutes");
 }
 
+/// Eight witnesses, and twelve others that could take their places. When the first links begin to be drawn anew, one after the
+/// other, something appears that all have but one of the witnesses. Whether it is found out; nothing if it was not asked again.
+fn is_found_out_among_the_first(liar: u8) -> Option<bool> {
+    let mut shore = Shore::new(8);
+    (9..=20).for_each(|tag| shore.input(Input::Known(vec![candidate(tag)])));
+    shore.begin();
+    let first = witnesses(&shore.rig);
+    let mut has_begun = false;
+    for _ in 0..300 {
+        shore.log.clear();
+        shore.wait(1);
+        for peer in dialled(&shore.log) {
+            let tag = (1..=20).find(|tag| key(*tag).id() == peer)?;
+            let remote = Some([127, 0, 0, tag].into());
+            let connection = Connection { direction: Direction::Outbound, remote };
+            shore.input(Input::Connected { peer, connection });
+            shore.send(peer, &hello());
+        }
+        let now = witnesses(&shore.rig);
+        if !has_begun && first.iter().any(|peer| !now.contains(peer)) {
+            has_begun = true;
+            shore.peer(liar).asked.clear();
+            let messages: Vec<_> = (0..10).map(|seq| shore.open(seq, 300)).collect();
+            let others = (1..=20).filter(|tag| *tag != liar);
+            messages.iter().for_each(|message| shore.keep(others.clone(), message));
+        }
+    }
+    assert!(has_begun);
+    let open = shore.rig.open();
+    let is_asked = |frame: &Frame| matches!(frame, Frame::Compare { topic, .. } if *topic == open);
+    shore.peer(liar).asked.iter().any(is_asked).then_some(())?;
+    Some(shore.faults().contains(&Fault::Hid))
+}
+
+#[test]
+fn who_is_in_doubt_is_not_drawn_anew_before_it_turns_out() {
+    let found: Vec<bool> = (1..=8).filter_map(is_found_out_among_the_first).collect();
+    assert_eq!(found, [true; 7]);
+}
+
 #[test]
 fn whoever_says_nothing_keeps_nobody_busy() {
     let mut shore = Shore::new(3);
