@@ -9,7 +9,8 @@ use super::{Core, intake::Admission};
 use crate::{
     Effect, Event, Fault, Lane,
     defences::Safeguard,
-    gossip, links, membership,
+    gossip::{self, Repeated},
+    links, membership,
     message::{Header, MessageId, Proof, Publication, Slot},
     overlay,
     quota::Charge,
@@ -233,7 +234,7 @@ impl Core {
     pub(super) fn repeated(&mut self, id: MessageId, slot: Slot, from: NodeId) {
         let Slot { author, topic, .. } = slot;
         self.effects.push_back(Effect::Event(Event::Duplicate { id, from }));
-        self.tell_gossip(gossip::Event::Duplicate { topic, author, from });
+        self.tell_gossip(gossip::Event::Duplicate { topic, author, from, what: Repeated::Sent });
         self.tell_links(links::Event::Told { peer: from, messages: 1 });
         if self.is_vouch(&slot, &from) {
             self.count_vouches(from, vec![id]);

@@ -25,6 +25,8 @@ use crate::{
 
 /// Numbers of records of one generation: more than an hour's, and there are few in a month.
 const RECORDS_PER_LIFE: u64 = 1 << 20;
+/// At most one witness in so many is kept because it is in doubt.
+const DETAINED_SHARE: usize = 3;
 
 impl Core {
     pub(super) fn known(&mut self, candidates: Vec<Candidate>) {
@@ -290,15 +292,13 @@ impl Core {
         }
         let mut chosen = witnesses(self);
         while chosen.len() > self.links.drawn_target() {
-            // Whoever is in doubt would go on elsewhere.
+            // Whoever is in doubt would go on elsewhere. If many are, those who are not must not make room for them.
             let is_detained =
-                |peer| self.sync.as_ref().is_some_and(|it| it.detains(peer, self.now));
-            let free: Vec<_> =
-                chosen.iter().filter(|(peer, _)| !is_detained(peer)).copied().collect();
-            let oldest = self.overlay.oldest(&free, &mut self.rng);
-            let Some(peer) = oldest.or_else(|| self.overlay.oldest(&chosen, &mut self.rng)) else {
-                break;
-            };
+                |peer: &NodeId| self.sync.as_ref().is_some_and(|it| it.detains(peer, self.now));
+            let (held, free): (Vec<_>, Vec<_>) =
+                chosen.iter().copied().partition(|(peer, _)| is_detained(peer));
+            let from = if held.len() * DETAINED_SHARE <= chosen.len() { &free } else { &chosen };
+            let Some(peer) = self.overlay.oldest(from, &mut self.rng) else { break };
             self.tell_links(links::Event::Released { peer });
             chosen.retain(|(other, _)| *other != peer);
         }

@@ -6,7 +6,7 @@ use super::Core;
 use crate::{
     Fault, Time,
     acceptance::{self, Event::Vouched},
-    gossip::{self, Heard, Named},
+    gossip::{self, Heard, Named, Repeated},
     links::{self, Role},
     message::{MessageId, Slot},
     network::TopicId,
@@ -43,7 +43,8 @@ impl Core {
         if self.knows(&id) || self.intake.holds(&id) {
             // What it offers is here: a link too many, which has cost no payload.
             if let Some(author) = self.gossip.author(&id).filter(|_| !sent) {
-                self.tell_gossip(gossip::Event::Duplicate { topic, author, from });
+                let what = Repeated::Offered;
+                self.tell_gossip(gossip::Event::Duplicate { topic, author, from, what });
             }
         } else {
             for named in self.gossip.expect(&from, topic, id) {

@@ -48,6 +48,7 @@ use thrift::Thrift;
 use tree::{Adoption, Carried, Share, Size, Trees};
 use unkept::Unkept;
 
+pub(crate) use tree::Repeated;
 pub(crate) use unkept::Vouching;
 
 /// A voucher that is so much earlier than the parent makes a better one, and by an eighth of what is waited for the tree.
@@ -91,7 +92,7 @@ pub(crate) enum Event {
     /// It cannot be used now, and maybe later: nobody owes it to us.
     Unusable { id: MessageId },
     /// A payload came that we had.
-    Duplicate { topic: TopicId, author: NodeId, from: NodeId },
+    Duplicate { topic: TopicId, author: NodeId, from: NodeId, what: Repeated },
     /// A verified message will not be passed on, whoever has it: do not ask for it again.
     Refused { id: MessageId, from: NodeId },
     /// As [`Self::Refused`], of one whose signature is good, so that there are not many: its names are understood.
@@ -153,9 +154,9 @@ impl Gossip {
     ) -> Spread {
         let id = message.id();
         let Slot { author, topic, .. } = message.header().slot;
-        let Arrival { holders, offers, first, lag } = self.missing.arrived(&id, cx.now);
+        let Arrival { holders, offers, first, lag, was_asked } = self.missing.arrived(&id, cx.now);
         let (known, size) = (Known { topic, id, is_held: true }, large::size(message.frame()));
-        let how = Carried { was_asked: lag.is_none(), size };
+        let how = Carried { was_asked, size };
         let is_grown = self.trees.carry(author, topic, (from, how), cx.now);
         self.naming.note(known);
         // A tree that has yet to find its shape says nothing of the others, and a large payload nothing of small ones.
@@ -200,7 +201,7 @@ impl Gossip {
         }
         // Who offered it in vain is a parent too many, which has cost no payload.
         let offers = offers.into_iter().filter(|offer| Some(*offer) != from);
-        offers.for_each(|offer| self.decline(offer, topic, author, cx));
+        offers.for_each(|offer| self.decline((offer, Repeated::Offered), topic, author, cx));
         if let Some((first, lead)) = first
             && Some(first) != from
             && lead >= EARLIER.max(self.missing.patience() / EARLIER_SHARE)
@@ -213,7 +214,9 @@ impl Gossip {
                 cx.order(Effect::Send { to, class: Class::Tree, frame });
             }
         }
-        if let Some(to) = self.trees.double(&author, &holders, cx.rng) {
+        // Whoever was asked in vain lately may withhold it, too.
+        let willing = holders.iter().copied().filter(|peer| self.missing.in_vain(peer) == 0);
+        if let Some(to) = self.trees.double(&author, willing, cx.now, cx.rng) {
             let frame = Frame::Adopt { author }.encode();
             cx.order(Effect::Send { to, class: Class::Tree, frame });
         }
@@ -313,8 +316,14 @@ impl Gossip {
     }
 
     /// A neighbour sent what is here, or offered to.
-    fn decline(&mut self, from: NodeId, topic: TopicId, author: NodeId, cx: &mut Cx<'_>) {
-        let told = self.trees.duplicate(from, topic, &author, cx.now);
+    fn decline(
+        &mut self,
+        (from, what): (NodeId, Repeated),
+        topic: TopicId,
+        author: NodeId,
+        cx: &mut Cx<'_>,
+    ) {
+        let told = self.trees.duplicate((from, what), topic, &author, cx.now);
         let whose = [told.author.then_some(Some(author)), told.topic.then_some(None)];
         for author in whose.into_iter().flatten() {
             let frame = Frame::Prune { topic, author }.encode();
@@ -376,7 +385,9 @@ impl Machine for Gossip {
             Event::Checking { id } => self.missing.checking(&id, cx.now),
             Event::Unusable { id } => drop(self.missing.arrived(&id, cx.now)),
             Event::Spoiled { id } => self.missing.spoiled(&id, cx.now),
-            Event::Duplicate { topic, author, from } => self.decline(from, topic, author, cx),
+            Event::Duplicate { topic, author, from, what } => {
+                self.decline((from, what), topic, author, cx);
+            }
             Event::Refused { id, from } => self.refuse(id, from, cx.now),
             Event::Overruled { id, topic, from } => {
                 self.naming.note(Known { topic, id, is_held: false });

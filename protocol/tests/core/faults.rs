@@ -11,7 +11,9 @@ use forsooth_protocol::{
     wire::Frame,
 };
 
-use crate::rig::{GENERATION, Rig, START, asks_the_application, delivered, key, network_with};
+use crate::rig::{
+    GENERATION, Rig, START, asks_the_application, delivered, key, network_with, sent,
+};
 
 /// A message whose signature is somebody else's.
 fn forged(rig: &Rig, seq: u64) -> Publication {
@@ -276,7 +278,10 @@ fn whoever_may_be_cut_off_is_excused_once_for_all_that_it_was_asked() {
     assert_eq!(promise(&mut rig, 5), 0, "nothing came since it was asked");
     assert_eq!(promise(&mut rig, 3), 3, "again so soon");
     rig.wait(Duration::from_secs(600));
+    let asked = rig.log.len();
     assert_eq!(promise(&mut rig, 2), 3);
+    let graft = |frame: &Frame| matches!(frame, Frame::Graft { .. });
+    assert!(sent(&rig, &rig.log[asked..], peer).iter().any(graft), "it was asked");
 }
 
 #[test]

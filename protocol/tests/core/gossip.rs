@@ -198,15 +198,16 @@ fn while_payloads_have_to_be_asked_for_a_second_parent_sends_them_as_well() {
     let withheld = |rig: &mut Rig, seq| {
         let message = rig.message(9, rig.open(), seq, "hi");
         rig.vouch(parent, &message);
+        rig.wait(Duration::from_millis(400));
         rig.vouch(second, &message);
-        rig.wait(Duration::from_secs(1));
         let effects = relay(rig, parent, &message);
         [parent, second].map(|peer| sent(rig, &effects, peer).contains(&Frame::Adopt { author }))
     };
     assert_eq!(withheld(&mut rig, 10), [false; 2], "it may happen once");
     assert_eq!(withheld(&mut rig, 11), [false, true]);
+    assert_eq!(withheld(&mut rig, 12), [false; 2], "two are enough");
     let prune = Frame::Prune { topic: rig.open(), author: Some(author) };
-    let message = rig.message(9, rig.open(), 12, "hi");
+    let message = rig.message(9, rig.open(), 13, "hi");
     let prunes = [parent, second, third].map(|from| {
         let effects = relay(&mut rig, from, &message);
         sent(&rig, &effects, from).contains(&prune)
@@ -216,6 +217,20 @@ fn while_payloads_have_to_be_asked_for_a_second_parent_sends_them_as_well() {
         [false, false, true],
         "of whoever was asked for it a second copy is welcome"
     );
+}
+
+#[test]
+fn what_is_vouched_for_while_it_is_checked_was_not_withheld() {
+    let mut rig = Rig::new();
+    let [parent, early] = [1, 2].map(|tag| rig.witness(tag));
+    for seq in 0..20 {
+        let message = rig.message(9, rig.open(), seq, "hi");
+        let checks = rig.relay_unchecked(parent, &message);
+        let mut effects = rig.vouch(early, &message);
+        effects.extend(rig.verdicts(checks));
+        assert_eq!(delivered(&effects).len(), 1);
+        assert!(!sent(&rig, &effects, early).contains(&Frame::Adopt { author: key(9).id() }));
+    }
 }
 
 #[test]

@@ -83,8 +83,10 @@ pub(super) struct Arrival {
     pub(super) offers: Vec<NodeId>,
     /// The first peer of our choice to say so, and how long before a payload came that nobody was asked for.
     pub(super) first: Option<(NodeId, Duration)>,
-    /// How long after the first id of all that payload came; `None` if somebody had to be asked.
+    /// How long after the first id of all that payload came; `None` if somebody had to be asked, or it came before the ids.
     pub(super) lag: Option<Duration>,
+    /// Whoever brought it had been asked for it.
+    pub(super) was_asked: bool,
 }
 
 /// What time brings.
@@ -230,7 +232,13 @@ impl Missing {
         late.for_each(|asked| self.asked_in_vain(asked.peer));
         let vouchers = wanted.vouchers.into_iter().map(|voucher| voucher.peer);
         let asked = wanted.asked.into_iter().map(|asked| asked.peer);
-        Arrival { holders: vouchers.chain(asked).collect(), offers: wanted.offers, first, lag }
+        Arrival {
+            holders: vouchers.chain(asked).collect(),
+            offers: wanted.offers,
+            first,
+            lag,
+            was_asked: matches!(wanted.seen, Some((_, true))),
+        }
     }
 
     /// A peer has sent it, whatever it is worth: its promise is kept.
@@ -345,7 +353,13 @@ impl Missing {
 impl Arrival {
     /// Nobody had vouched for it.
     const fn on_time() -> Self {
-        Self { holders: Vec::new(), offers: Vec::new(), first: None, lag: Some(Duration::ZERO) }
+        Self {
+            holders: Vec::new(),
+            offers: Vec::new(),
+            first: None,
+            lag: Some(Duration::ZERO),
+            was_asked: false,
+        }
     }
 }
 

@@ -19,8 +19,9 @@ const ASKED: u8 = 8;
 const ASKED_MAX: u8 = 32;
 /// From so much on there are two parents, until nothing is left of it: two in eight messages were withheld or lost.
 const TROUBLED: u8 = 2 * ASKED - 4;
-/// A second parent that leaves out more than so many messages is none.
+/// A second parent that leaves out more than so many messages, and for so long, is none.
 const MISSES_MAX: u8 = 4;
+const SILENT_MAX: Duration = Duration::from_secs(1);
 
 /// An author's tree.
 #[derive(Debug)]
@@ -45,8 +46,9 @@ pub(super) struct Tree {
 #[derive(Clone, Copy, Debug)]
 struct Second {
     peer: NodeId,
-    /// Messages since it brought one.
+    /// Messages since it was drawn or brought one, and when that was.
     missed: u8,
+    since: Time,
 }
 
 /// A neighbour that has this author's messages from us.
@@ -75,24 +77,30 @@ impl Tree {
         }
     }
 
-    /// A message came from this neighbour, or from nobody if it is our own.
-    pub(super) fn carry(&mut self, from: Option<NodeId>, how: Carried) {
+    /// A message came from this neighbour, or from nobody if it is our own. Gives a second parent that leaves out too many.
+    pub(super) fn carry(
+        &mut self,
+        from: Option<NodeId>,
+        how: Carried,
+        now: Time,
+    ) -> Option<NodeId> {
         self.carried = self.carried.saturating_add(1);
         self.judge(how);
-        self.change_parent(from);
+        let failed = from.and_then(|from| self.change_parent(from, now));
         if self.adopted == from {
             self.adopted = None;
         }
         // A parent is no child: it has everything first.
         from.iter().for_each(|from| self.remove(from));
+        failed
     }
 
-    /// Whether there are to be two parents. A tree that has yet to find its shape says nothing, and of a large payload a second
-    /// copy costs too much.
+    /// Whether there are to be two parents. A tree that has yet to find its shape says nothing, nor does a large payload.
     fn judge(&mut self, how: Carried) {
         if how.size == Size::Large || !self.is_grown() {
-            (self.asked, self.is_troubled) = (0, false);
-        } else if how.was_asked {
+            return;
+        }
+        if how.was_asked {
             self.asked = self.asked.saturating_add(ASKED).min(ASKED_MAX);
             self.is_troubled |= self.asked >= TROUBLED;
         } else {
@@ -101,18 +109,19 @@ impl Tree {
         }
     }
 
-    /// Whoever brought a message first is the parent; if that was the second one, the other is the second now.
-    fn change_parent(&mut self, from: Option<NodeId>) {
-        let Some(from) = from else { return };
+    /// Whoever brought a message first is the parent; if that was the second one, the other is the second now. Gives a second that
+    /// is none any more.
+    fn change_parent(&mut self, from: NodeId, now: Time) -> Option<NodeId> {
         let before = self.parent.replace(from).filter(|before| *before != from);
-        let second = self.second.take().filter(|_| self.is_troubled);
-        self.second = match second {
-            Some(second) if second.peer == from => before.map(|peer| Second { peer, missed: 0 }),
-            Some(Second { peer, missed }) if missed < MISSES_MAX => {
-                Some(Second { peer, missed: missed.saturating_add(1) })
-            }
-            Some(_) | None => None,
-        };
+        let second = self.second.take().filter(|_| self.is_troubled)?;
+        if second.peer == from {
+            self.second = before.map(|peer| Second::new(peer, now));
+        } else if second.missed < MISSES_MAX || now.since(second.since) < SILENT_MAX {
+            self.second = Some(Second { missed: second.missed.saturating_add(1), ..second });
+        } else {
+            return Some(second.peer);
+        }
+        None
     }
 
     /// Whether a second parent is lacking.
@@ -121,8 +130,8 @@ impl Tree {
     }
 
     /// A neighbour is asked to send what the parent sends as well.
-    pub(super) fn double(&mut self, peer: NodeId) {
-        self.second = Some(Second { peer, missed: 0 });
+    pub(super) fn double(&mut self, peer: NodeId, now: Time) {
+        self.second = Some(Second::new(peer, now));
         self.remove(&peer);
     }
 
@@ -176,11 +185,13 @@ impl Tree {
         self.second = self.second.filter(|second| second.peer != *peer);
     }
 
-    /// A neighbour sent what was here: it is no child. Whether it is to be told.
-    pub(super) fn duplicate(&mut self, peer: NodeId, now: Time) -> bool {
+    /// A neighbour sent, or offered, what was here: it is no child. Whether it is to be told.
+    pub(super) fn duplicate(&mut self, peer: NodeId, what: Repeated, now: Time) -> bool {
         self.remove(&peer);
         if let Some(second) = self.second.as_mut().filter(|second| second.peer == peer) {
-            second.missed = 0;
+            if what == Repeated::Sent {
+                *second = Second::new(peer, now);
+            }
             return false;
         }
         self.told.retain(|(_, at)| now.since(*at) < TELL_AGAIN);
@@ -200,6 +211,15 @@ pub(in crate::gossip) struct Carried {
     pub(in crate::gossip) size: Size,
 }
 
+/// What a neighbour did again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeated {
+    /// It sent a payload.
+    Sent,
+    /// It said that it could send it.
+    Offered,
+}
+
 /// How a child gets a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Push {
@@ -207,6 +227,12 @@ pub(super) enum Push {
     Payload,
     /// Its id and its size.
     Offer,
+}
+
+impl Second {
+    const fn new(peer: NodeId, now: Time) -> Self {
+        Self { peer, missed: 0, since: now }
+    }
 }
 
 impl Child {

@@ -25,6 +25,7 @@ use forsooth_crypto::NodeId;
 use rand_chacha::ChaCha8Rng;
 
 pub(super) use self::author::Carried;
+pub(crate) use self::author::Repeated;
 use self::author::{Push, Tree};
 use crate::{
     agenda::Agenda, machine::below, network::TopicId, peer_map::PeerMap, snapshot::Bound,
@@ -157,8 +158,11 @@ impl Trees {
         self.heard.remove(&(tree.heard_at, author));
         tree.heard_at = now;
         self.heard.insert((now, author));
-        tree.carry(from, how);
+        let failed = tree.carry(from, how, now);
         let (is_young, is_grown) = (tree.is_young(), tree.is_grown());
+        if let Some(neighbour) = failed.and_then(|peer| self.neighbours.get_mut(&peer)) {
+            neighbour.reluctance = neighbour.reluctance.saturating_add(1);
+        }
         if let Some(from) = from {
             if let Some(neighbour) = self.neighbours.get_mut(&from) {
                 (neighbour.reluctance, neighbour.proven) = (0, true);
@@ -248,17 +252,19 @@ impl Trees {
     pub(super) fn double(
         &mut self,
         author: &NodeId,
-        vouchers: &[NodeId],
+        vouchers: impl Iterator<Item = NodeId>,
+        now: Time,
         rng: &mut ChaCha8Rng,
     ) -> Option<NodeId> {
         let tree = self.authors.get_mut(author).filter(|tree| tree.lacks_second())?;
-        let may = |peer: &&NodeId| {
+        let may = |peer: &NodeId| {
             let is_willing = |it: &Neighbour| it.reluctance < TRIES_MAX;
-            tree.parent != Some(**peer) && self.neighbours.get(peer).is_some_and(is_willing)
+            ![tree.parent, tree.adopted].contains(&Some(*peer))
+                && self.neighbours.get(peer).is_some_and(is_willing)
         };
-        let all: Vec<NodeId> = vouchers.iter().filter(may).copied().collect();
+        let all: Vec<NodeId> = vouchers.filter(may).collect();
         let peer = *all.get(below(rng, all.len()))?;
-        tree.double(peer);
+        tree.double(peer, now);
         Some(peer)
     }
 
@@ -312,10 +318,10 @@ impl Trees {
         }
     }
 
-    /// A neighbour sent what was here.
+    /// A neighbour sent, or offered, what was here.
     pub(super) fn duplicate(
         &mut self,
-        peer: NodeId,
+        (peer, what): (NodeId, Repeated),
         topic: TopicId,
         author: &NodeId,
         now: Time,
@@ -330,7 +336,7 @@ impl Trees {
             return Duplicate::default();
         }
         let is_young = tree.is_young();
-        let author = tree.duplicate(peer, now);
+        let author = tree.duplicate(peer, what, now);
         Duplicate { author, topic: is_young && self.make_lazy(&peer, topic, now) }
     }
 

@@ -77,13 +77,13 @@ fn an_authors_tree_begins_as_the_topics_and_is_then_its_own() {
     (1..=4).for_each(|tag| trees.join(peer(tag)));
     trees.carry(peer(90), topic, (Some(peer(1)), CALM), at(0));
     assert_eq!(payloads(&mut trees, 90), [peer(2), peer(3), peer(4)]);
-    let duplicate = trees.duplicate(peer(2), topic, &peer(90), at(0));
+    let duplicate = trees.duplicate((peer(2), Repeated::Sent), topic, &peer(90), at(0));
     assert_eq!(duplicate, Duplicate { author: true, topic: true });
     trees.carry(peer(91), topic, (Some(peer(3)), CALM), at(0));
     assert_eq!(payloads(&mut trees, 91), [peer(1), peer(4)]);
     // No longer a new tree: a duplicate says nothing of the others.
     trees.carry(peer(91), topic, (Some(peer(3)), CALM), at(0));
-    let duplicate = trees.duplicate(peer(4), topic, &peer(91), at(0));
+    let duplicate = trees.duplicate((peer(4), Repeated::Sent), topic, &peer(91), at(0));
     assert_eq!(duplicate, Duplicate { author: true, topic: false });
     assert_eq!((payloads(&mut trees, 91), trees.eager(&peer(4), topic)), (vec![peer(1)], true));
 }
@@ -146,6 +146,7 @@ struct Grown {
     trees: Trees,
     topic: TopicId,
     rng: ChaCha8Rng,
+    seconds: u64,
 }
 
 impl Grown {
@@ -153,7 +154,7 @@ impl Grown {
 
     fn new() -> Self {
         let rng = ChaCha8Rng::seed_from_u64(1);
-        let mut grown = Self { trees: Trees::default(), topic: topic(), rng };
+        let mut grown = Self { trees: Trees::default(), topic: topic(), rng, seconds: 0 };
         (1..=4).for_each(|tag| grown.trees.join(peer(tag)));
         (0..20).for_each(|_| grown.carry(1, CALM));
         grown
@@ -172,16 +173,32 @@ impl Grown {
     }
 
     fn carry(&mut self, from: u32, how: Carried) {
-        self.trees.carry(peer(Self::AUTHOR), self.topic, (Some(peer(from)), how), at(0));
+        let now = at(self.seconds);
+        self.trees.carry(peer(Self::AUTHOR), self.topic, (Some(peer(from)), how), now);
     }
 
     fn double<const N: usize>(&mut self, vouchers: [u32; N]) -> Option<NodeId> {
-        self.trees.double(&peer(Self::AUTHOR), &vouchers.map(peer), &mut self.rng)
+        let vouchers = vouchers.map(peer).into_iter();
+        self.trees.double(&peer(Self::AUTHOR), vouchers, at(self.seconds), &mut self.rng)
     }
 
     /// Whether who brings a message again is told that it need not.
     fn prunes(&mut self, from: u32) -> bool {
-        self.trees.duplicate(peer(from), self.topic, &peer(Self::AUTHOR), at(0)).author
+        self.repeats(from, Repeated::Sent)
+    }
+
+    fn repeats(&mut self, from: u32, what: Repeated) -> bool {
+        let author = peer(Self::AUTHOR);
+        self.trees.duplicate((peer(from), what), self.topic, &author, at(self.seconds)).author
+    }
+
+    /// Five messages a second, which a second parent leaves out.
+    fn miss(&mut self) {
+        for _ in 0..5 {
+            assert_eq!(self.double([4]), None);
+            self.carry(1, CALM);
+        }
+        self.seconds += 1;
     }
 }
 
@@ -213,21 +230,65 @@ fn the_parent_that_comes_later_is_the_second_one() {
 #[test]
 fn a_second_parent_that_brings_nothing_or_leaves_is_replaced() {
     let mut grown = Grown::troubled();
-    for _ in 0..5 {
-        assert_eq!(grown.double([4]), None);
-        grown.carry(1, CALM);
-    }
-    assert_eq!(grown.double([4]), Some(peer(4)));
+    grown.miss();
+    grown.carry(1, ASKED);
+    assert_eq!(grown.double([4]), Some(peer(4)), "five messages, and a second");
     grown.trees.leave(&peer(4));
     assert_eq!(grown.double([2]), Some(peer(2)));
 }
 
 #[test]
-fn of_large_messages_nobody_sends_a_second_copy() {
+fn a_second_parent_has_time_for_its_first_copy_however_fast_the_author_is() {
     let mut grown = Grown::troubled();
+    for _ in 0..12 {
+        grown.carry(1, ASKED);
+        assert_eq!(grown.double([4]), None);
+    }
+    assert!(!grown.prunes(3));
+}
+
+#[test]
+fn what_a_second_parent_offers_is_not_what_it_brings() {
+    let mut grown = Grown::troubled();
+    for _ in 0..5 {
+        grown.carry(1, CALM);
+        assert!(!grown.repeats(3, Repeated::Offered));
+    }
+    grown.seconds += 1;
+    grown.carry(1, ASKED);
+    assert_eq!(grown.double([4]), Some(peer(4)));
+}
+
+#[test]
+fn who_fails_as_a_second_parent_is_not_drawn_for_ever() {
+    let mut grown = Grown::troubled();
+    let mut drawn = 1;
+    for _ in 0..8 {
+        (0..5).for_each(|_| grown.carry(1, ASKED));
+        grown.seconds += 1;
+        grown.carry(1, ASKED);
+        drawn += u8::from(grown.double([3]).is_some());
+    }
+    assert_eq!(drawn, TRIES_MAX);
+}
+
+#[test]
+fn who_is_adopted_is_no_second_parent() {
+    let mut grown = Grown::new();
+    (0..2).for_each(|_| grown.carry(1, ASKED));
+    assert!(grown.trees.adopt(&peer(Grown::AUTHOR), peer(3)).is_some());
+    assert_eq!(grown.double([1, 3]), None);
+    assert_eq!(grown.double([1, 2, 3]), Some(peer(2)));
+}
+
+#[test]
+fn large_messages_say_nothing_of_how_small_ones_come() {
+    let mut grown = Grown::new();
     let large = Carried { was_asked: true, size: Size::Large };
-    grown.carry(1, large);
-    assert!(grown.prunes(3));
     (0..9).for_each(|_| grown.carry(1, large));
-    assert_eq!(grown.double([2]), None);
+    assert_eq!(grown.double([3]), None);
+    (0..2).for_each(|_| grown.carry(1, ASKED));
+    assert_eq!(grown.double([3]), Some(peer(3)));
+    grown.carry(1, large);
+    assert!(!grown.prunes(3));
 }

@@ -189,8 +189,8 @@ impl Sync {
         if hidden == 0 {
             return;
         }
-        topic.doubts.leave(&peer);
         topic.counts.hidden = topic.counts.hidden.saturating_add(hidden as u64);
+        topics.values_mut().for_each(|topic| topic.doubts.leave(&peer));
         mistrusted.retain(|_, until| *until > cx.now);
         if mistrusted.len() < MISTRUSTED_MAX {
             mistrusted.insert(peer, cx.now + MISTRUST);

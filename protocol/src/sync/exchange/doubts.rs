@@ -84,7 +84,7 @@ impl Doubts {
         }
         if own.is_empty() {
             self.lacks.remove(peer);
-        } else {
+        } else if !is_behind {
             self.reprieves.entry(*peer).or_insert(now + REPRIEVE);
         }
         self.tidy();
@@ -211,8 +211,13 @@ mod tests {
         hear(&mut doubts, 1, &[item(2)], 70);
         assert!(!at_stake(&doubts, 70), "always another one");
         doubts.leave(&peer(1));
-        hear(&mut doubts, 1, &[item(2)], 100);
-        assert!(at_stake(&doubts, 100));
+        let (peer, group) = (peer(1), Group::Peer(peer(1)));
+        let (later, lacks) = (&Later::default(), &[item(2)]);
+        let showing = Showing { peer, group, bounds: Bounds::ALL, lacks, later, is_behind: true };
+        doubts.hear(&showing, 2, at(90));
+        assert!(!at_stake(&doubts, 90), "as long as it catches up it cannot turn out");
+        hear(&mut doubts, 1, lacks, 100);
+        assert!(at_stake(&doubts, 159));
     }
 
     #[test]

@@ -155,6 +155,23 @@ fn a_server_that_hides_what_others_keep_is_found_and_left() {
     assert!(more < 12, "that is over, and nobody is in doubt: {more} in two minutes");
 }
 
+#[test]
+fn of_who_hides_something_on_two_topics_nothing_stays_in_doubt() {
+    let mut shore = Shore::new(5);
+    for topic in ["open", "news"] {
+        let messages: Vec<_> = (0..5).map(|seq| shore.message(topic, seq, 300, "hi")).collect();
+        messages.iter().for_each(|message| shore.keep([2, 3, 4, 5], message));
+    }
+    shore.wait(60);
+    assert!(shore.faults().contains(&Fault::Hid));
+    let before = ["open", "news"].map(|topic| shore.state(topic).comparisons);
+    shore.wait(120);
+    let after = ["open", "news"].map(|topic| shore.state(topic).comparisons);
+    for (before, after) in before.into_iter().zip(after) {
+        assert!(after - before < 12, "{} in two minutes", after - before);
+    }
+}
+
 /// Eight witnesses, and twelve others that could take their places. When the first links begin to be drawn anew, one after the
 /// other, something appears that all have but one of the witnesses. Whether it is found out; nothing if it was not asked again.
 fn is_found_out_among_the_first(liar: u8) -> Option<bool> {
