@@ -91,6 +91,18 @@ proptest! {
 }
 
 #[test]
+fn a_range_of_more_items_than_may_be_found_is_named_all_the_same() {
+    let all: Vec<Item> = scattered(16, 0).collect();
+    let (here, there) = (index(all[..15].iter().copied()), index(all[6..].iter().copied()));
+    for items_max in 1..16 {
+        let limits = Limits { method: Method::Merkle, items_max, ..Limits::default() };
+        let difference = compare(&here, &there, Bounds::ALL, limits).result.unwrap();
+        let is_complete = difference.ending == Ending::Complete;
+        assert_eq!(is_complete, items_max > 7, "{items_max} of seven: {:?}", difference.ending);
+    }
+}
+
+#[test]
 fn nothing_differs_where_nothing_can_be() {
     let (here, there) = (large(2, 0), large(2, 1));
     for at in [0, 7, u64::MAX] {

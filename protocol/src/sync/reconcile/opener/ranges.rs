@@ -68,7 +68,7 @@ impl Ranges {
         let (range, told) = self.todo.pop_first()?;
         let items = match &told {
             // What they have not named is known to be ours alone, and need not be named to them.
-            Some(told) => view.items(range, self.items_max).map(|mut items| {
+            Some(told) => view.items(range, self.items_max.max(LEAF_MAX)).map(|mut items| {
                 items.retain(|item| told.contains(&claim::name(item, &self.nonce)));
                 items
             }),
