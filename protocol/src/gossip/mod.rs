@@ -202,28 +202,39 @@ impl Gossip {
         // Who offered it in vain is a parent too many, which has cost no payload.
         let offers = offers.into_iter().filter(|offer| Some(*offer) != from);
         offers.for_each(|offer| self.decline((offer, Repeated::Offered), topic, author, cx));
+        self.reparent((author, topic), (from, first), &holders, cx);
+        let expires = cx.now + message.header().expires().since(cx.wall);
+        self.store.insert(message, from, [cx.now, expires], told);
+        spread.holders = holders;
+        spread
+    }
+
+    /// Whoever vouched for a message well before `from` brought it becomes a parent, and so does another one, while parents withhold.
+    fn reparent(
+        &mut self,
+        (author, topic): (NodeId, TopicId),
+        (from, first): (Option<NodeId>, Option<(NodeId, Duration)>),
+        holders: &[NodeId],
+        cx: &mut Cx<'_>,
+    ) {
+        let tell = |to, frame: Frame, cx: &mut Cx<'_>| {
+            cx.order(Effect::Send { to, class: Class::Tree, frame: frame.encode() });
+        };
         if let Some((first, lead)) = first
             && Some(first) != from
             && lead >= EARLIER.max(self.missing.patience() / EARLIER_SHARE)
             && let Some(Adoption { from }) = self.trees.adopt(&author, first)
         {
-            let frame = Frame::Adopt { author }.encode();
-            cx.order(Effect::Send { to: first, class: Class::Tree, frame });
+            tell(first, Frame::Adopt { author }, cx);
             if let Some(to) = from {
-                let frame = Frame::Prune { topic, author: Some(author) }.encode();
-                cx.order(Effect::Send { to, class: Class::Tree, frame });
+                tell(to, Frame::Prune { topic, author: Some(author) }, cx);
             }
         }
         // Whoever was asked in vain lately may withhold it, too.
         let willing = holders.iter().copied().filter(|peer| self.missing.in_vain(peer) == 0);
         if let Some(to) = self.trees.double(&author, willing, cx.now, cx.rng) {
-            let frame = Frame::Adopt { author }.encode();
-            cx.order(Effect::Send { to, class: Class::Tree, frame });
+            tell(to, Frame::Adopt { author }, cx);
         }
-        let expires = cx.now + message.header().expires().since(cx.wall);
-        self.store.insert(message, from, [cx.now, expires], told);
-        spread.holders = holders;
-        spread
     }
 
     /// Sends the vouches that the input at hand gave rise to, and those that have waited for them.
