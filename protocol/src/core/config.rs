@@ -125,10 +125,10 @@ mod tests {
     #[test]
     fn no_more_is_linked_than_the_configuration_says() {
         for (target, policy, outbound, inbound) in [
-            (8, Policy::Verified, 161, 241),
-            (1, Policy::Verified, 154, 234),
-            (1, Policy::Vouched { k: 20, n: 40 }, 193, 305),
-            (256, Policy::Verified, 409, 953),
+            (8, Policy::Verified, 233, 313),
+            (1, Policy::Verified, 226, 306),
+            (1, Policy::Vouched { k: 20, n: 40 }, 265, 377),
+            (256, Policy::Verified, 481, 1025),
         ] {
             let topics = vec![Topic::new("t", policy)];
             let network = Network::new("n", Kind::Local, topics, Defence::recommended(Kind::Local));

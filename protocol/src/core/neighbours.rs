@@ -222,6 +222,8 @@ impl Core {
         }
         let wall = self.wall();
         self.keep();
+        let relief = self.links.relief();
+        self.with_overlay(|overlay, cx| overlay.relieve(relief, cx));
         while self.links.wants_witness(0) && self.choose(wall) {}
         self.rotate(wall);
         while self.links.may_visit() {

@@ -37,9 +37,9 @@ pub(super) const SILENT_EVERY: Duration = Duration::from_secs(1800);
 const QUIET_AFTER: u64 = 8;
 /// Witnesses that are drawn at once beyond those that are wanted, if too many are quiet.
 const EXTRA_STEP: usize = 8;
-/// The most there are of them. With 13 of 24 and three of ten silent, one node in thirty lacks vouches; with 24 more, one
-/// in two hundred, with 72 more one in a hundred thousand.
-pub(crate) const EXTRA_MAX: usize = 72;
+/// The most there are of them. With 13 of 24 and three of ten silent, one node in thirty lacks vouches; with 72 more, four
+/// in ten thousand, with 144 more five in a million.
+pub(crate) const EXTRA_MAX: usize = 144;
 /// How long they stay after the last message that lacked vouches.
 const EXTRA_FOR: Duration = Duration::from_secs(120);
 

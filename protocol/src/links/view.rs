@@ -90,6 +90,11 @@ impl Links {
         self.config.outbound_target + self.extra
     }
 
+    /// How many these are, as long as there are more than usual; else none.
+    pub(crate) const fn relief(&self) -> usize {
+        if self.extra > 0 { self.drawn_target() } else { 0 }
+    }
+
     /// Peers whose failures are remembered, and the most there may be.
     pub(crate) fn usage(&self) -> (usize, usize) {
         self.dials.usage()

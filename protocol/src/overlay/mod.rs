@@ -68,6 +68,8 @@ use crate::{
 /// Slots of the view at the start; it follows the size of the network, up to the second.
 const VIEW: usize = 64;
 const VIEW_MAX: usize = 256;
+/// Slots for each link, while more are drawn than usual: some slots hold whom others hold, and most are to be left over.
+const SLOTS_PER_LINK: usize = 2;
 /// One slot every two rounds.
 const RATE: Rate = Rate { replaced: 1, rounds: NonZeroU32::new(2).expect("two is not zero") };
 /// Rounds are this far apart while the view settles, and then. Two lists of a hundred records are some 30 KB.
@@ -122,6 +124,8 @@ pub(crate) struct Overlay {
     round_at: Time,
     interval: Duration,
     rounds: u64,
+    /// More are drawn than usual, for a while.
+    is_relieving: bool,
     feeler_at: Time,
     rotate_at: Time,
     /// When the view had settled; whoever was drawn before was drawn from what the first contacts said.
@@ -223,6 +227,7 @@ impl Overlay {
             round_at: Time::ZERO + FIRST_ROUND,
             interval: FIRST_ROUND,
             rounds: 0,
+            is_relieving: false,
             feeler_at: Time::ZERO + FEELER_EVERY,
             rotate_at: Time::ZERO,
             settled_at: None,
@@ -379,9 +384,22 @@ impl Overlay {
             self.book.tried(&peer, remote, cx.wall);
         }
         if self.met.is_empty() {
-            // It looks for others as it did at its start.
-            self.interval = FIRST_ROUND;
-            self.round_at = self.round_at.min(cx.now + FIRST_ROUND);
+            self.hurry(cx.now);
+        }
+    }
+
+    /// This node looks for others as it did at its start.
+    fn hurry(&mut self, now: Time) {
+        self.interval = FIRST_ROUND;
+        self.round_at = self.round_at.min(now + FIRST_ROUND);
+    }
+
+    /// More links are drawn than usual, or no more, if `links` is 0. The view gets room for them, and is filled without delay: what
+    /// it holds may be drawn already.
+    pub(crate) fn relieve(&mut self, links: usize, cx: &mut Cx<'_>) {
+        self.is_relieving = links > 0;
+        if self.sampler.widen(links.saturating_mul(SLOTS_PER_LINK), cx.rng) {
+            self.hurry(cx.now);
         }
     }
 

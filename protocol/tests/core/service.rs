@@ -204,6 +204,26 @@ fn who_lacks_vouches_because_many_are_silent_asks_more_for_a_while() {
 }
 
 #[test]
+fn who_draws_more_witnesses_looks_for_others_and_has_room_for_them() {
+    let (mut rig, drawn) = strict(Defences::ALL);
+    (21..=60).for_each(|tag| _ = rig.witness(tag));
+    rig.wait(Duration::from_secs(100));
+    let overlay = |rig: &Rig| rig.snapshot().overlay;
+    let before = overlay(&rig);
+    assert_eq!(before.slots, 64);
+    assert_eq!(spread_all(&mut rig, 0..10, &drawn[..6]), 0);
+    rig.wait(Duration::from_secs(12));
+    // All new ones are silent, too: so all there are have been drawn, and it is as many again that are to be known.
+    assert_eq!(witnesses(&rig), 52);
+    let during = overlay(&rig);
+    assert!((104..=168).contains(&during.slots), "{} slots", during.slots);
+    assert!(during.rounds >= before.rounds + 3, "rounds begin anew");
+    rig.wait(Duration::from_secs(4000));
+    assert_eq!(witnesses(&rig), 12);
+    assert!(overlay(&rig).slots <= 64, "that is over: {} slots", overlay(&rig).slots);
+}
+
+#[test]
 fn what_is_over_and_waits_for_those_who_keep_it_has_nobody_drawn() {
     let network = crate::keeping::network_of(Policy::Vouched { k: 8, n: 12 });
     let mut rig = Rig::with(network, |_| {});

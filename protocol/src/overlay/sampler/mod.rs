@@ -94,6 +94,8 @@ pub struct Sampler {
     next: usize,
     /// The rate that the size of the network allows.
     rate: Rate,
+    /// Slots that there are to be, however small the network is.
+    least: usize,
     /// Rounds so far.
     age: u32,
     /// Rounds since the last reseeding by age.
@@ -131,6 +133,7 @@ impl Sampler {
             log: vec![0; LOG as usize],
             next: 0,
             rate: config.rate,
+            least: 0,
             age: 0,
             // So that not all nodes that start together draw together.
             idle: rng.next_u32() % config.rate.rounds,
@@ -347,13 +350,25 @@ impl Sampler {
         self.rate.capacity(self.slots.len(), self.peers().max(1))
     }
 
+    /// From now on there are to be so many slots at least, if the view may follow the size of the network, and no more than it
+    /// may have. Whether there are more than before.
+    pub fn widen(&mut self, least: usize, rng: &mut ChaCha8Rng) -> bool {
+        let Sizing::Follow { view_max } = self.config.sizing else { return false };
+        self.least = least.min(view_max);
+        let is_wider = self.least > self.slots.len();
+        if is_wider {
+            self.grow(self.least, rng);
+        }
+        is_wider
+    }
+
     /// Fits view and rate to the size of the network.
     fn fit(&mut self, rng: &mut ChaCha8Rng) {
         let Sizing::Follow { view_max } = self.config.sizing else { return };
         let peers = self.peers().max(1);
         let view = self.slots.len();
-        let wanted =
-            self.config.rate.view_for(peers).clamp(VIEW_MIN.min(view_max), view_max.max(1));
+        let wanted = self.config.rate.view_for(peers).max(self.least);
+        let wanted = wanted.clamp(VIEW_MIN.min(view_max), view_max.max(1));
         // Not for every breath of the estimate: each slot that comes or goes is a draw that an attacker sees.
         if wanted > view + view / 10 || (wanted == view_max && wanted > view) {
             self.grow(wanted, rng);

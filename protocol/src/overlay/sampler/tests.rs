@@ -194,3 +194,33 @@ fn view_and_rate_follow_the_network() {
         assert_eq!(sampler.rate() == rate(1, 1), view_max == 256, "{:?}", sampler.rate());
     }
 }
+
+#[test]
+fn a_view_is_as_wide_as_it_is_to_be_and_then_follows_the_network_again() {
+    let mut rng = rng();
+    let sizing = Sizing::Follow { view_max: 256 };
+    let mut sampler = Sampler::new(Config { sizing, ..config(32) }, &mut rng);
+    let mut live = |sampler: &mut Sampler| {
+        for _ in 0..64 {
+            offer_flat(sampler, 1..60);
+            sampler.round(&mut rng);
+        }
+        sampler.slots()
+    };
+    let usual = live(&mut sampler);
+    assert!(usual < 64, "{usual}");
+    let mut rng = self::rng();
+    assert!(sampler.widen(100, &mut rng) && !sampler.widen(100, &mut rng));
+    let distinct = |sampler: &Sampler| {
+        sampler.view().map(|(peer, _)| peer).collect::<std::collections::BTreeSet<_>>().len()
+    };
+    assert_eq!((sampler.slots(), sampler.view().count()), (100, 100), "from whom it knows");
+    assert_eq!(live(&mut sampler), 100);
+    assert!(distinct(&sampler) > 40);
+    assert!(sampler.widen(1000, &mut rng));
+    assert_eq!(sampler.slots(), 256, "it has its bound");
+    assert!(!sampler.widen(0, &mut rng));
+    assert!(live(&mut sampler) < 64);
+    let mut fixed = Sampler::new(config(32), &mut rng);
+    assert!(!fixed.widen(100, &mut rng) && fixed.slots() == 32);
+}
