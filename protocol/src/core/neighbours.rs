@@ -294,13 +294,10 @@ impl Core {
         }
         let mut chosen = witnesses(self);
         while chosen.len() > self.links.drawn_target() {
-            // Whoever is in doubt would go on elsewhere. If many are, those who are not must not make room for them.
-            let is_detained =
+            let is_in_doubt =
                 |peer: &NodeId| self.sync.as_ref().is_some_and(|it| it.detains(peer, self.now));
-            let (held, free): (Vec<_>, Vec<_>) =
-                chosen.iter().copied().partition(|(peer, _)| is_detained(peer));
-            let from = if held.len() * DETAINED_SHARE <= chosen.len() { &free } else { &chosen };
-            let Some(peer) = self.overlay.oldest(from, &mut self.rng) else { break };
+            let from = replaceable(&chosen, is_in_doubt);
+            let Some(peer) = self.overlay.oldest(&from, &mut self.rng) else { break };
             self.tell_links(links::Event::Released { peer });
             chosen.retain(|(other, _)| *other != peer);
         }
@@ -313,5 +310,33 @@ impl Core {
 
     pub(super) fn tell_overlay(&mut self, event: overlay::Event) {
         self.with_overlay(|overlay, cx| overlay.handle(event, cx));
+    }
+}
+
+/// Those who may make room for another. Whoever is in doubt would go on elsewhere; but if many are, those who are not must not make
+/// room for them.
+fn replaceable(
+    chosen: &[(NodeId, Time)],
+    is_in_doubt: impl Fn(&NodeId) -> bool,
+) -> Vec<(NodeId, Time)> {
+    let free: Vec<_> = chosen.iter().copied().filter(|(peer, _)| !is_in_doubt(peer)).collect();
+    let detained = chosen.len() - free.len();
+    if detained * DETAINED_SHARE <= chosen.len() { free } else { chosen.to_vec() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_in_doubt_stays_unless_too_many_are() {
+        let chosen = [0, 1, 2, 3, 4, 5].map(|tag| (NodeId::from_bytes([tag; 32]), Time::ZERO));
+        let left = |doubted: u8| {
+            let is_in_doubt = |peer: &NodeId| *peer < NodeId::from_bytes([doubted; 32]);
+            replaceable(&chosen, is_in_doubt)
+        };
+        assert_eq!(left(0), chosen);
+        assert_eq!(left(2), chosen[2..]);
+        assert_eq!(left(3), chosen, "more than a third");
     }
 }

@@ -218,6 +218,8 @@ fn who_draws_more_witnesses_looks_for_others_and_has_room_for_them() {
     let during = overlay(&rig);
     assert!((104..=168).contains(&during.slots), "{} slots", during.slots);
     assert!(during.rounds >= before.rounds + 3, "rounds begin anew");
+    rig.wait(Duration::from_secs(60));
+    assert!(overlay(&rig).rounds >= during.rounds + 5, "and none is calm meanwhile");
     rig.wait(Duration::from_secs(4000));
     assert_eq!(witnesses(&rig), 12);
     assert!(overlay(&rig).slots <= 64, "that is over: {} slots", overlay(&rig).slots);

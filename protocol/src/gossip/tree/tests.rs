@@ -248,6 +248,31 @@ fn a_second_parent_has_time_for_its_first_copy_however_fast_the_author_is() {
 }
 
 #[test]
+fn a_second_parent_may_miss_a_few() {
+    let mut grown = Grown::troubled();
+    grown.seconds += 2;
+    for _ in 0..4 {
+        grown.carry(1, ASKED);
+        assert_eq!(grown.double([4]), None);
+    }
+    grown.carry(1, ASKED);
+    assert_eq!(grown.double([4]), Some(peer(4)));
+}
+
+#[test]
+fn a_tree_that_has_yet_to_find_its_shape_has_no_second_parent() {
+    let (mut trees, topic, author) = (Trees::default(), topic(), peer(9));
+    (1..=2).for_each(|tag| trees.join(peer(tag)));
+    let mut rng = ChaCha8Rng::from_seed([0; 32]);
+    for _ in 0..9 {
+        trees.carry(author, topic, (Some(peer(1)), ASKED), at(0));
+        assert_eq!(trees.double(&author, [peer(2)].into_iter(), at(0), &mut rng), None);
+    }
+    trees.carry(author, topic, (Some(peer(1)), ASKED), at(0));
+    assert!(trees.double(&author, [peer(2)].into_iter(), at(0), &mut rng).is_some());
+}
+
+#[test]
 fn what_a_second_parent_offers_is_not_what_it_brings() {
     let mut grown = Grown::troubled();
     for _ in 0..5 {

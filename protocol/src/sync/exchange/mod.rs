@@ -189,8 +189,7 @@ impl Sync {
 
     /// Whether it has yet to turn out if a witness hides something, so that it is not to be replaced.
     pub(crate) fn detains(&self, peer: &NodeId, now: Time) -> bool {
-        self.witnesses.contains_key(peer)
-            && self.topics.values().any(|topic| topic.doubts.detains(peer, now))
+        self.topics.values().any(|topic| topic.doubts.detains(peer, now))
     }
 
     /// How each topic stands.

@@ -169,6 +169,33 @@ fn while_payloads_have_to_be_asked_for_a_second_parent_sends_them_as_well() {
 }
 
 #[test]
+fn who_was_asked_in_vain_lately_is_no_second_parent() {
+    let mut rig = Rig::new();
+    let [parent, liar, honest] = [1, 2, 3].map(|tag| rig.witness(tag));
+    let author = key(9).id();
+    for seq in 0..10 {
+        let message = rig.message(9, rig.open(), seq, "hi");
+        rig.relay(parent, &message);
+    }
+    let message = rig.message(9, rig.open(), 10, "hi");
+    rig.vouch(liar, &message);
+    rig.wait(Duration::from_millis(400));
+    rig.vouch(parent, &message);
+    rig.wait(Duration::from_secs(2));
+    rig.relay(parent, &message);
+    let mut adopts = |seq, voucher| {
+        let message = rig.message(9, rig.open(), seq, "hi");
+        rig.vouch(parent, &message);
+        rig.wait(Duration::from_millis(400));
+        rig.vouch(voucher, &message);
+        let effects = rig.relay(parent, &message);
+        sent(&rig, &effects, voucher).contains(&Frame::Adopt { author })
+    };
+    assert!(!adopts(11, liar));
+    assert!(adopts(12, honest));
+}
+
+#[test]
 fn who_did_not_choose_us_is_vouched_to_now_and_then() {
     let mut rig = Rig::new();
     let from = rig.inbound(1);
