@@ -203,15 +203,7 @@ fn a_liar_cannot_evict_what_honest_peers_vouch_for_by_vouching_first() {
     let truth = rig.message(9, rig.open(), 0, "true");
     rig.vouch(liar, &truth);
     rig.vouch(honest, &truth);
-    for batch in 0u64..20 {
-        let ids = (0u64..1024).map(|n| {
-            let mut id = [0; 32];
-            id[..8].copy_from_slice(&(batch * 1024 + n).to_be_bytes());
-            forsooth_protocol::MessageId::from_bytes(id)
-        });
-        let frame = Frame::Vouch { topic: rig.open(), ids: ids.collect() };
-        rig.send(liar, &frame);
-    }
+    (0..20).for_each(|batch| _ = rig.invent(liar, batch));
     let effects = rig.wait(Duration::from_secs(1));
     assert!(!sent(&rig, &effects, honest).is_empty());
 }

@@ -231,6 +231,17 @@ impl Rig {
         self.send(from, &Frame::ShortVouch { names: vec![name] })
     }
 
+    /// A peer vouches for 1,024 messages that nobody has; others in each batch.
+    pub(crate) fn invent(&mut self, from: NodeId, batch: u64) -> Vec<Effect> {
+        let ids = (0u64..1024).map(|n| {
+            let mut id = [0; 32];
+            id[..8].copy_from_slice(&(batch * 1024 + n).to_be_bytes());
+            MessageId::from_bytes(id)
+        });
+        let frame = Frame::Vouch { topic: self.open(), ids: ids.collect() };
+        self.send(from, &frame)
+    }
+
     /// A peer shows that it is there.
     pub(crate) fn speak(&mut self, from: NodeId) {
         let prune = Frame::Prune { topic: self.open(), author: Some(key(199).id()) };

@@ -88,13 +88,7 @@ fn a_liars_vouches_stay_within_bounds_and_cost_no_one_else() {
     let truth = rig.message(9, rig.open(), 0, "true");
     rig.vouch(honest, &truth);
     for batch in 0u64..200 {
-        let ids = (0u64..1024).map(|n| {
-            let mut id = [0; 32];
-            id[..8].copy_from_slice(&(batch * 1024 + n).to_be_bytes());
-            forsooth_protocol::MessageId::from_bytes(id)
-        });
-        let frame = Frame::Vouch { topic: rig.open(), ids: ids.collect() };
-        rig.send(liar, &frame);
+        rig.invent(liar, batch);
         rig.now = rig.now + Duration::from_millis(1);
     }
     for bound in rig.snapshot().bounds {
