@@ -124,8 +124,6 @@ pub(crate) struct Overlay {
     round_at: Time,
     interval: Duration,
     rounds: u64,
-    /// More are drawn than usual, for a while.
-    is_relieving: bool,
     feeler_at: Time,
     rotate_at: Time,
     /// When the view had settled; whoever was drawn before was drawn from what the first contacts said.
@@ -227,7 +225,6 @@ impl Overlay {
             round_at: Time::ZERO + FIRST_ROUND,
             interval: FIRST_ROUND,
             rounds: 0,
-            is_relieving: false,
             feeler_at: Time::ZERO + FEELER_EVERY,
             rotate_at: Time::ZERO,
             settled_at: None,
@@ -394,10 +391,14 @@ impl Overlay {
         self.round_at = self.round_at.min(now + FIRST_ROUND);
     }
 
+    /// Whether others are looked for without pause: the view has yet to settle, or is to hold more than usual.
+    fn is_searching(&self) -> bool {
+        self.settled_at.is_none() || self.sampler.is_widened()
+    }
+
     /// More links are drawn than usual, or no more, if `links` is 0. The view gets room for them, and is filled without delay: what
     /// it holds may be drawn already.
     pub(crate) fn relieve(&mut self, links: usize, cx: &mut Cx<'_>) {
-        self.is_relieving = links > 0;
         if self.sampler.widen(links.saturating_mul(SLOTS_PER_LINK), cx.rng) {
             self.hurry(cx.now);
         }

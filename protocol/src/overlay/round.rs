@@ -13,7 +13,7 @@ use super::{
 
 /// Dials in a round that only see whether a record tells the truth.
 const TRIALS_PER_ROUND: usize = 4;
-/// The same while the view has yet to settle: until then, whoever came first is whom links are drawn from.
+/// The same while others are looked for without pause: until the view has settled, whoever came first is whom links are drawn from.
 const EARLY_TRIALS_PER_ROUND: usize = 8;
 /// Members in a round that are asked again because they did not answer.
 const DOUBTS_PER_ROUND: usize = 4;
@@ -28,7 +28,7 @@ impl Overlay {
         let jitter = cx.rng.next_u64() % (interval / 2).max(1);
         self.round_at = cx.now + Duration::from_millis(interval * 3 / 4 + jitter);
         let is_alone = self.met.is_empty();
-        let is_calm = self.settled_at.is_some() && !is_alone && !self.is_relieving;
+        let is_calm = !self.is_searching() && !is_alone;
         let longest = if is_calm { CALM_ROUND } else { ROUND };
         self.interval = (self.interval * 2).min(longest);
         let Round { pull, push, samples } = self.sampler.round(cx.rng);
@@ -54,8 +54,7 @@ impl Overlay {
     /// Has a few dialled to see whether they are there.
     fn try_some(&mut self, cx: &mut Cx<'_>) {
         let is_alone = self.met.is_empty();
-        let is_early = self.settled_at.is_none() || self.is_relieving;
-        let trials = if is_early { EARLY_TRIALS_PER_ROUND } else { TRIALS_PER_ROUND };
+        let trials = if self.is_searching() { EARLY_TRIALS_PER_ROUND } else { TRIALS_PER_ROUND };
         for _ in 0..trials {
             let Some(record) = self.trials.next(cx.rng) else { break };
             let (peer, place) = (record.record().id, self.place_said(&record));

@@ -362,6 +362,11 @@ impl Sampler {
         is_wider
     }
 
+    /// Whether there are to be more slots than the network asks for.
+    pub const fn is_widened(&self) -> bool {
+        self.least > 0
+    }
+
     /// Fits view and rate to the size of the network.
     fn fit(&mut self, rng: &mut ChaCha8Rng) {
         let Sizing::Follow { view_max } = self.config.sizing else { return };
