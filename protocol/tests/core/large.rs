@@ -195,6 +195,32 @@ fn an_announcement_is_a_vouch() {
 }
 
 #[test]
+fn what_a_second_parent_only_offers_it_does_not_bring() {
+    let mut rig = Rig::new();
+    let [parent, second, third] = [1, 2, 3].map(|tag| rig.witness(tag));
+    let adopt = Frame::Adopt { author: key(9).id() };
+    for seq in 0..12 {
+        let small = rig.message(9, rig.open(), seq, "hi");
+        if seq >= 10 {
+            // The parent has it and sends it when it is asked.
+            rig.vouch(parent, &small);
+            rig.wait(Duration::from_millis(400));
+            rig.vouch(second, &small);
+        }
+        let effects = rig.relay(parent, &small);
+        assert_eq!(sent(&rig, &effects, second).contains(&adopt), seq == 11);
+    }
+    rig.wait(Duration::from_secs(2));
+    for seq in 12..17 {
+        let large = message(&rig, rig.open(), seq);
+        announce(&mut rig, parent, &large, true);
+        announce(&mut rig, if seq < 16 { second } else { third }, &large, false);
+        let effects = rig.relay(parent, &large);
+        assert_eq!(sent(&rig, &effects, third).contains(&adopt), seq == 16);
+    }
+}
+
+#[test]
 fn a_flood_of_announcements_stays_within_bounds_and_shuts_nobody_out() {
     let mut rig = Rig::new();
     let (liar, honest) = (rig.inbound(1), rig.inbound(2));
