@@ -153,7 +153,7 @@ impl<K: Ord + Copy, O: Ord + Copy, V> FairMap<K, O, V> {
     }
 
     /// All entries, by key.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> + Clone {
         self.entries.iter().map(|(key, entry)| (key, &entry.value))
     }
 

@@ -30,23 +30,22 @@ impl<C: Ord + Copy, S: Ord + Copy, G: Ord + Copy> Tally<C, S, G> {
         Self { claims: BTreeMap::new(), supporters: BTreeMap::new(), supports_max, next_order: 0 }
     }
 
-    /// Records that `supporter`, of `group`, supports `claim`. Saying it twice changes nothing.
-    pub(crate) fn support(&mut self, claim: C, supporter: S, group: G) {
+    /// Records that `supporter`, of `group`, supports `claim`. Saying it twice changes nothing. Returns the claim that it
+    /// no longer supports, if there are too many.
+    pub(crate) fn support(&mut self, claim: C, supporter: S, group: G) -> Option<C> {
         let supports = self.claims.entry(claim).or_default();
         let Err(place) = supports.binary_search_by_key(&supporter, |support| support.supporter)
         else {
-            return;
+            return None;
         };
         let order = self.next_order;
         self.next_order = self.next_order.saturating_add(1);
         supports.insert(place, Support { supporter, group, order });
         let own = self.supporters.entry(supporter).or_default();
         own.insert(order, claim);
-        if own.len() > self.supports_max
-            && let Some((_, oldest)) = own.pop_first()
-        {
-            self.forget(&oldest, &supporter);
-        }
+        let (_, oldest) = (own.len() > self.supports_max).then(|| own.pop_first())??;
+        self.forget(&oldest, &supporter);
+        Some(oldest)
     }
 
     /// Supporters of a claim, one for each group; in the order of their ids.
@@ -193,7 +192,9 @@ mod tests {
                 match step {
                     0 => tally.close(&claim),
                     1 => tally.withdraw(&supporter),
-                    _ => tally.support(claim, supporter, group),
+                    _ => {
+                        tally.support(claim, supporter, group);
+                    }
                 }
                 let by_claim: usize = tally.claims.values().map(Vec::len).sum();
                 prop_assert_eq!(by_claim, tally.len());

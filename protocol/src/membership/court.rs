@@ -8,15 +8,16 @@
 //! would have everybody pass on what they say, over and over.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use forsooth_crypto::{NodeId, Verified};
 
 use super::{
     accusation::{Accusation, Certificate, SignedAccusation},
     record::Epoch,
+    settings::Settings,
 };
-use crate::{group::Group, tally::Tally, time::Time};
+use crate::{agenda::Agenda, group::Group, tally::Tally, time::Time};
 
 /// Cases at most; the one that began first goes.
 pub(super) const CASES_MAX: usize = 1_024;
@@ -44,6 +45,13 @@ pub(super) struct Court {
     rebutted: BTreeMap<(NodeId, NodeId), u32>,
     /// How an accuser was heard about a subject in this shift.
     voices: BTreeMap<(NodeId, NodeId), Voice>,
+    rules: Rules,
+    /// When an accusation expires, or others are to be asked about a case.
+    agenda: Agenda<Time, NodeId>,
+    /// Cases that enough accuse, by when each has had its time to rebut.
+    ripe: BTreeSet<(Time, NodeId)>,
+    /// When those of them are certified for whom it is time.
+    verdict: Option<Time>,
 }
 
 /// How an accuser was heard about a subject.
@@ -63,6 +71,10 @@ struct Case {
     suspected: bool,
     /// Others have been asked what they know.
     asked: bool,
+    /// Under what it stands in the agenda.
+    next: Option<Time>,
+    /// When it has had its time to rebut, if enough accuse it.
+    due: Option<Time>,
 }
 
 #[derive(Debug)]
@@ -74,7 +86,7 @@ struct Charge {
 }
 
 /// What a case needs, and how long it takes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rules {
     /// So many accusers may lie.
     pub(super) t: u8,
@@ -84,6 +96,16 @@ pub(super) struct Rules {
 }
 
 impl Rules {
+    /// Those for the smallest network.
+    pub(super) const fn of(settings: &Settings) -> Self {
+        Self {
+            t: 0,
+            rebut_min: settings.rebut_min,
+            rebut_max: settings.rebut_max,
+            lifetime: settings.accusation_lifetime,
+        }
+    }
+
     /// Accusers whose word is enough.
     pub(super) fn needed(self) -> usize {
         usize::from(self.t) + 1
@@ -112,8 +134,12 @@ impl Case {
 }
 
 impl Court {
-    pub(super) const fn new() -> Self {
+    pub(super) const fn new(rules: Rules) -> Self {
         Self {
+            rules,
+            agenda: Agenda::new(),
+            ripe: BTreeSet::new(),
+            verdict: None,
             cases: BTreeMap::new(),
             tally: Tally::new(PER_ACCUSER_MAX),
             rebutted: BTreeMap::new(),
@@ -121,26 +147,74 @@ impl Court {
         }
     }
 
+    pub(super) const fn rules(&self) -> Rules {
+        self.rules
+    }
+
+    /// The network has another size, and other rules with it.
+    pub(super) fn govern(&mut self, rules: Rules) {
+        if core::mem::replace(&mut self.rules, rules) != rules {
+            let subjects: Vec<NodeId> = self.cases.keys().copied().collect();
+            subjects.iter().for_each(|subject| self.review(subject));
+        }
+    }
+
+    /// Finds out anew when something is due in a case, after a change to it.
+    fn review(&mut self, subject: &NodeId) {
+        let Some((next, due)) = self.cases.get(subject).map(|case| self.when(subject, case)) else {
+            return;
+        };
+        let Some(case) = self.cases.get_mut(subject) else { return };
+        let before = (case.next, case.due);
+        (case.next, case.due) = (next, due);
+        self.schedule(subject, (before.0, next), (before.1, due));
+    }
+
+    /// When an accusation of a case expires or others are to be asked, and when it has had its time to rebut.
+    fn when(&self, subject: &NodeId, case: &Case) -> (Option<Time>, Option<Time>) {
+        let expires = case.by.values().map(|charge| charge.until).min();
+        let asks = (!case.asked).then(|| case.asks_at(self.rules));
+        (expires.into_iter().chain(asks).min(), self.due(subject, case))
+    }
+
+    /// Moves a case in the agenda and among those that are ripe, from where it was before.
+    fn schedule(
+        &mut self,
+        subject: &NodeId,
+        (next_before, next): (Option<Time>, Option<Time>),
+        (due_before, due): (Option<Time>, Option<Time>),
+    ) {
+        if next_before != next {
+            next_before.into_iter().for_each(|at| self.agenda.remove(&(at, *subject)));
+            next.into_iter().for_each(|at| self.agenda.insert((at, *subject)));
+        }
+        if due_before != due {
+            if let Some(at) = due_before {
+                self.ripe.remove(&(at, *subject));
+            }
+            self.ripe.extend(due.map(|at| (at, *subject)));
+        }
+        if due_before != due || !self.ripe.is_empty() {
+            self.verdict = self.verdict_at();
+        }
+    }
+
     /// Whether an accuser is worth hearing about a subject: not if it accuses others in vain, nor again and again.
-    fn is_worth(
-        &self,
-        accuser: &NodeId,
-        (subject, epoch): (&NodeId, Epoch),
-        now: Time,
-        rules: Rules,
-    ) -> bool {
+    fn is_worth(&self, accuser: &NodeId, (subject, epoch): (&NodeId, Epoch), now: Time) -> bool {
         if self.suspects(subject) {
             return true;
         }
         let before = self.voices.get(&(*accuser, *subject));
         let again = before.filter(|voice| voice.epoch == epoch).is_none_or(|voice| {
-            let doubled = rules.lifetime / 2 * (1 << voice.times.saturating_sub(1).min(16));
+            let doubled = self.rules.lifetime / 2 * (1 << voice.times.saturating_sub(1).min(16));
             now.since(voice.last) > doubled
         });
         let (first, last) = (NodeId::from_bytes([0; 32]), NodeId::from_bytes([255; 32]));
         let voices = self.voices.range((*accuser, first)..=(*accuser, last));
         let vain = voices.filter(|((_, other), voice)| {
-            other != subject && !self.suspects(other) && now.since(voice.first) > rules.rebut_max
+            other != subject
+                && !self.suspects(other)
+                && now.since(voice.first) > self.rules.rebut_max
         });
         again && vain.take(VAIN_MAX).count() < VAIN_MAX
     }
@@ -164,19 +238,16 @@ impl Court {
         subject: &NodeId,
         epoch: Epoch,
         now: Time,
-        rules: Rules,
     ) -> bool {
         let rebutted = self.rebutted.get(&(*accuser, *subject)).copied().unwrap_or(0);
-        if rebutted >= REBUTTED_PER_SHIFT_MAX
-            || !self.is_worth(accuser, (subject, epoch), now, rules)
-        {
+        if rebutted >= REBUTTED_PER_SHIFT_MAX || !self.is_worth(accuser, (subject, epoch), now) {
             return false;
         }
         let Some(case) = self.cases.get(subject).filter(|case| case.epoch == epoch) else {
             return true;
         };
         match case.by.get(accuser) {
-            Some(charge) => charge.until.since(now) < rules.lifetime / 2,
+            Some(charge) => charge.until.since(now) < self.rules.lifetime / 2,
             None => case.by.len() < PER_CASE_MAX,
         }
     }
@@ -187,7 +258,6 @@ impl Court {
         accusation: Verified<SignedAccusation>,
         group: Group,
         now: Time,
-        rules: Rules,
     ) -> bool {
         let said = *accusation.content();
         if self.cases.get(&said.subject).is_some_and(|case| case.epoch < said.epoch) {
@@ -204,13 +274,14 @@ impl Court {
             by: BTreeMap::new(),
             suspected: false,
             asked: false,
+            next: None,
+            due: None,
         });
         if case.epoch != said.epoch {
             return false;
         }
-        let until = now + rules.lifetime;
-        self.tally.support(said.subject, said.accuser, group);
-        match case.by.get_mut(&said.accuser) {
+        let until = now + self.rules.lifetime;
+        let is_first = match case.by.get_mut(&said.accuser) {
             Some(charge) => {
                 charge.accusation = accusation;
                 charge.until = until;
@@ -220,7 +291,12 @@ impl Court {
                 case.by.insert(said.accuser, Charge { accusation, heard: now, until });
                 true
             }
+        };
+        if let Some(other) = self.tally.support(said.subject, said.accuser, group) {
+            self.review(&other);
         }
+        self.review(&said.subject);
+        is_first
     }
 
     /// Independent accusers of a member.
@@ -256,8 +332,8 @@ impl Court {
     }
 
     /// Whether enough accuse a member for it to be suspected, and it was not.
-    pub(super) fn begins_to_suspect(&mut self, subject: &NodeId, rules: Rules) -> bool {
-        let enough = self.tally.count(subject) >= rules.suspects();
+    pub(super) fn begins_to_suspect(&mut self, subject: &NodeId) -> bool {
+        let enough = self.tally.count(subject) >= self.rules.suspects();
         let case = self.cases.get_mut(subject).filter(|case| enough && !case.suspected);
         case.is_some_and(|case| !core::mem::replace(&mut case.suspected, true))
     }
@@ -281,8 +357,10 @@ impl Court {
 
     /// A member is one no more, or its case is over for other reasons.
     pub(super) fn drop_case(&mut self, subject: &NodeId) {
-        self.cases.remove(subject);
         self.tally.close(subject);
+        if let Some(case) = self.cases.remove(subject) {
+            self.schedule(subject, (case.next, None), (case.due, None));
+        }
     }
 
     /// A new shift: everybody is heard again.
@@ -291,68 +369,77 @@ impl Court {
         self.voices.clear();
     }
 
-    /// When the next case may be decided, or an accusation expires.
-    pub(super) fn deadline(&self, rules: Rules) -> Option<Time> {
-        let of_case = |case: &Case| {
-            let expires = case.by.values().map(|charge| charge.until).min();
-            let asks = (!case.asked).then(|| case.asks_at(rules));
-            [expires, asks].into_iter().flatten().min()
-        };
-        self.cases.values().filter_map(of_case).chain(self.verdict_at(rules)).min()
+    /// When the next case may be decided, others are to be asked about one, or an accusation expires.
+    pub(super) fn deadline(&self) -> Option<Time> {
+        let next = self.agenda.first().map(|(at, _)| *at);
+        next.into_iter().chain(self.verdict).min()
     }
 
     /// When those are certified for whom it is time. If others are suspected as well, they are waited for, but not for long: those
     /// who die together are one change to whoever acts on it (Suresh et al., "Rapid", section 4.2).
-    fn verdict_at(&self, rules: Rules) -> Option<Time> {
-        let due = |(subject, case): (&NodeId, &Case)| self.due(subject, case, rules);
-        let first = self.cases.iter().filter_map(due).min()?;
-        let latest = first + rules.rebut_min;
+    fn verdict_at(&self) -> Option<Time> {
+        let (first, _) = *self.ripe.first()?;
+        let latest = first + self.rules.rebut_min;
         let others = self.cases.iter().filter(|(subject, case)| {
             // Who is suspected for longer than that is not on its way to be certified.
-            self.tally.count(subject) >= rules.suspects()
-                && first < case.since + rules.rebut_max * 2
+            first < case.since + self.rules.rebut_max * 2
+                && case.by.len() >= self.rules.suspects()
+                && self.tally.count(subject) >= self.rules.suspects()
         });
         // Its time may yet become shorter.
-        let last = others.map(|other| due(other).unwrap_or(latest).min(latest)).max();
+        let last = others.map(|(_, case)| case.due.unwrap_or(latest).min(latest)).max();
         Some(last.unwrap_or(first))
     }
 
     /// When enough independent accusers have waited for long enough.
-    fn due(&self, subject: &NodeId, case: &Case, rules: Rules) -> Option<Time> {
+    fn due(&self, subject: &NodeId, case: &Case) -> Option<Time> {
+        if case.by.len() < self.rules.needed() {
+            return None;
+        }
         let independent = self.tally.independent(subject);
         let heard = independent.iter().filter_map(|accuser| case.by.get(accuser));
         let mut heard: Vec<Time> = heard.map(|charge| charge.heard).collect();
         heard.sort_unstable();
-        let last = heard.get(rules.needed().saturating_sub(1))?;
-        Some(*last + rules.rebut(heard.len()))
+        let last = heard.get(self.rules.needed().saturating_sub(1))?;
+        Some(*last + self.rules.rebut(heard.len()))
+    }
+
+    /// Cases of which the agenda says that something is due.
+    fn on_agenda(&self, now: Time) -> Vec<NodeId> {
+        self.agenda.iter().take_while(|(at, _)| *at <= now).map(|(_, subject)| *subject).collect()
     }
 
     /// Members about whom others are to be asked, each once in a case.
-    pub(super) fn doubted(&mut self, now: Time, rules: Rules) -> Vec<NodeId> {
-        let due = |case: &Case| !case.asked && case.asks_at(rules) <= now;
-        let cases = self.cases.iter_mut().filter(|(_, case)| due(case));
-        cases
-            .map(|(subject, case)| {
-                case.asked = true;
-                *subject
-            })
-            .collect()
+    pub(super) fn doubted(&mut self, now: Time) -> Vec<NodeId> {
+        let mut doubted = self.on_agenda(now);
+        doubted.retain(|subject| {
+            let case = self.cases.get_mut(subject).filter(|case| !case.asked);
+            let case = case.filter(|case| case.asks_at(self.rules) <= now);
+            case.map(|case| case.asked = true).is_some()
+        });
+        doubted.iter().for_each(|subject| self.review(subject));
+        doubted.sort_unstable();
+        doubted
     }
 
     /// Expires what is old, and decides what is due: who is dead, and by whose word. Those who die together come together.
-    pub(super) fn decide(&mut self, now: Time, rules: Rules) -> Vec<Certificate> {
-        for (subject, case) in &mut self.cases {
-            let expired: Vec<_> =
-                case.by.extract_if(.., |_, charge| charge.until <= now).map(|(id, _)| id).collect();
-            expired.iter().for_each(|accuser| self.tally.retract(subject, accuser));
+    pub(super) fn decide(&mut self, now: Time) -> Vec<Certificate> {
+        for subject in self.on_agenda(now) {
+            let Some(case) = self.cases.get_mut(&subject) else { continue };
+            let expired = case.by.extract_if(.., |_, charge| charge.until <= now);
+            let expired: Vec<_> = expired.map(|(accuser, _)| accuser).collect();
+            let is_over = case.by.is_empty();
+            expired.iter().for_each(|accuser| self.tally.retract(&subject, accuser));
+            if is_over {
+                self.drop_case(&subject);
+            } else {
+                self.review(&subject);
+            }
         }
-        self.cases.retain(|_, case| !case.by.is_empty());
-        if self.verdict_at(rules).is_none_or(|at| now < at) {
+        if self.verdict.is_none_or(|at| now < at) {
             return Vec::new();
         }
-        let is_due = |(subject, case): &(&NodeId, &Case)| {
-            self.due(subject, case, rules).is_some_and(|due| due <= now)
-        };
+        let is_due = |(_, case): &(&NodeId, &Case)| case.due.is_some_and(|due| due <= now);
         let certify = |(subject, case): (&NodeId, &Case)| Certificate {
             subject: *subject,
             epoch: case.epoch,
@@ -368,5 +455,20 @@ impl Court {
             self.voices.retain(|(_, other), _| other != subject);
         }
         decided
+    }
+
+    /// Whether all that is remembered of when something is due is what the cases say.
+    #[cfg(test)]
+    pub(super) fn is_consistent(&self) -> bool {
+        let is_right = |(subject, case): (&NodeId, &Case)| {
+            (case.next, case.due) == self.when(subject, case)
+                && case.next.is_none_or(|at| self.agenda.iter().any(|it| *it == (at, *subject)))
+                && case.due.is_none_or(|at| self.ripe.contains(&(at, *subject)))
+        };
+        let count = |of: fn(&Case) -> bool| self.cases.values().filter(|case| of(case)).count();
+        self.cases.iter().all(is_right)
+            && count(|case| case.next.is_some()) == self.agenda.len()
+            && count(|case| case.due.is_some()) == self.ripe.len()
+            && self.verdict == self.verdict_at()
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     group::Group,
     machine::{Cx, Signal},
     overlay::book::Endpoint,
-    time::{Timestamp, millis},
+    time::Timestamp,
 };
 
 /// Accusations beyond those needed that are passed on: they shorten the time to rebut.
@@ -124,7 +124,12 @@ impl Membership {
             _ => (claimed, cx.now),
         };
         let group = self.group_of(&record);
+        if before.is_none() {
+            self.rings.enter(&id);
+            self.rings_before.enter(&id);
+        }
         for gone in self.table.insert(Entry { record, group, since, changed }, from) {
+            self.leave_rings(&gone);
             self.forget(&gone, cx);
         }
         let raised = before.is_some_and(|(known, ..)| known < epoch);
@@ -190,9 +195,17 @@ impl Membership {
 
     /// Somebody is a member no more.
     fn end(&mut self, id: NodeId, epoch: Epoch, why: Why, cx: &mut Cx<'_>) {
+        if self.table.get(&id).is_some() {
+            self.leave_rings(&id);
+        }
         self.table.bury(id, epoch, why, cx.now);
         self.forget(&id, cx);
         self.unsettle(cx);
+    }
+
+    fn leave_rings(&mut self, id: &NodeId) {
+        self.rings.leave(id);
+        self.rings_before.leave(id);
     }
 
     fn forget(&mut self, id: &NodeId, cx: &mut Cx<'_>) {
@@ -210,6 +223,12 @@ impl Membership {
         accusations: Vec<SignedAccusation>,
         cx: &mut Cx<'_>,
     ) {
+        for rings in [&mut self.rings, &mut self.rings_before] {
+            let shift = |said: &SignedAccusation| self.settings.shift_at(said.content().time).0;
+            if accusations.iter().any(|said| shift(said) == rings.shift()) {
+                rings.survey(self.table.iter().map(|(id, _)| id));
+            }
+        }
         for accusation in accusations {
             if self.is_news(&accusation, cx) {
                 let statement = Statement::Accusation(accusation);
@@ -237,7 +256,7 @@ impl Membership {
         let knows = knows || is_dead_to_us;
         if said.epoch != epoch
             || !knows
-            || !self.court.hears(&said.accuser, &said.subject, said.epoch, cx.now, self.rules())
+            || !self.court.hears(&said.accuser, &said.subject, said.epoch, cx.now)
         {
             return false;
         }
@@ -256,14 +275,15 @@ impl Membership {
     /// Whether an accuser observes its subject, as far as can be told from here.
     fn observes(&self, accusation: &SignedAccusation, nonce: u64, cx: &Cx<'_>) -> bool {
         let said = accusation.content();
-        let shift = said.time.as_millis() / millis(self.settings.shift).max(1);
+        let (shift, began) = self.settings.shift_at(said.time);
         let rings = [&self.rings, &self.rings_before].into_iter().find(|it| it.shift() == shift);
         let Some(rings) = rings else { return false };
-        let began = Timestamp::from_millis(shift.saturating_mul(millis(self.settings.shift)));
-        let young = self.is_young(began);
-        let standing = |(id, entry): (&NodeId, &Entry)| {
+        let young = rings.is_young();
+        let standing = |id: &NodeId| {
+            // This node itself.
+            let Some(entry) = self.table.get(id) else { return Standing::Unsettled };
             let is_near = entry.since.since(began).max(began.since(entry.since)) < UNSETTLED;
-            let standing = if !young && entry.since >= began && !is_near {
+            if entry.since >= began && !is_near && !young {
                 Standing::Absent
             } else if (is_near && !young)
                 || cx.now.since(entry.changed) < UNSETTLED
@@ -272,14 +292,13 @@ impl Membership {
                 Standing::Unsettled
             } else {
                 Standing::Settled
-            };
-            (*id, standing)
+            }
         };
-        let own = self.table.own().map(|_| (self.config.me, Standing::Unsettled));
-        let others = self.table.iter().map(standing).chain(own);
-        let is_late = self.table.get(&said.accuser).map(|entry| standing((&said.accuser, entry)).1);
-        is_late != Some(Standing::Absent)
-            && rings.may_accuse(said.ring, (&said.subject, nonce), &said.accuser, others)
+        let own = self.table.own().map(|_| &self.config.me);
+        let others = self.table.iter().map(|(id, _)| id).chain(own);
+        let subject = (&said.subject, nonce);
+        standing(&said.accuser) != Standing::Absent
+            && rings.may_accuse(said.ring, subject, &said.accuser, others, standing)
     }
 
     /// An accusation of ours is signed.
@@ -317,8 +336,8 @@ impl Membership {
         cx: &mut Cx<'_>,
     ) {
         let (subject, epoch) = (accusation.content().subject, accusation.content().epoch);
-        let rules = self.rules();
-        self.court.hear(accusation.clone(), group, cx.now, rules);
+        let rules = self.court.rules();
+        self.court.hear(accusation.clone(), group, cx.now);
         if subject == self.config.me {
             if self.court.count(&subject) >= rules.suspects() {
                 self.rebut(cx);
@@ -328,7 +347,7 @@ impl Membership {
         if self.court.count(&subject) <= rules.needed() + RELAYED_BEYOND {
             self.spread(Rumour::Accusation(accusation), from, cx);
         }
-        if self.court.begins_to_suspect(&subject, rules) {
+        if self.court.begins_to_suspect(&subject) {
             cx.report(Event::Membership(Said::Suspected { peer: subject, epoch }));
         }
     }
@@ -349,7 +368,7 @@ impl Membership {
         if cx.now < self.judges_from {
             return;
         }
-        for certificate in self.court.decide(cx.now, self.rules()) {
+        for certificate in self.court.decide(cx.now) {
             let (id, epoch) = (certificate.subject, certificate.epoch);
             if id == self.config.me
                 || self.table.member(&id).is_none_or(|known| known.epoch != epoch)

@@ -99,7 +99,6 @@ pub(crate) struct Membership {
     rings: Rings,
     /// Those of the shift before.
     rings_before: Rings,
-    t: u8,
     /// Who may observe us.
     observers: BTreeSet<NodeId>,
     /// When whom to observe is found anew.
@@ -248,7 +247,7 @@ impl Membership {
             settings,
             table: Table::new(SketchKey::of(&config.network)),
             sessions: Sessions::new(Set::Members),
-            court: Court::new(),
+            court: Court::new(Rules::of(&settings)),
             watch: Watch::default(),
             rumours: Rumours::default(),
             health: Health::default(),
@@ -258,7 +257,6 @@ impl Membership {
             left: false,
             rings_before: rings.clone(),
             rings,
-            t: 0,
             observers: BTreeSet::new(),
             roster_at: None,
             since: None,
@@ -305,16 +303,6 @@ impl Membership {
         if self.wanted.len() < WANTED_MAX && !self.wanted.contains(&(peer, purpose)) {
             self.wanted.push_back((peer, purpose));
             self.restless = true;
-        }
-    }
-
-    /// What a case needs in a network of this size.
-    const fn rules(&self) -> Rules {
-        Rules {
-            t: self.t,
-            rebut_min: self.settings.rebut_min,
-            rebut_max: self.settings.rebut_max,
-            lifetime: self.settings.accusation_lifetime,
         }
     }
 
@@ -387,7 +375,7 @@ impl Membership {
     fn next_wake(&self) -> Option<Time> {
         let rest = [self.roster_at, self.gossip_at, self.refresh_at, Some(self.reap_at)];
         // A node that was asleep decides nothing before it judges again, and must not be woken for it meanwhile.
-        let court = self.court.deadline(self.rules()).map(|at| at.max(self.judges_from));
+        let court = self.court.deadline().map(|at| at.max(self.judges_from));
         let due = [self.watch.deadline(), court, self.pace.at()];
         let errands = self.errands.iter().map(|errand| errand.until).min();
         rest.into_iter().chain(due).chain([errands]).flatten().min()
@@ -460,7 +448,7 @@ impl Machine for Membership {
         }
         let due = |at: Option<Time>| at.is_some_and(|at| at <= cx.now);
         let is_new_shift =
-            self.table.own().is_some() && self.shift_at(cx.wall).0 != self.rings.shift();
+            self.table.own().is_some() && self.settings.shift_at(cx.wall).0 != self.rings.shift();
         if due(self.roster_at) || is_new_shift {
             self.draw_roster(cx);
         }

@@ -21,6 +21,10 @@ const BETWEEN_MAX: usize = 3;
 pub(super) struct Rings {
     shift: u64,
     keys: Vec<(u64, u64)>,
+    /// On each ring the first halves of all members' posts, in order; none until somebody accuses.
+    posts: Vec<Vec<u32>>,
+    /// Members that came before the shift are too few to observe in it, so all do.
+    young: bool,
 }
 
 /// What is known of a member that might observe somebody.
@@ -54,11 +58,66 @@ impl Rings {
             let second = rest.first_chunk::<8>().expect("24 are over 8");
             (u64::from_le_bytes(*first), u64::from_le_bytes(*second))
         };
-        Self { shift, keys: (0..count.min(RINGS_MAX)).map(key).collect() }
+        let keys = (0..count.min(RINGS_MAX)).map(key).collect();
+        Self { shift, keys, posts: Vec::new(), young: false }
+    }
+
+    /// Notes where all members stand, if it is not noted: then it is soon told that nobody stands between two of them.
+    pub(super) fn survey<'a>(&mut self, members: impl Iterator<Item = &'a NodeId> + Clone) {
+        if self.posts.is_empty() {
+            let on = |key| {
+                let mut posts: Vec<_> =
+                    members.clone().map(|id| half(Self::post(key, id))).collect();
+                posts.sort_unstable();
+                posts
+            };
+            self.posts = self.keys.iter().map(on).collect();
+        }
+    }
+
+    /// Somebody is a member who was not.
+    pub(super) fn enter(&mut self, id: &NodeId) {
+        for (key, posts) in self.keys.iter().zip(&mut self.posts) {
+            let post = half(Self::post(key, id));
+            posts.insert(posts.partition_point(|other| *other < post), post);
+        }
+    }
+
+    /// Somebody is a member no more.
+    pub(super) fn leave(&mut self, id: &NodeId) {
+        for (key, posts) in self.keys.iter().zip(&mut self.posts) {
+            if let Ok(place) = posts.binary_search(&half(Self::post(key, id))) {
+                posts.remove(place);
+            }
+        }
+    }
+
+    /// Whether it is certain that no member but these two stands from a place on a ring on to the accuser's.
+    fn is_next(&self, ring: u8, target: u64, accuser: u64, subject: u64) -> bool {
+        let Some(posts) = self.posts.get(usize::from(ring)) else { return false };
+        let (target, accuser, subject) = (half(target), half(accuser), half(subject));
+        let first = posts.partition_point(|post| *post < target);
+        let on = posts.iter().skip(first).chain(posts.iter().take(first));
+        let mut between =
+            on.take_while(|post| post.wrapping_sub(target) <= accuser.wrapping_sub(target));
+        // Each of the two is there once, if it is a member in the eyes of this node.
+        let (mut skips_accuser, mut skips_subject) = (true, true);
+        between.all(|post| {
+            let skip = if *post == accuser { &mut skips_accuser } else { &mut skips_subject };
+            (*post == accuser || *post == subject) && core::mem::replace(skip, false)
+        })
     }
 
     pub(super) const fn shift(&self) -> u64 {
         self.shift
+    }
+
+    pub(super) const fn is_young(&self) -> bool {
+        self.young
+    }
+
+    pub(super) const fn set_young(&mut self, young: bool) {
+        self.young = young;
     }
 
     pub(super) const fn count(&self) -> usize {
@@ -121,28 +180,44 @@ impl Rings {
 
     /// Whether a member may accuse another on a ring, in a view that may differ a little from its own: nobody stands between
     /// who certainly observes, and of those who may not, no more than a few.
-    pub(super) fn may_accuse(
+    pub(super) fn may_accuse<'a>(
         &self,
         ring: u8,
         (subject, nonce): (&NodeId, u64),
         accuser: &NodeId,
-        others: impl Iterator<Item = (NodeId, Standing)>,
+        others: impl Iterator<Item = &'a NodeId>,
+        standing: impl Fn(&NodeId) -> Standing,
     ) -> bool {
         let Some(key) = self.keys.get(usize::from(ring)) else { return false };
         let target = Self::target(key, subject, nonce);
-        let distance = Self::post(key, accuser).wrapping_sub(target);
+        let post = Self::post(key, accuser);
+        if self.is_next(ring, target, post, Self::post(key, subject)) {
+            return true;
+        }
+        let distance = post.wrapping_sub(target);
+        let is_between = |other: &&NodeId| {
+            *other != subject
+                && *other != accuser
+                && Self::post(key, other).wrapping_sub(target) < distance
+        };
         let mut between = 0;
-        for (other, standing) in others {
-            let is_other = other != *subject && other != *accuser && standing != Standing::Absent;
-            if is_other && Self::post(key, &other).wrapping_sub(target) < distance {
-                between += 1;
-                if standing == Standing::Settled || between > BETWEEN_MAX {
-                    return false;
-                }
+        for other in others.filter(is_between) {
+            match standing(other) {
+                Standing::Settled => return false,
+                Standing::Unsettled => between += 1,
+                Standing::Absent => {}
+            }
+            if between > BETWEEN_MAX {
+                return false;
             }
         }
         true
     }
+}
+
+/// What is noted of a place: enough to tell a few thousand apart.
+const fn half(post: u64) -> u32 {
+    (post >> 32) as u32
 }
 
 /// Keeps the least, in order.
@@ -182,6 +257,8 @@ fn majority_lies(t: u8, share: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn id(n: u16) -> NodeId {
@@ -229,8 +306,9 @@ mod tests {
             let others: Vec<_> = all.iter().filter(|(id, ..)| id != me).copied().collect();
             for (subject, ring) in rings.roster((me, Some(*nonce), true), &others).subjects {
                 let nonce = all.iter().find(|(id, ..)| *id == subject).unwrap().1;
-                let standing = || all.iter().map(|(id, ..)| (*id, Standing::Settled));
-                assert!(rings.may_accuse(ring, (&subject, nonce), me, standing()));
+                let ids = all.iter().map(|(id, ..)| id);
+                let settled = |_: &NodeId| Standing::Settled;
+                assert!(rings.may_accuse(ring, (&subject, nonce), me, ids, settled));
                 let of_subject: Vec<_> =
                     all.iter().filter(|(id, ..)| *id != subject).copied().collect();
                 let roster = rings.roster((&subject, Some(nonce), true), &of_subject);
@@ -244,16 +322,50 @@ mod tests {
         let (all, rings) = (members(60), rings(1, 1));
         let (subject, nonce) = (id(0), 0);
         let by = |standing: Standing| {
-            let others = || all.iter().map(move |(id, ..)| (*id, standing));
-            let may = |accuser: &NodeId| rings.may_accuse(0, (&subject, nonce), accuser, others());
+            let ids = || all.iter().map(|(id, ..)| id);
+            let may = |accuser: &NodeId| {
+                rings.may_accuse(0, (&subject, nonce), accuser, ids(), |_| standing)
+            };
             all.iter().filter(|(id, ..)| *id != subject && may(id)).count()
         };
         assert_eq!(by(Standing::Settled), 1);
         assert_eq!(by(Standing::Unsettled), 1 + BETWEEN_MAX);
-        assert!(
-            !rings.may_accuse(1, (&subject, nonce), &id(1), core::iter::empty()),
-            "no such ring"
-        );
+        let none = core::iter::empty();
+        let settled = |_: &NodeId| Standing::Settled;
+        assert!(!rings.may_accuse(1, (&subject, nonce), &id(1), none, settled), "no such ring");
+    }
+
+    proptest! {
+        /// Members come and go; whoever is asked about may be one or not.
+        #[test]
+        fn whether_posts_are_noted_or_not_the_same_may_accuse(
+            at_first in 0u16..40,
+            moves in prop::collection::vec((0u16..60, prop::bool::ANY), 0..60),
+            asked in prop::collection::vec((0u16..60, 0u16..60, 0u8..4), 1..60),
+        ) {
+            let plain = rings(1, 3);
+            let mut noted = plain.clone();
+            let mut all: BTreeSet<NodeId> = (0..at_first).map(id).collect();
+            noted.survey(all.iter());
+            for (n, comes) in moves {
+                if comes && all.insert(id(n)) {
+                    noted.enter(&id(n));
+                } else if !comes && all.remove(&id(n)) {
+                    noted.leave(&id(n));
+                }
+            }
+            let standing = |other: &NodeId| match other.as_bytes()[0] % 3 {
+                0 => Standing::Settled,
+                1 => Standing::Unsettled,
+                _ => Standing::Absent,
+            };
+            for (subject, accuser, ring) in asked {
+                let may = |rings: &Rings| {
+                    rings.may_accuse(ring, (&id(subject), 7), &id(accuser), all.iter(), standing)
+                };
+                prop_assert_eq!(may(&plain), may(&noted));
+            }
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use rand_core::Rng as _;
 
 use super::{
     Membership,
+    court::Rules,
     rings::{Rings, tolerance},
     watch::Edge,
 };
@@ -16,15 +17,8 @@ use crate::{
 };
 
 impl Membership {
-    /// Which shift it is, and when it began.
-    pub(super) fn shift_at(&self, wall: Timestamp) -> (u64, Timestamp) {
-        let length = millis(self.settings.shift).max(1);
-        let shift = wall.as_millis() / length;
-        (shift, Timestamp::from_millis(shift.saturating_mul(length)))
-    }
-
-    /// Whether members that came before a shift are enough to observe in it. Else all do.
-    pub(super) fn is_young(&self, began: Timestamp) -> bool {
+    /// Whether members that came before a shift are too few to observe in it. Then all do.
+    fn is_young(&self, began: Timestamp) -> bool {
         let old = self.table.iter().filter(|(_, entry)| entry.since < began).count();
         old * 2 < self.table.len()
     }
@@ -32,9 +26,10 @@ impl Membership {
     /// Finds out whom this node observes, and who observes it.
     pub(super) fn draw_roster(&mut self, cx: &mut Cx<'_>) {
         self.roster_at = None;
-        let (shift, began) = self.shift_at(cx.wall);
-        self.t = tolerance(self.table.len() + 1, self.settings.liars_percent);
-        let count = 2 * self.t + 1;
+        let (shift, began) = self.settings.shift_at(cx.wall);
+        let t = tolerance(self.table.len() + 1, self.settings.liars_percent);
+        self.court.govern(Rules { t, ..self.court.rules() });
+        let count = 2 * t + 1;
         if shift != self.rings.shift() {
             self.court.forgive();
         }
@@ -44,6 +39,10 @@ impl Membership {
             self.rings_before = Rings::new(network, shift.saturating_sub(1), count);
         }
         let young = self.is_young(began);
+        let before =
+            Timestamp::from_millis(began.as_millis().saturating_sub(millis(self.settings.shift)));
+        self.rings_before.set_young(self.is_young(before));
+        self.rings.set_young(young);
         let observes = |since: Timestamp| young || since < began;
         let all: Vec<_> = self
             .table

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::{
     network::{Error, Kind, range},
-    time::millis,
+    time::{Timestamp, millis},
     wire,
 };
 
@@ -111,6 +111,13 @@ impl Settings {
             sync_every: Duration::from_secs(60),
             liars_percent: 20,
         }
+    }
+
+    /// Which shift it is, and when it began.
+    pub(super) fn shift_at(&self, wall: Timestamp) -> (u64, Timestamp) {
+        let length = millis(self.shift).max(1);
+        let shift = wall.as_millis() / length;
+        (shift, Timestamp::from_millis(shift.saturating_mul(length)))
     }
 
     /// # Errors

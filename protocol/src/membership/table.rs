@@ -123,7 +123,7 @@ impl Table {
         self.members.get(id).map(|entry| entry.record.content())
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&NodeId, &Entry)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&NodeId, &Entry)> + Clone {
         self.members.iter()
     }
 

@@ -272,7 +272,7 @@ impl Membership {
 
     /// Asks a few peers what they know of those who are accused, before any is certified dead here: news may have missed us.
     pub(super) fn ask_around(&mut self, cx: &mut Cx<'_>) {
-        let mut members = self.court.doubted(cx.now, self.rules());
+        let mut members = self.court.doubted(cx.now);
         members.truncate(WANTED_MAX);
         if members.is_empty() {
             return;

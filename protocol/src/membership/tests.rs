@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use forsooth_crypto::{Keypair, Untrusted, verify};
+use proptest::prelude::*;
 
 use super::{
     court::PER_CASE_MAX,
@@ -69,10 +70,10 @@ fn entry(record: Verified<SignedMember>) -> Entry {
 
 /// A court in which so many accuse member 0, each of a group of its own, one a second.
 fn court(accusers: u16) -> Court {
-    let mut court = Court::new();
+    let mut court = Court::new(RULES);
     for by in 1..=accusers {
         let group = Group::Peer(key(by).id());
-        court.hear(accusation(by, 0, EPOCH), group, at(by.into()), RULES);
+        court.hear(accusation(by, 0, EPOCH), group, at(by.into()));
     }
     court
 }
@@ -80,8 +81,8 @@ fn court(accusers: u16) -> Court {
 #[test]
 fn as_many_as_are_needed_have_to_wait_for_the_whole_time_to_rebut() {
     let mut court = court(4);
-    assert!(court.decide(at(11), RULES).is_empty());
-    let certificates = court.decide(at(12), RULES);
+    assert!(court.decide(at(11)).is_empty());
+    let certificates = court.decide(at(12));
     assert_eq!(certificates.len(), 1);
     assert_eq!(certificates[0].accusations.len(), 4);
     assert_eq!((certificates[0].subject, certificates[0].epoch), (key(0).id(), EPOCH));
@@ -91,114 +92,159 @@ fn as_many_as_are_needed_have_to_wait_for_the_whole_time_to_rebut() {
 #[test]
 fn more_shorten_it_and_fewer_are_never_enough() {
     let mut many = court(7);
-    assert_eq!(many.decide(at(8), RULES).len(), 1, "the fourth was heard 4 s ago");
+    assert_eq!(many.decide(at(8)).len(), 1, "the fourth was heard 4 s ago");
     let mut few = court(3);
-    assert!(few.begins_to_suspect(&key(0).id(), RULES));
-    assert!(!few.begins_to_suspect(&key(0).id(), RULES), "said once");
-    assert!((0..100).all(|second| few.decide(at(second), RULES).is_empty()));
+    assert!(few.begins_to_suspect(&key(0).id()));
+    assert!(!few.begins_to_suspect(&key(0).id()), "said once");
+    assert!((0..100).all(|second| few.decide(at(second)).is_empty()));
     assert_eq!(few.len(), 0, "accusations expire");
 }
 
 #[test]
 fn accusers_of_one_group_are_one() {
-    let mut court = Court::new();
+    let mut court = Court::new(RULES);
     for by in 1..20 {
-        court.hear(accusation(by, 0, EPOCH), Group::Unknown, at(0), RULES);
+        court.hear(accusation(by, 0, EPOCH), Group::Unknown, at(0));
     }
     assert_eq!(court.count(&key(0).id()), 1);
-    assert!(court.decide(at(30), RULES).is_empty());
+    assert!(court.decide(at(30)).is_empty());
 }
 
 #[test]
 fn a_higher_epoch_ends_a_case_and_a_lower_one_adds_nothing() {
     let mut court = court(4);
     let later = Epoch { incarnation: 3, ..EPOCH };
-    assert!(court.hear(accusation(9, 0, later), Group::Unknown, at(5), RULES));
-    assert!(!court.hear(accusation(1, 0, EPOCH), Group::Unknown, at(5), RULES));
-    assert!(court.decide(at(20), RULES).is_empty());
+    assert!(court.hear(accusation(9, 0, later), Group::Unknown, at(5)));
+    assert!(!court.hear(accusation(1, 0, EPOCH), Group::Unknown, at(5)));
+    assert!(court.decide(at(20)).is_empty());
 }
 
 #[test]
 fn who_was_rebutted_twice_is_not_heard_about_that_member_until_the_next_shift() {
-    let mut court = Court::new();
+    let mut court = Court::new(RULES);
     let (accuser, subject) = (key(1).id(), key(0).id());
     for incarnation in 0..2 {
         let epoch = Epoch { incarnation, ..EPOCH };
-        assert!(court.hears(&accuser, &subject, epoch, at(0), RULES));
-        court.hear(accusation(1, 0, epoch), Group::Unknown, at(0), RULES);
+        assert!(court.hears(&accuser, &subject, epoch, at(0)));
+        court.hear(accusation(1, 0, epoch), Group::Unknown, at(0));
         court.acquit(&subject);
     }
-    assert!(!court.hears(&accuser, &subject, EPOCH, at(0), RULES));
-    assert!(court.hears(&accuser, &key(2).id(), EPOCH, at(0), RULES));
+    assert!(!court.hears(&accuser, &subject, EPOCH, at(0)));
+    assert!(court.hears(&accuser, &key(2).id(), EPOCH, at(0)));
     court.forgive();
-    assert!(court.hears(&accuser, &subject, EPOCH, at(0), RULES));
+    assert!(court.hears(&accuser, &subject, EPOCH, at(0)));
 }
 
 #[test]
 fn those_who_die_together_are_certified_together_and_nobody_waits_long_for_others() {
-    let mut court = Court::new();
+    let mut court = Court::new(RULES);
     let accuse = |court: &mut Court, of, by: core::ops::Range<u16>, now| {
         for by in by {
             let group = Group::Peer(key(by).id());
-            court.hear(accusation(by, of, EPOCH), group, at(now), RULES);
+            court.hear(accusation(by, of, EPOCH), group, at(now));
         }
     };
     accuse(&mut court, 0, 50..54, 0);
     accuse(&mut court, 1, 60..64, 3);
     // Suspected, and no more: two of the four that are needed.
     accuse(&mut court, 2, 70..72, 3);
-    assert!(court.decide(at(8), RULES).is_empty(), "one is due, and two may follow");
-    assert!(court.decide(at(11), RULES).is_empty());
-    assert_eq!(court.decide(at(12), RULES).len(), 2, "the third is not waited for any longer");
+    assert!(court.decide(at(8)).is_empty(), "one is due, and two may follow");
+    assert!(court.decide(at(11)).is_empty());
+    assert_eq!(court.decide(at(12)).len(), 2, "the third is not waited for any longer");
     accuse(&mut court, 2, 72..74, 13);
-    assert!(court.decide(at(20), RULES).is_empty());
-    assert_eq!(court.decide(at(21), RULES).len(), 1, "alone, nobody is waited for");
+    assert!(court.decide(at(20)).is_empty());
+    assert_eq!(court.decide(at(21)).len(), 1, "alone, nobody is waited for");
 }
 
 #[test]
 fn what_one_says_again_and_again_is_heard_ever_more_rarely() {
-    let mut court = Court::new();
+    let mut court = Court::new(RULES);
     let (accuser, subject) = (key(1).id(), key(0).id());
     let heard = (0..600u64).filter(|second| {
-        let hears = court.hears(&accuser, &subject, EPOCH, at(*second), RULES);
+        let hears = court.hears(&accuser, &subject, EPOCH, at(*second));
         if hears {
-            court.hear(accusation(1, 0, EPOCH), Group::Peer(accuser), at(*second), RULES);
-            court.decide(at(*second), RULES);
+            court.hear(accusation(1, 0, EPOCH), Group::Peer(accuser), at(*second));
+            court.decide(at(*second));
         }
         hears
     });
     assert_eq!(heard.collect::<Vec<_>>(), [0, 21, 62, 143, 304]);
     let later = Epoch { incarnation: 3, ..EPOCH };
-    assert!(court.hears(&accuser, &subject, later, at(305), RULES), "it may have died since");
+    assert!(court.hears(&accuser, &subject, later, at(305)), "it may have died since");
 }
 
 #[test]
 fn who_accuses_many_in_vain_is_heard_only_about_those_who_are_suspected() {
-    let mut court = Court::new();
+    let mut court = Court::new(RULES);
     let liar = key(50).id();
-    let hears =
-        |court: &Court, of: u16, now| court.hears(&liar, &key(of).id(), EPOCH, at(now), RULES);
+    let hears = |court: &Court, of: u16, now| court.hears(&liar, &key(of).id(), EPOCH, at(now));
     for of in 1..=3 {
         assert!(hears(&court, of, 0));
-        court.hear(accusation(50, of, EPOCH), Group::Peer(liar), at(0), RULES);
+        court.hear(accusation(50, of, EPOCH), Group::Peer(liar), at(0));
     }
     assert!(hears(&court, 4, 8), "others may yet say the same");
     assert!(!hears(&court, 4, 9));
     for by in 60..62 {
-        court.hear(accusation(by, 4, EPOCH), Group::Peer(key(by).id()), at(9), RULES);
-        court.begins_to_suspect(&key(4).id(), RULES);
+        court.hear(accusation(by, 4, EPOCH), Group::Peer(key(by).id()), at(9));
+        court.begins_to_suspect(&key(4).id());
     }
     assert!(hears(&court, 4, 9));
     court.forgive();
     assert!(hears(&court, 5, 9));
 }
 
+proptest! {
+    #[test]
+    fn when_something_is_due_is_remembered_as_the_cases_say(
+        steps in prop::collection::vec((0u8..12, 0u16..3, 10u16..22, 0u64..3), 1..80),
+    ) {
+        let mut court = Court::new(RULES);
+        let mut now = 0;
+        for (step, of, by, seconds) in steps {
+            now += seconds;
+            let epoch = Epoch { incarnation: now / 40, ..EPOCH };
+            match step {
+                0 => drop(court.doubted(at(now))),
+                1 => drop(court.decide(at(now))),
+                2 if seconds == 0 => {
+                    court.acquit(&key(of).id());
+                }
+                3 => court.govern(Rules { t: u8::try_from(by / 4).unwrap_or(0), ..RULES }),
+                _ => {
+                    let group = Group::Peer(key(by / 2).id());
+                    court.hear(accusation(by, of, epoch), group, at(now));
+                }
+            }
+            prop_assert!(court.is_consistent());
+            let due = court.deadline().is_some_and(|due| due <= at(now));
+            if due {
+                court.doubted(at(now));
+                court.decide(at(now));
+                prop_assert!(court.deadline().is_none_or(|due| at(now) < due), "done once");
+            }
+        }
+    }
+}
+
+#[test]
+fn who_accuses_more_than_it_may_takes_its_oldest_word_back() {
+    let mut court = Court::new(RULES);
+    for by in 1..=4 {
+        court.hear(accusation(by, 0, EPOCH), Group::Peer(key(by).id()), at(0));
+    }
+    for of in 100..164 {
+        court.hear(accusation(1, of, EPOCH), Group::Unknown, at(0));
+    }
+    assert!(court.is_consistent());
+    assert!(court.decide(at(20)).is_empty(), "three are left of four");
+}
+
 #[test]
 fn a_case_has_room_for_so_many_accusers() {
-    let mut court = Court::new();
+    let mut court = Court::new(RULES);
     let heard = (1..100u16).filter(|by| {
-        let hears = court.hears(&key(*by).id(), &key(0).id(), EPOCH, at(0), RULES);
-        hears && court.hear(accusation(*by, 0, EPOCH), Group::Unknown, at(0), RULES)
+        let hears = court.hears(&key(*by).id(), &key(0).id(), EPOCH, at(0));
+        hears && court.hear(accusation(*by, 0, EPOCH), Group::Unknown, at(0))
     });
     assert_eq!(heard.count(), PER_CASE_MAX);
 }
