@@ -4,6 +4,7 @@
 //! 3 bad arguments or a bad file.
 
 mod args;
+mod bar;
 mod compare;
 mod experiment;
 mod list;

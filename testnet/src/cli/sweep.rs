@@ -12,11 +12,11 @@ use std::{
 };
 
 use anyhow::anyhow;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use super::{Failure, args::SweepArgs, load, show};
 use crate::{
+    cli::bar::bar,
     engine::{self, Engine, Options, Outcome},
     scenario::Scenario,
     verdict::{Asserted, Verdict, number},
@@ -84,7 +84,7 @@ fn run_all(
     jobs: usize,
     repeat: impl Fn(u64) -> String + Sync,
 ) -> Result<Vec<Swept>, Failure> {
-    let bar = progress(seeds.len());
+    let bar = bar(Some(seeds.len()), "{bar:40} {pos}/{len} seeds, {eta} left {msg}");
     let next = AtomicUsize::new(0);
     let results = Mutex::new(Vec::new());
     let failed = AtomicUsize::new(0);
@@ -111,13 +111,6 @@ fn run_all(
     }
     let results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
     Ok(results.into_iter().collect::<Result<Vec<_>, _>>()?)
-}
-
-/// A bar on stderr, if that is a terminal.
-fn progress(seeds: usize) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(seeds as u64), ProgressDrawTarget::stderr());
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} seeds, {eta} left {msg}");
-    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 const fn severity(verdict: Verdict) -> u8 {

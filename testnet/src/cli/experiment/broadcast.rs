@@ -1,10 +1,10 @@
 //! The arguments of `experiment broadcast`.
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 
 use crate::{
-    cli::Failure,
+    cli::{Failure, bar::bar},
     experiment::broadcast::{self, Error, Manner, Progress, Report, Setting, Since, Withholders},
     scenario::values,
     world::Latency,
@@ -61,9 +61,7 @@ pub(crate) struct BroadcastArgs {
 /// Measures how messages spread.
 pub(super) fn broadcast(args: &BroadcastArgs) -> Result<Report, Failure> {
     let setting = args.setting()?;
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(2));
-    let style = ProgressStyle::with_template("{msg} {pos} of {len} {wide_bar} {eta} left");
-    let bar = style.map_or_else(|_| bar.clone(), |style| bar.clone().with_style(style));
+    let bar = bar(None, "{msg} {pos} of {len} {wide_bar} {eta} left");
     let report = broadcast::run(&setting, |progress| show(&bar, progress));
     bar.finish_and_clear();
     Ok(report?)

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use forsooth_protocol::membership;
+use indicatif::ProgressBar;
 
 use crate::{
-    cli::Failure,
-    experiment::membership::{Error, Report, Setting, run},
+    cli::{Failure, bar::bar},
+    experiment::membership::{Error, Progress, Report, Setting, run},
 };
 
 /// The most nodes: each is a whole core that knows all others.
@@ -92,7 +93,24 @@ pub(super) fn membership(args: &MembershipArgs) -> Result<Report, Failure> {
         duration: args.duration,
         seed: args.seed,
     };
-    Ok(run(&setting)?)
+    let bar = bar(None, "{msg} {pos} of {len} s {wide_bar} {eta} left");
+    let report = run(&setting, |progress| show(&bar, progress));
+    bar.finish_and_clear();
+    Ok(report?)
+}
+
+fn show(bar: &ProgressBar, progress: Progress) {
+    let (what, done, of) = match progress {
+        Progress::Gathering { done, of } => ("members meet:", done, of),
+        Progress::Resting { done, of } => ("all know all, and rest:", done, of),
+        Progress::Measuring { done, of } => ("measured:", done, of),
+    };
+    if bar.message() != what {
+        bar.set_message(what);
+        bar.reset_eta();
+    }
+    bar.set_length(of.as_secs());
+    bar.set_position(done.as_secs());
 }
 
 fn share(text: &str) -> Result<f64, String> {

@@ -10,9 +10,8 @@ use std::{num::NonZeroU32, time::Instant};
 
 use clap::{Args, Subcommand};
 use forsooth_protocol::overlay::{sampler::JOINING, size::Rate};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{Failure, show};
+use super::{Failure, bar::bar, show};
 use crate::experiment::sampling::{self, Algorithm, Ground, Setting, Summary};
 
 /// The most nodes; a sampler of each is held in memory.
@@ -110,7 +109,8 @@ pub(super) fn experiment(which: &Experiment) -> Result<(), Failure> {
 fn sample(args: &SamplingArgs) -> Result<Summary, Failure> {
     let setting = args.setting()?;
     let begun = Instant::now();
-    let bar = progress(u64::from(args.rounds) * u64::from(args.seeds));
+    let rounds = args.rounds as usize * args.seeds as usize;
+    let bar = bar(Some(rounds), "round {pos} of {len} {wide_bar} {eta} left");
     let seeds = 1..=u64::from(args.seeds);
     let runs: Vec<_> = seeds.map(|seed| sampling::run(&setting, seed, || bar.inc(1))).collect();
     bar.finish_and_clear();
@@ -203,11 +203,4 @@ fn rho(text: &str) -> Result<f64, String> {
 fn share(text: &str) -> Result<f64, String> {
     let share = text.parse::<f64>().ok().filter(|share| (0.0..=1.0).contains(share));
     share.ok_or_else(|| "a share between 0 and 1".to_owned())
-}
-
-/// On a terminal only, and after a second or so.
-fn progress(rounds: u64) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(rounds), ProgressDrawTarget::stderr_with_hz(2));
-    let style = ProgressStyle::with_template("round {pos} of {len} {wide_bar} {eta} left");
-    style.map_or_else(|_| bar.clone(), |style| bar.clone().with_style(style))
 }

@@ -70,14 +70,40 @@ pub enum Error {
     Network(#[from] forsooth_protocol::network::Error),
 }
 
-/// Measures a setting.
+/// How far a run is. Times are virtual.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// All are to know all, within this.
+    Gathering {
+        /// Time since the start.
+        done: Duration,
+        /// The longest that is waited.
+        of: Duration,
+    },
+    /// All know all; what that brought with it comes to rest.
+    Resting {
+        /// Time since they knew.
+        done: Duration,
+        /// All of it.
+        of: Duration,
+    },
+    /// What comes is measured.
+    Measuring {
+        /// Time since measuring began.
+        done: Duration,
+        /// All of it.
+        of: Duration,
+    },
+}
+
+/// Measures a setting; calls `progress` now and then.
 ///
 /// # Errors
 /// When the setting makes no sense.
-pub fn run(setting: &Setting) -> Result<Report, Error> {
+pub fn run(setting: &Setting, mut progress: impl FnMut(Progress)) -> Result<Report, Error> {
     let mut scene = Scene::new(setting)?;
-    scene.gather();
+    scene.gather(&mut progress);
     let begun = Instant::now();
-    scene.measure();
+    scene.measure(&mut progress);
     Ok(Report::of(&scene, begun.elapsed()))
 }

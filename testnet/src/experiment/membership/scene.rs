@@ -11,7 +11,7 @@ use forsooth_protocol::{
 use rand::{Rng as _, RngExt as _, seq::index};
 
 use super::{
-    Error, Setting,
+    Error, Progress, Setting,
     restart::Restarts,
     schemer::{Scheme, Schemer},
     watch::Shared,
@@ -204,19 +204,25 @@ impl<'a> Scene<'a> {
     }
 
     /// Runs until all know all.
-    pub(super) fn gather(&mut self) {
+    pub(super) fn gather(&mut self, progress: &mut impl FnMut(Progress)) {
         while self.world.now() < Time::ZERO + GATHERED_WITHIN && self.gathered.is_none() {
+            let done = self.world.now().since(Time::ZERO);
+            progress(Progress::Gathering { done, of: GATHERED_WITHIN });
             self.world.run_until(self.world.now() + LOOK_EVERY);
             self.gathered = self.know_all().then(|| self.world.now());
         }
-        self.world.run_until(self.world.now() + REST);
+        let rests = self.world.now();
+        while self.world.now() < rests + REST {
+            progress(Progress::Resting { done: self.world.now().since(rests), of: REST });
+            self.world.run_until((self.world.now() + LOOK_EVERY).min(rests + REST));
+        }
         // Liars and bad links were there from the start; what they did before is no part of it.
         *self.sheet.lock() = super::watch::Sheet::default();
         self.begun = self.world.now();
     }
 
     /// Runs for as long as is measured, in steps in which faults come and go.
-    pub(super) fn measure(&mut self) {
+    pub(super) fn measure(&mut self, progress: &mut impl FnMut(Progress)) {
         let of = |band| -> Vec<Index> {
             let places = self.bands.places(band);
             places.filter_map(|place| self.nodes.get(place)).copied().collect()
@@ -241,6 +247,8 @@ impl<'a> Scene<'a> {
         let mut restarts = Restarts::of(self);
         while self.world.now() < end {
             let now = self.world.now();
+            let (done, of) = (now.since(self.begun), self.setting.duration);
+            progress(Progress::Measuring { done, of });
             if !one_way.is_empty() && flap_at <= now {
                 is_cut = !is_cut;
                 flap_at = now + FLAP;
@@ -266,7 +274,7 @@ impl<'a> Scene<'a> {
                 .into_iter()
                 .chain(flap)
                 .chain(restarts.next())
-                .chain([end])
+                .chain([end, now + LOOK_EVERY])
                 .min()
                 .unwrap_or(end);
             self.world.run_until(next.max(now + Duration::from_millis(1)));

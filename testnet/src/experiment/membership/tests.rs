@@ -23,7 +23,7 @@ fn small() -> Setting {
 
 #[test]
 fn all_join_through_one_seed_and_a_crash_is_certified_by_all() {
-    let report = run(&Setting { crash: 2, ..small() }).unwrap();
+    let report = run(&Setting { crash: 2, ..small() }, drop).unwrap();
     assert!(report.join_converge_s.is_some_and(|seconds| seconds < 30.0), "{report}");
     assert_eq!(report.detected_ratio, Some(1.0), "{report}");
     assert!(report.one_change_ratio.is_some_and(|ratio| ratio >= 0.9), "{report}");
@@ -34,7 +34,7 @@ fn all_join_through_one_seed_and_a_crash_is_certified_by_all() {
 fn after_a_restart_of_all_everybody_knows_everybody_in_their_new_lives() {
     let restart_all = Some(Duration::from_secs(5));
     let duration = Duration::from_secs(60);
-    let report = run(&Setting { restart_all, duration, contacts: 4, ..small() }).unwrap();
+    let report = run(&Setting { restart_all, duration, contacts: 4, ..small() }, drop).unwrap();
     assert!(report.restart_converge_s.is_some_and(|seconds| seconds < 30.0), "{report}");
     assert_eq!((report.false_deaths, report.missing_in_the_end), (0, 0), "{report}");
 }
@@ -42,7 +42,7 @@ fn after_a_restart_of_all_everybody_knows_everybody_in_their_new_lives() {
 #[test]
 fn a_fifth_of_liars_kills_nobody_and_costs_little() {
     let duration = Duration::from_secs(120);
-    let report = run(&Setting { liars: 0.2, duration, ..small() }).unwrap();
+    let report = run(&Setting { liars: 0.2, duration, ..small() }, drop).unwrap();
     assert_eq!((report.false_deaths, report.banned), (0, 0), "{report}");
     assert!(report.bytes_per_member_per_s < 1_000.0, "{report}");
 }
@@ -50,5 +50,5 @@ fn a_fifth_of_liars_kills_nobody_and_costs_little() {
 #[test]
 fn half_of_the_nodes_have_to_be_without_trouble() {
     let setting = Setting { crash: 13, ..small() };
-    assert!(matches!(run(&setting), Err(Error::TooMuchTrouble { .. })));
+    assert!(matches!(run(&setting, drop), Err(Error::TooMuchTrouble { .. })));
 }
