@@ -239,17 +239,16 @@ impl Court {
         epoch: Epoch,
         now: Time,
     ) -> bool {
-        let rebutted = self.rebutted.get(&(*accuser, *subject)).copied().unwrap_or(0);
-        if rebutted >= REBUTTED_PER_SHIFT_MAX || !self.is_worth(accuser, (subject, epoch), now) {
-            return false;
-        }
-        let Some(case) = self.cases.get(subject).filter(|case| case.epoch == epoch) else {
-            return true;
-        };
-        match case.by.get(accuser) {
+        // Most of what comes is known already: that first.
+        let case = self.cases.get(subject).filter(|case| case.epoch == epoch);
+        let has_place = case.is_none_or(|case| match case.by.get(accuser) {
             Some(charge) => charge.until.since(now) < self.rules.lifetime / 2,
             None => case.by.len() < PER_CASE_MAX,
-        }
+        });
+        let rebutted = || self.rebutted.get(&(*accuser, *subject)).copied().unwrap_or(0);
+        has_place
+            && rebutted() < REBUTTED_PER_SHIFT_MAX
+            && self.is_worth(accuser, (subject, epoch), now)
     }
 
     /// Hears an accusation. Whether it is an accuser's first in this case.

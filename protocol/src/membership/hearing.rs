@@ -251,13 +251,14 @@ impl Membership {
             let Some(member) = self.table.member(&said.subject) else { return false };
             (member.epoch, member.nonce)
         };
-        let is_dead_to_us = is_of_us && self.table.grave(&said.accuser).is_some();
-        let knows = said.accuser == self.config.me || self.table.get(&said.accuser).is_some();
-        let knows = knows || is_dead_to_us;
         if said.epoch != epoch
-            || !knows
             || !self.court.hears(&said.accuser, &said.subject, said.epoch, cx.now)
         {
+            return false;
+        }
+        let is_dead_to_us = is_of_us && self.table.grave(&said.accuser).is_some();
+        let knows = said.accuser == self.config.me || self.table.get(&said.accuser).is_some();
+        if !knows && !is_dead_to_us {
             return false;
         }
         let skew = self.config.network.defence().clock_skew_max;
