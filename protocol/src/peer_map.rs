@@ -43,6 +43,10 @@ impl<V> PeerMap<V> {
         match self.place(&peer) {
             Ok(place) => self.entries.get_mut(place).map(|(_, old)| std::mem::replace(old, value)),
             Err(place) => {
+                if self.entries.len() == self.entries.capacity() {
+                    // By a quarter: some of what is kept of a link is over a kilobyte, and peers are few.
+                    self.entries.reserve_exact(self.entries.len() / 4 + 4);
+                }
                 self.prefixes.insert(place, prefix(&peer));
                 self.entries.insert(place, (peer, value));
                 None
