@@ -11,9 +11,9 @@ use bytes::{Buf, Bytes, BytesMut};
 use forsooth_protocol::Fault;
 use unsigned_varint::{decode, encode};
 
-/// A link that was never busy reads into chunks of this size...
-const CHUNK_BYTES_MIN: usize = 1024;
-/// ...and one whose reads fill their chunk, into larger ones, up to this.
+/// A link that is not busy reads into chunks of this size, and holds none while it waits...
+pub(super) const CHUNK_BYTES_MIN: usize = 1024;
+/// ...and one whose reads fill their chunk, into larger ones, up to this; smaller ones again when they fill little.
 const CHUNK_BYTES_MAX: usize = 64 * 1024;
 /// A chunk with less room than this is replaced: reading in crumbs costs more than a new chunk.
 const ROOM_BYTES_MIN: usize = 256;
@@ -35,7 +35,7 @@ pub fn put_prefix(frame_bytes: usize, out: &mut Vec<u8>) {
 /// ```
 #[derive(Debug)]
 pub struct Decoder {
-    /// All initialised; the first `filled` bytes have arrived and are not cut yet.
+    /// All initialised; the first `filled` bytes have arrived and are not cut yet. Empty while nothing is expected.
     buffer: BytesMut,
     filled: usize,
     /// How many bytes the frame in progress still lacks, as far as its prefix is known.
@@ -76,7 +76,32 @@ impl Decoder {
         if bytes == room {
             self.chunk_bytes = (self.chunk_bytes * 2).min(CHUNK_BYTES_MAX);
         }
+        if bytes < self.chunk_bytes / 8 {
+            self.chunk_bytes = (self.chunk_bytes / 2).max(CHUNK_BYTES_MIN);
+        }
         self.filled += bytes;
+    }
+
+    /// Whether there is a chunk to read to, or something in it.
+    #[must_use]
+    pub fn has_chunk(&self) -> bool {
+        !self.buffer.is_empty()
+    }
+
+    /// Takes what was read elsewhere, when there was no chunk; no more memory is held for it than it needs.
+    pub(super) fn take_in(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+        self.filled += bytes.len();
+        if bytes.len() >= CHUNK_BYTES_MIN {
+            self.chunk_bytes = (self.chunk_bytes * 2).min(CHUNK_BYTES_MAX);
+        }
+    }
+
+    /// Nothing more is here to be read: a link that is not busy holds no chunk until then.
+    pub(super) fn rest(&mut self) {
+        if self.filled == 0 && self.chunk_bytes == CHUNK_BYTES_MIN {
+            self.buffer = BytesMut::new();
+        }
     }
 
     /// Cuts the next frame, if all of it has arrived.
@@ -150,15 +175,26 @@ mod tests {
         let mut left = wire;
         let mut sizes = pieces.iter().cycle();
         while !left.is_empty() {
-            let room = decoder.room();
-            let len = (*sizes.next().unwrap()).clamp(1, room.len()).min(left.len());
-            room[..len].copy_from_slice(&left[..len]);
-            decoder.received(len);
+            let size = (*sizes.next().unwrap()).clamp(1, left.len());
+            let len = if decoder.has_chunk() {
+                let room = decoder.room();
+                let len = size.min(room.len());
+                room[..len].copy_from_slice(&left[..len]);
+                decoder.received(len);
+                len
+            } else {
+                let len = size.min(CHUNK_BYTES_MIN);
+                decoder.take_in(&left[..len]);
+                len
+            };
             left = &left[len..];
             loop {
                 match decoder.next_frame() {
                     Ok(Some(frame)) => frames.push(frame),
-                    Ok(None) => break,
+                    Ok(None) => {
+                        decoder.rest();
+                        break;
+                    }
                     Err(fault) => return (frames, Some(fault)),
                 }
             }

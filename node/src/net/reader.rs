@@ -13,7 +13,7 @@ use forsooth_protocol::Fault;
 use futures::AsyncRead;
 use tokio::time::Instant;
 
-use super::framing::Decoder;
+use super::framing::{CHUNK_BYTES_MIN, Decoder};
 use super::queue::FRAME_OVERHEAD_BYTES;
 use super::stall::Stall;
 
@@ -89,9 +89,25 @@ impl<S: AsyncRead + Unpin> Reader<S> {
     }
 
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let bytes = futures::ready!(Pin::new(&mut self.stream).poll_read(cx, self.decoder.room()))?;
-        self.decoder.received(bytes);
-        Poll::Ready(Ok(bytes))
+        let stream = Pin::new(&mut self.stream);
+        if !self.decoder.has_chunk() {
+            // Most polls find nothing: a chunk of its own for each link that waits would be most of what its lanes hold.
+            let mut chunk = [0; CHUNK_BYTES_MIN];
+            let bytes = futures::ready!(stream.poll_read(cx, &mut chunk))?;
+            self.decoder.take_in(chunk.get(..bytes).unwrap_or_default());
+            return Poll::Ready(Ok(bytes));
+        }
+        match stream.poll_read(cx, self.decoder.room()) {
+            Poll::Ready(read) => {
+                let bytes = read?;
+                self.decoder.received(bytes);
+                Poll::Ready(Ok(bytes))
+            }
+            Poll::Pending => {
+                self.decoder.rest();
+                Poll::Pending
+            }
+        }
     }
 }
 
@@ -99,6 +115,7 @@ impl<S: AsyncRead + Unpin> Reader<S> {
 mod tests {
     use std::collections::VecDeque;
 
+    use super::super::framing::put_prefix;
     use super::*;
 
     /// Gives its pieces one by one, then is pending or at its end.
@@ -142,6 +159,29 @@ mod tests {
         for _ in 0..2 {
             assert_eq!(poll(&mut reader, now), Poll::Ready(Err(End::Fault(Fault::Malformed))));
         }
+    }
+
+    #[test]
+    fn a_link_that_waits_holds_no_chunk_unless_it_was_busy_a_moment_ago() {
+        let frame = |len: usize| {
+            let mut frame = Vec::new();
+            put_prefix(len, &mut frame);
+            frame.resize(frame.len() + len, 1);
+            frame
+        };
+        let mut reader = reader(&[]);
+        let now = Instant::now();
+        let mut held = |frames: &[usize]| {
+            reader.stream.pieces.extend(frames.iter().map(|len| frame(*len)));
+            for _ in 0..=frames.len() {
+                let _ = poll(&mut reader, now);
+            }
+            reader.decoder.allocated_bytes()
+        };
+        assert_eq!(held(&[]), 0);
+        assert_eq!(held(&[40, 700]), 0);
+        assert!(held(&[9_000; 20]) > CHUNK_BYTES_MIN);
+        assert_eq!(held(&[40; 200]), 0);
     }
 
     #[test]
