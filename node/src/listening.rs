@@ -8,21 +8,18 @@ use std::{
 
 use futures::StreamExt as _;
 use libp2p::{
-    Multiaddr, TransportError,
-    core::transport::ListenerId,
-    multiaddr::Protocol,
-    swarm::{Swarm, SwarmEvent},
+    Multiaddr, TransportError, core::transport::ListenerId, multiaddr::Protocol, swarm::SwarmEvent,
 };
 use tokio::time::{Instant, timeout_at};
 
-use crate::{StartError, net::swarm::Composed};
+use crate::{StartError, net::swarm::NodeSwarm};
 
 /// How long the system may take to say where we listen. It takes microseconds.
 const TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Listens on all addresses; returns when each is bound and known.
 pub(crate) async fn begin(
-    swarm: &mut Swarm<Composed>,
+    swarm: &mut NodeSwarm,
     addresses: &[Multiaddr],
 ) -> Result<Vec<ListenerId>, StartError> {
     let mut listeners = Vec::with_capacity(addresses.len());
@@ -32,10 +29,7 @@ pub(crate) async fn begin(
     Ok(listeners)
 }
 
-async fn listen(
-    swarm: &mut Swarm<Composed>,
-    address: &Multiaddr,
-) -> Result<ListenerId, StartError> {
+async fn listen(swarm: &mut NodeSwarm, address: &Multiaddr) -> Result<ListenerId, StartError> {
     let failed = |error: &io::Error| {
         if is_in_use(error) {
             StartError::PortInUse { address: address.clone() }

@@ -7,13 +7,13 @@ use forsooth_protocol::Address;
 use libp2p::{
     Multiaddr,
     swarm::{
-        ConnectionId, Swarm,
+        ConnectionId,
         dial_opts::{DialOpts, PeerCondition},
     },
 };
 use tokio::time::Instant;
 
-use crate::net::{identity::peer_id, origin::names_two_hosts, swarm::Composed};
+use crate::net::{identity::peer_id, origin::names_two_hosts, swarm::NodeSwarm};
 
 /// A connection that has not become a link by then never will: above the transport's time limit and the
 /// links' together.
@@ -55,7 +55,7 @@ impl Dials {
         &mut self,
         peer: NodeId,
         address: Address,
-        swarm: &mut Swarm<Composed>,
+        swarm: &mut NodeSwarm,
     ) -> Result<(), Failure> {
         let stage = if swarm.is_connected(&peer_id(&peer)) {
             Stage::Waiting
@@ -79,11 +79,7 @@ impl Dials {
     }
 
     /// The last connection with a peer is closed: whoever waited for that may dial.
-    pub(super) fn disconnected(
-        &mut self,
-        peer: &NodeId,
-        swarm: &mut Swarm<Composed>,
-    ) -> Vec<Failure> {
+    pub(super) fn disconnected(&mut self, peer: &NodeId, swarm: &mut NodeSwarm) -> Vec<Failure> {
         let waiting = |order: &mut Order| order.peer == *peer && order.stage == Stage::Waiting;
         let waiting: Vec<_> = self.orders.extract_if(.., waiting).collect();
         waiting
@@ -93,7 +89,7 @@ impl Dials {
     }
 
     /// Gives up dials that take too long, and closes what they connected to.
-    pub(super) fn expire(&mut self, now: Instant, swarm: &mut Swarm<Composed>) -> Vec<Failure> {
+    pub(super) fn expire(&mut self, now: Instant, swarm: &mut NodeSwarm) -> Vec<Failure> {
         for order in self.orders.iter().filter(|order| order.until <= now) {
             if let Stage::Dialing(id) = order.stage {
                 swarm.close_connection(id);
@@ -111,11 +107,7 @@ impl Dials {
     }
 }
 
-fn dial(
-    peer: &NodeId,
-    address: &Address,
-    swarm: &mut Swarm<Composed>,
-) -> Result<ConnectionId, String> {
+fn dial(peer: &NodeId, address: &Address, swarm: &mut NodeSwarm) -> Result<ConnectionId, String> {
     let address: Multiaddr =
         address.as_str().parse().map_err(|error| format!("no multiaddress: {error}"))?;
     // The core takes no such address from a record. Whoever passed for one host and was dialled at another would

@@ -12,7 +12,7 @@ use forsooth_protocol::{
     Refusal, Timestamp, TopicId,
     network::{LIFETIME_MAX, Policy, Topic},
 };
-use libp2p::{Multiaddr, core::transport::ListenerId, swarm::Swarm};
+use libp2p::{Multiaddr, core::transport::ListenerId};
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{
@@ -27,7 +27,7 @@ use super::{
 use crate::{
     archive::Shelf,
     clock::Clock,
-    net::{behaviour::SendOutcome, identity::peer_id, swarm::Composed},
+    net::{behaviour::SendOutcome, identity::peer_id, swarm::NodeSwarm},
     status::{MemberChanges, TrafficTotals, Verification},
     store::Writer,
     subscription::{Message, Notice, Subscribers},
@@ -60,7 +60,7 @@ pub(crate) struct Shell {
 
 /// What the driver waits for, besides commands and time.
 pub(crate) struct Outside {
-    pub(crate) swarm: Swarm<Composed>,
+    pub(crate) swarm: NodeSwarm,
     pub(crate) checks: Client,
     pub(crate) panel: Panel,
     pub(crate) subscribers: Subscribers,

@@ -11,6 +11,7 @@
 //! connection, and libp2p-yamux has no setting for that.
 
 pub mod behaviour;
+pub mod boxed;
 mod closing;
 pub mod framing;
 mod handler;

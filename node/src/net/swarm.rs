@@ -14,7 +14,7 @@ use forsooth_protocol::LinksMax;
 use libp2p::allow_block_list::{self, BlockedPeers};
 use libp2p::core::muxing::StreamMuxerBox;
 use libp2p::core::transport::timeout::TransportTimeout;
-use libp2p::core::transport::{Boxed, Transport};
+use libp2p::core::transport::{self, Transport};
 use libp2p::core::upgrade::Version;
 use libp2p::swarm::{InvalidProtocol, NetworkBehaviour, Swarm};
 use libp2p::{
@@ -22,6 +22,7 @@ use libp2p::{
     quic, yamux,
 };
 
+use super::boxed::Boxed;
 use super::closing::Closing;
 use super::tcp::Tcp;
 use super::{behaviour, limits};
@@ -126,6 +127,9 @@ pub struct Composed {
     pub links: behaviour::Behaviour,
 }
 
+/// The node's swarm.
+pub type NodeSwarm = Swarm<Boxed<Composed>>;
+
 /// What the node's behaviours report.
 #[derive(Debug)]
 pub enum Event {
@@ -166,7 +170,7 @@ impl From<Infallible> for Event {
 /// # Errors
 ///
 /// See [`Error`].
-pub fn build(keypair: &Keypair, config: &Config) -> Result<Swarm<Composed>, Error> {
+pub fn build(keypair: &Keypair, config: &Config) -> Result<NodeSwarm, Error> {
     let keypair = super::identity::keypair(keypair);
     let peer = keypair.public().to_peer_id();
     let transport = transport(&keypair, config)?;
@@ -177,7 +181,7 @@ pub fn build(keypair: &Keypair, config: &Config) -> Result<Swarm<Composed>, Erro
         .with_per_connection_event_buffer_size(2)
         .with_notify_handler_buffer_size(NonZeroUsize::MIN.saturating_add(7))
         .with_max_negotiating_inbound_streams(16);
-    Ok(Swarm::new(transport, behaviour, peer, swarm_config))
+    Ok(Swarm::new(transport, Boxed::new(behaviour), peer, swarm_config))
 }
 
 fn composed(keypair: &identity::Keypair, config: &Config) -> Result<Composed, InvalidProtocol> {
@@ -207,7 +211,7 @@ fn composed(keypair: &identity::Keypair, config: &Config) -> Result<Composed, In
 fn transport(
     keypair: &identity::Keypair,
     config: &Config,
-) -> Result<Boxed<(PeerId, StreamMuxerBox)>, noise::Error> {
+) -> Result<transport::Boxed<(PeerId, StreamMuxerBox)>, noise::Error> {
     let connecting = match dns::tokio::Transport::system(by_address(keypair, config)?) {
         Ok(by_name) => by_name.boxed(),
         // A bare container, for example. It can dial addresses but no names; that is no reason not
@@ -223,7 +227,7 @@ fn transport(
 fn by_address(
     keypair: &identity::Keypair,
     config: &Config,
-) -> Result<Boxed<(PeerId, StreamMuxerBox)>, noise::Error> {
+) -> Result<transport::Boxed<(PeerId, StreamMuxerBox)>, noise::Error> {
     let closing = config.closing;
     let mut yamux = yamux::Config::default();
     yamux.set_max_num_streams(config.substreams);

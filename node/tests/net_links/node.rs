@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use forsooth::net::behaviour::{DownReason, Event as Link, SendOutcome};
-use forsooth::net::swarm::{self, Composed, Config};
+use forsooth::net::swarm::{self, Config, NodeSwarm};
 use forsooth_crypto::Keypair;
 use forsooth_protocol::{Class, Fault, Lane};
 use futures::StreamExt;
-use libp2p::swarm::{Swarm, SwarmEvent};
+use libp2p::swarm::SwarmEvent;
 use libp2p::{Multiaddr, PeerId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -18,7 +18,7 @@ use tokio::time::timeout;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) const PROTOCOL: &str = "/forsooth/1/0123456789abcdef";
 
-type Order = Box<dyn FnOnce(&mut Swarm<Composed>) + Send>;
+type Order = Box<dyn FnOnce(&mut NodeSwarm) + Send>;
 
 pub(crate) struct Node {
     pub(crate) peer: PeerId,
@@ -62,7 +62,7 @@ impl Node {
     /// Runs something in the node's task.
     pub(crate) async fn with<T: Send + 'static>(
         &self,
-        order: impl FnOnce(&mut Swarm<Composed>) -> T + Send + 'static,
+        order: impl FnOnce(&mut NodeSwarm) -> T + Send + 'static,
     ) -> T {
         let (reply, answer) = oneshot::channel();
         let order: Order = Box::new(move |swarm| drop(reply.send(order(swarm))));
@@ -152,7 +152,7 @@ pub(crate) async fn join(a: &mut Node, b: &mut Node) {
 }
 
 async fn run(
-    mut swarm: Swarm<Composed>,
+    mut swarm: NodeSwarm,
     mut inbox: mpsc::Receiver<Order>,
     links: mpsc::Sender<Link>,
     closed: mpsc::Sender<PeerId>,
