@@ -71,6 +71,8 @@ struct Case {
     suspected: bool,
     /// Others have been asked what they know.
     asked: bool,
+    /// And once more, before it is certified.
+    confirmed: bool,
     /// Under what it stands in the agenda.
     next: Option<Time>,
     /// When it has had its time to rebut, if enough accuse it.
@@ -126,6 +128,13 @@ impl Rules {
     }
 }
 
+impl Rules {
+    /// When others are asked once more, before somebody is certified who is due then: its rebuttal may have missed us.
+    fn confirms_at(self, due: Time) -> Time {
+        Time::ZERO + due.since(Time::ZERO).saturating_sub(self.rebut_min / 4)
+    }
+}
+
 impl Case {
     /// When others are asked what they know: late enough for a rebuttal to have spread, early enough to hear of it.
     fn asks_at(&self, rules: Rules) -> Time {
@@ -170,11 +179,13 @@ impl Court {
         self.schedule(subject, (before.0, next), (before.1, due));
     }
 
-    /// When an accusation of a case expires or others are to be asked, and when it has had its time to rebut.
+    /// When an accusation of a case expires or others are to be asked about it, and when it has had its time to rebut.
     fn when(&self, subject: &NodeId, case: &Case) -> (Option<Time>, Option<Time>) {
         let expires = case.by.values().map(|charge| charge.until).min();
         let asks = (!case.asked).then(|| case.asks_at(self.rules));
-        (expires.into_iter().chain(asks).min(), self.due(subject, case))
+        let due = self.due(subject, case);
+        let confirms = due.filter(|_| !case.confirmed).map(|due| self.rules.confirms_at(due));
+        (expires.into_iter().chain(asks).chain(confirms).min(), due)
     }
 
     /// Moves a case in the agenda and among those that are ripe, from where it was before.
@@ -273,6 +284,7 @@ impl Court {
             by: BTreeMap::new(),
             suspected: false,
             asked: false,
+            confirmed: false,
             next: None,
             due: None,
         });
@@ -408,13 +420,17 @@ impl Court {
         self.agenda.iter().take_while(|(at, _)| *at <= now).map(|(_, subject)| *subject).collect()
     }
 
-    /// Members about whom others are to be asked, each once in a case.
+    /// Members about whom others are to be asked: each once in a case, and once more before it is certified.
     pub(super) fn doubted(&mut self, now: Time) -> Vec<NodeId> {
         let mut doubted = self.on_agenda(now);
         doubted.retain(|subject| {
-            let case = self.cases.get_mut(subject).filter(|case| !case.asked);
-            let case = case.filter(|case| case.asks_at(self.rules) <= now);
-            case.map(|case| case.asked = true).is_some()
+            let Some(case) = self.cases.get_mut(subject) else { return false };
+            let asks = !case.asked && case.asks_at(self.rules) <= now;
+            let at = case.due.filter(|_| !case.confirmed).map(|due| self.rules.confirms_at(due));
+            let confirms = at.is_some_and(|at| at <= now);
+            case.asked |= asks;
+            case.confirmed |= confirms;
+            asks || confirms
         });
         doubted.iter().for_each(|subject| self.review(subject));
         doubted.sort_unstable();

@@ -7,7 +7,7 @@ use super::{
     accusation::SignedAccusation,
     record::{Epoch, SignedMember},
     rings::Standing,
-    rumours::{Rumour, Topic},
+    rumours::Rumour,
     table::{Entry, News, Why},
 };
 use crate::{
@@ -53,7 +53,7 @@ impl Membership {
                     cx.signals
                         .push_back(Signal::Inspect { statement: Statement::Member(record), from });
                 }
-                News::Known => self.rumours.knows(&Topic::Member(id), from),
+                News::Known => self.rumours.knows_member(&id, from),
                 News::Buried => self.tell_of_grave(&id, from, cx),
                 News::Older | News::Held => {}
             }
@@ -93,6 +93,7 @@ impl Membership {
             News::Known | News::Older | News::Buried | News::Held => return,
         }
         let returns = news == News::Stranger && self.table.grave(&id).is_some();
+        let is_endangered = self.court.count(&id) >= self.court.rules().needed();
         if left {
             self.rumours.drop_accusations(id);
             self.end(id, epoch, Why::Left(record.clone()), cx);
@@ -104,7 +105,8 @@ impl Membership {
         }
         // What was asked for is old: others have told it to all; but of whom they held for dead, they told nothing.
         if !self.pace.take(record.name()) || returns {
-            self.spread(Rumour::Member(record), Some(from), cx);
+            let rumour = if is_endangered { Rumour::Rebuttal } else { Rumour::Member };
+            self.spread(rumour(record), Some(from), cx);
         }
     }
 
@@ -210,7 +212,7 @@ impl Membership {
 
     fn forget(&mut self, id: &NodeId, cx: &mut Cx<'_>) {
         self.court.drop_case(id);
-        self.rumours.drop(&Topic::Member(*id));
+        self.rumours.drop_member(id);
         if self.watch.edges.remove(id).is_some() {
             cx.signals.push_back(Signal::Unobserved { peer: *id });
         }
@@ -235,7 +237,7 @@ impl Membership {
                 cx.signals.push_back(Signal::Inspect { statement, from });
             } else {
                 let said = accusation.content();
-                self.rumours.knows(&Topic::Accusation(said.subject, said.accuser), from);
+                self.rumours.knows_accusation(said.subject, said.accuser, from);
             }
         }
     }
@@ -345,8 +347,10 @@ impl Membership {
             }
             return;
         }
-        if self.court.count(&subject) <= rules.needed() + RELAYED_BEYOND {
-            self.spread(Rumour::Accusation(accusation), from, cx);
+        let accusers = self.court.count(&subject);
+        if accusers <= rules.needed() + RELAYED_BEYOND {
+            let until = cx.now + rules.lifetime;
+            self.spread(Rumour::Accusation { accusation, accusers, until }, from, cx);
         }
         if self.court.begins_to_suspect(&subject) {
             cx.report(Event::Membership(Said::Suspected { peer: subject, epoch }));

@@ -334,7 +334,7 @@ impl Membership {
             // There is no time for rounds.
             self.tell_all(&record, cx);
         } else {
-            self.spread(Rumour::Member(record), None, cx);
+            self.spread(Rumour::Rebuttal(record), None, cx);
         }
         self.unsettle(cx);
     }

@@ -54,7 +54,7 @@ impl Membership {
             bound("membership.cases", self.court.len(), court::CASES_MAX),
             bound("membership.rebutted", self.court.rebutted_len(), court::REBUTTED_MAX),
             bound("membership.voices", self.court.voices_len(), court::VOICES_MAX),
-            bound("membership.rumours", self.rumours.len(), RUMOURS_MAX),
+            bound("membership.rumours", self.rumours.len(), 2 * RUMOURS_MAX),
             bound("membership.errands", self.errands.len(), probing::ERRANDS_MAX),
             bound("membership.sessions", self.sessions.len(), OPEN_MAX),
             bound("membership.asked", self.pace.len(), super::telling::ASKED_MAX),

@@ -49,7 +49,7 @@ const FEW: usize = 4;
 /// Names of records that were asked for and have not come.
 pub(super) const ASKED_MAX: usize = 16_384;
 /// Peers that are asked about somebody who is accused.
-const ASKED_AROUND: usize = 2;
+const ASKED_AROUND: usize = 3;
 /// Peers that are told at once that this node leaves.
 const FAREWELLS: usize = 8;
 
@@ -115,17 +115,12 @@ impl Membership {
         let tellings = tellings(self.table.len() + 1);
         for peer in self.some_peers(usize::from(self.settings.gossip_fanout), cx) {
             let bytes = usize::try_from(self.settings.gossip_bytes).unwrap_or(usize::MAX);
-            let rumours = self.rumours.take(&peer, bytes, tellings);
-            if rumours.is_empty() {
+            let (members, accusations) = self.rumours.take(&peer, bytes, tellings, cx.now);
+            if members.is_empty() && accusations.is_empty() {
                 continue;
             }
-            let (mut members, mut accusations) = (Vec::new(), Vec::new());
-            for rumour in rumours {
-                match rumour {
-                    Rumour::Member(record) => members.push((*record).clone()),
-                    Rumour::Accusation(accusation) => accusations.push((*accusation).clone()),
-                }
-            }
+            let members = members.into_iter().map(|record| (*record).clone()).collect();
+            let accusations = accusations.into_iter().map(|one| (*one).clone()).collect();
             tell(peer, &Frame::Rumours { members, accusations, asked: false }, cx);
         }
         // While nobody is connected, what is new waits.

@@ -227,6 +227,16 @@ proptest! {
 }
 
 #[test]
+fn others_are_asked_early_in_a_case_and_once_more_before_it_is_certified() {
+    let mut court = court(4);
+    let asked = |court: &mut Court, second| court.doubted(at(second)).len();
+    assert_eq!([3, 4, 5, 10].map(|second| asked(&mut court, second)), [0, 1, 0, 0]);
+    assert_eq!(court.deadline(), Some(at(11)), "a second before it is due");
+    assert_eq!([11, 12].map(|second| asked(&mut court, second)), [1, 0]);
+    assert_eq!(court.decide(at(12)).len(), 1);
+}
+
+#[test]
 fn who_accuses_more_than_it_may_takes_its_oldest_word_back() {
     let mut court = Court::new(RULES);
     for by in 1..=4 {
@@ -337,12 +347,8 @@ fn each_piece_of_news_is_told_so_often_the_least_told_first_and_not_to_who_told_
         rumours.add(Rumour::Member(record(of, EPOCH, 0, "")), Some(key(of).id()));
     }
     let told = |rumours: &mut Rumours, to: u16, bytes| -> Vec<NodeId> {
-        let taken = rumours.take(&key(to).id(), bytes, 2);
-        let id = |rumour: &Rumour| match rumour {
-            Rumour::Member(record) => record.content().id,
-            Rumour::Accusation(_) => panic!("there is none"),
-        };
-        taken.iter().map(id).collect()
+        let (taken, _) = rumours.take(&key(to).id(), bytes, 2, at(0));
+        taken.iter().map(|record| record.content().id).collect()
     };
     let bytes = record(0, EPOCH, 0, "").wire_bytes();
     assert_eq!(told(&mut rumours, 8, bytes), [key(2).id()], "the newest");
@@ -352,6 +358,49 @@ fn each_piece_of_news_is_told_so_often_the_least_told_first_and_not_to_who_told_
     assert!(rumours.is_empty());
 }
 
+/// News of an accusation by one of so many, which ends at 30 s.
+fn accused(by: u16, of: u16, accusers: usize) -> Rumour {
+    Rumour::Accusation { accusation: accusation(by, of, EPOCH), accusers, until: at(30) }
+}
+
+#[test]
+fn what_many_say_of_one_is_told_before_what_few_say_of_all_and_nothing_when_it_is_over() {
+    let mut rumours = Rumours::default();
+    rumours.add(accused(1, 7, 5), None);
+    (10..40).for_each(|of| rumours.add(accused(2, of, 1), None));
+    rumours.add(accused(3, 7, 6), None);
+    let bytes = accusation(1, 7, EPOCH).wire_bytes() * 3;
+    for round in 0..3u16 {
+        let (_, told) = rumours.take(&key(90 + round).id(), bytes, 9, at(29));
+        let accusers: Vec<_> = told.iter().map(|one| one.content().accuser).collect();
+        assert_eq!(accusers, [3, 1, 2].map(|by| key(by).id()));
+    }
+    let (_, told) = rumours.take(&key(99).id(), bytes, 9, at(30));
+    assert!(told.is_empty() && rumours.is_empty());
+}
+
+#[test]
+fn a_flood_of_accusations_holds_up_no_record_and_rebuttals_of_the_endangered_come_first() {
+    let mut rumours = Rumours::default();
+    rumours.add(Rumour::Rebuttal(record(1, EPOCH, 0, "")), None);
+    (2..6).for_each(|of| rumours.add(Rumour::Member(record(of, EPOCH, 0, "")), None));
+    (0..40).for_each(|by| rumours.add(accused(by + 50, 9, 1), None));
+    let bytes = record(1, EPOCH, 0, "").wire_bytes() * 4;
+    for round in 0..3u16 {
+        let (members, accusations) = rumours.take(&key(round).id(), bytes, 9, at(0));
+        assert_eq!(members.len(), 2, "half of the room");
+        assert_eq!(members[0].content().id, key(1).id());
+        assert!((1..=3).contains(&accusations.len()));
+    }
+    // What accusations leave, records take; and the other way round.
+    let mut few = Rumours::default();
+    (2..9).for_each(|of| few.add(Rumour::Member(record(of, EPOCH, 0, "")), None));
+    assert_eq!(few.take(&key(0).id(), bytes, 9, at(0)).0.len(), 4);
+    let mut many = Rumours::default();
+    (0..40).for_each(|by| many.add(accused(by + 50, 9, 1), None));
+    assert!(many.take(&key(0).id(), bytes, 9, at(0)).1.len() > 3);
+}
+
 #[test]
 fn news_of_one_member_replace_each_other_and_are_bounded() {
     let mut rumours = Rumours::default();
@@ -359,8 +408,7 @@ fn news_of_one_member_replace_each_other_and_are_bounded() {
         rumours.add(Rumour::Member(record(1, EPOCH, version, "")), None);
     }
     assert_eq!(rumours.len(), 1);
-    let one = accusation(1, 0, EPOCH);
-    rumours.add(Rumour::Accusation(one), None);
+    rumours.add(accused(1, 0, 1), None);
     rumours.drop_accusations(key(0).id());
     assert_eq!(rumours.len(), 1);
     assert!(RUMOURS_MAX >= 1000 && tellings(1000) == 11 && tellings(5000) == 13);
