@@ -320,6 +320,14 @@ impl Court {
         self.cases.get(subject).is_some_and(|case| case.suspected)
     }
 
+    /// As many independent accusations of a member as make it rebut them.
+    pub(super) fn case(&self, subject: &NodeId) -> Vec<Verified<SignedAccusation>> {
+        let Some(case) = self.cases.get(subject) else { return Vec::new() };
+        let by = self.tally.independent(subject).into_iter();
+        let accusations = by.filter_map(|id| Some(case.by.get(&id)?.accusation.clone()));
+        accusations.take(self.rules.suspects()).collect()
+    }
+
     /// Whether anybody accuses a member.
     pub(super) fn is_accused(&self, subject: &NodeId) -> bool {
         self.cases.contains_key(subject)

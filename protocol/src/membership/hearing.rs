@@ -353,6 +353,10 @@ impl Membership {
             self.spread(Rumour::Accusation { accusation, accusers, until }, from, cx);
         }
         if self.court.begins_to_suspect(&subject) {
+            // Whoever lies about it does not tell it, and what others tell may take long.
+            if self.met.contains(&subject) {
+                self.send_accusations(subject, &self.court.case(&subject), cx);
+            }
             cx.report(Event::Membership(Said::Suspected { peer: subject, epoch }));
         }
     }

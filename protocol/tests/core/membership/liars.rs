@@ -4,7 +4,7 @@ use std::{cell::RefCell, collections::BTreeSet, time::Duration};
 
 use forsooth_protocol::{
     Participant as _,
-    membership::{Accusation, News, SignedAccusation, signed::Signed},
+    membership::{Accusation, News, Preset, Settings, SignedAccusation, signed::Signed},
     wire::{Ack, Frame},
 };
 
@@ -32,9 +32,14 @@ fn accusation(town: &Town, (by, ring): (usize, u8), subject: usize) -> SignedAcc
 
 /// Has some observers of a member accuse it before everybody.
 fn accuse(town: &mut Town, subject: usize, by: &[(usize, u8)]) {
+    accuse_before(town, subject, by, usize::MAX);
+}
+
+/// The same, before so many.
+fn accuse_before(town: &mut Town, subject: usize, by: &[(usize, u8)], before: usize) {
     let accusations: Vec<_> = by.iter().map(|by| accusation(town, *by, subject)).collect();
     for (by, _) in by {
-        let told: Vec<usize> = town.up().filter(|to| to != by).collect();
+        let told: Vec<usize> = town.up().filter(|to| to != by).take(before).collect();
         for to in told {
             let accusations = accusations.clone();
             town.send(*by, to, &Frame::Rumours { members: vec![], accusations, asked: false });
@@ -84,6 +89,26 @@ fn a_live_member_rebuts_even_all_of_its_observers() {
     assert!(town.news.iter().filter(suspected).count() > 30, "there was nothing to rebut");
     let recovered = |(_, _, news): &&(_, _, News)| matches!(news, News::Recovered { .. });
     assert!(town.news.iter().filter(recovered).count() > 30);
+}
+
+/// Everybody is accused by all of its observers at once, which is more than there is bandwidth to pass on: what it answers is
+/// heard in time all the same.
+#[test]
+fn a_flood_of_accusations_holds_up_no_rebuttal() {
+    let narrow = Settings { gossip_bytes: 4096, ..Settings::preset(Preset::Lan) };
+    let mut town = Town::with(60, narrow);
+    town.settle();
+    town.news.clear();
+    for _ in 0..4 {
+        for subject in 0..60 {
+            let all = observers(&town, subject);
+            accuse_before(&mut town, subject, &all, 2);
+        }
+        town.run(30);
+    }
+    let suspected = |(_, _, news): &&(_, _, News)| matches!(news, News::Suspected { .. });
+    assert!(town.news.iter().filter(suspected).count() > 60, "there was nothing to rebut");
+    assert_eq!(town.deaths(), []);
 }
 
 #[test]

@@ -48,10 +48,10 @@ pub(crate) struct Town {
     rng: ChaCha8Rng,
 }
 
-pub(crate) fn network() -> Network {
+pub(crate) fn network(settings: Settings) -> Network {
     let topics = vec![Topic::new("open", Policy::Verified)];
     let network = Network::new("town", Kind::Local, topics, Defence::recommended(Kind::Local));
-    network.unwrap().with_membership(Some(Settings::preset(Preset::Lan))).unwrap()
+    network.unwrap().with_membership(Some(settings)).unwrap()
 }
 
 fn ip(node: usize) -> Ipv4Addr {
@@ -61,8 +61,13 @@ fn ip(node: usize) -> Ipv4Addr {
 impl Town {
     /// So many nodes, that know the first few.
     pub(crate) fn new(count: usize) -> Self {
+        Self::with(count, Settings::preset(Preset::Lan))
+    }
+
+    /// The same, with other settings.
+    pub(crate) fn with(count: usize, settings: Settings) -> Self {
         let mut town = Self {
-            network: Arc::new(network()),
+            network: Arc::new(network(settings)),
             now: Time::ZERO,
             cores: Vec::new(),
             keys: Vec::new(),
@@ -93,11 +98,17 @@ impl Town {
     /// A town in which everybody knows everybody.
     pub(crate) fn settled(count: usize) -> Self {
         let mut town = Self::new(count);
-        town.run(60);
-        for node in 0..count {
-            assert_eq!(town.view(node).len(), count - 1, "of node {node}");
-        }
+        town.settle();
         town
+    }
+
+    /// Runs until everybody knows everybody.
+    pub(crate) fn settle(&mut self) {
+        self.run(60);
+        let count = self.cores.len();
+        for node in 0..count {
+            assert_eq!(self.view(node).len(), count - 1, "of node {node}");
+        }
     }
 
     pub(crate) fn start(&mut self, node: usize) {
