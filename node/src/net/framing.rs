@@ -90,6 +90,7 @@ impl Decoder {
 
     /// Takes what was read elsewhere, when there was no chunk; no more memory is held for it than it needs.
     pub(super) fn take_in(&mut self, bytes: &[u8]) {
+        debug_assert!(!self.has_chunk(), "what has a chunk is read to");
         self.buffer.extend_from_slice(bytes);
         self.filled += bytes.len();
         if bytes.len() >= CHUNK_BYTES_MIN {

@@ -128,17 +128,16 @@ impl Rules {
     }
 }
 
-impl Rules {
-    /// When others are asked once more, before somebody is certified who is due then: its rebuttal may have missed us.
-    fn confirms_at(self, due: Time) -> Time {
-        Time::ZERO + due.since(Time::ZERO).saturating_sub(self.rebut_min / 4)
-    }
-}
-
 impl Case {
-    /// When others are asked what they know: late enough for a rebuttal to have spread, early enough to hear of it.
-    fn asks_at(&self, rules: Rules) -> Time {
-        self.since + rules.rebut_min.mul_f64(0.75)
+    /// When others are first asked what they know: late enough for a rebuttal to have spread, early enough to hear of it.
+    fn asks_at(&self, rules: Rules) -> Option<Time> {
+        (!self.asked).then(|| self.since + rules.rebut_min.mul_f64(0.75))
+    }
+
+    /// When they are asked once more, if it is to be certified then: its rebuttal may have missed us.
+    fn confirms_at(&self, due: Option<Time>, rules: Rules) -> Option<Time> {
+        let due = due.filter(|_| !self.confirmed)?;
+        Some(Time::ZERO + due.since(Time::ZERO).saturating_sub(rules.rebut_min / 4))
     }
 }
 
@@ -182,10 +181,9 @@ impl Court {
     /// When an accusation of a case expires or others are to be asked about it, and when it has had its time to rebut.
     fn when(&self, subject: &NodeId, case: &Case) -> (Option<Time>, Option<Time>) {
         let expires = case.by.values().map(|charge| charge.until).min();
-        let asks = (!case.asked).then(|| case.asks_at(self.rules));
         let due = self.due(subject, case);
-        let confirms = due.filter(|_| !case.confirmed).map(|due| self.rules.confirms_at(due));
-        (expires.into_iter().chain(asks).chain(confirms).min(), due)
+        let asks = [case.asks_at(self.rules), case.confirms_at(due, self.rules)];
+        (asks.into_iter().flatten().chain(expires).min(), due)
     }
 
     /// Moves a case in the agenda and among those that are ripe, from where it was before.
@@ -321,11 +319,17 @@ impl Court {
     }
 
     /// As many independent accusations of a member as make it rebut them.
-    pub(super) fn case(&self, subject: &NodeId) -> Vec<Verified<SignedAccusation>> {
-        let Some(case) = self.cases.get(subject) else { return Vec::new() };
+    pub(super) fn reasons(&self, subject: &NodeId) -> Vec<Verified<SignedAccusation>> {
+        let case = self.cases.get(subject);
+        let mut accusations = case.map_or_else(Vec::new, |case| self.accusations(subject, case));
+        accusations.truncate(self.rules.suspects());
+        accusations
+    }
+
+    /// The accusations of a case that count.
+    fn accusations(&self, subject: &NodeId, case: &Case) -> Vec<Verified<SignedAccusation>> {
         let by = self.tally.independent(subject).into_iter();
-        let accusations = by.filter_map(|id| Some(case.by.get(&id)?.accusation.clone()));
-        accusations.take(self.rules.suspects()).collect()
+        by.filter_map(|id| Some(case.by.get(&id)?.accusation.clone())).collect()
     }
 
     /// Whether anybody accuses a member.
@@ -433,9 +437,8 @@ impl Court {
         let mut doubted = self.on_agenda(now);
         doubted.retain(|subject| {
             let Some(case) = self.cases.get_mut(subject) else { return false };
-            let asks = !case.asked && case.asks_at(self.rules) <= now;
-            let at = case.due.filter(|_| !case.confirmed).map(|due| self.rules.confirms_at(due));
-            let confirms = at.is_some_and(|at| at <= now);
+            let asks = case.asks_at(self.rules).is_some_and(|at| at <= now);
+            let confirms = case.confirms_at(case.due, self.rules).is_some_and(|at| at <= now);
             case.asked |= asks;
             case.confirmed |= confirms;
             asks || confirms
@@ -466,10 +469,7 @@ impl Court {
         let certify = |(subject, case): (&NodeId, &Case)| Certificate {
             subject: *subject,
             epoch: case.epoch,
-            accusations: {
-                let by = self.tally.independent(subject).into_iter();
-                by.filter_map(|id| Some(case.by.get(&id)?.accusation.clone())).collect()
-            },
+            accusations: self.accusations(subject, case),
         };
         let decided: Vec<_> = self.cases.iter().filter(is_due).map(certify).collect();
         for Certificate { subject, .. } in &decided {

@@ -355,7 +355,7 @@ impl Membership {
         if self.court.begins_to_suspect(&subject) {
             // Whoever lies about it does not tell it, and what others tell may take long.
             if self.met.contains(&subject) {
-                self.send_accusations(subject, &self.court.case(&subject), cx);
+                self.send_accusations(subject, &self.court.reasons(&subject), cx);
             }
             cx.report(Event::Membership(Said::Suspected { peer: subject, epoch }));
         }
