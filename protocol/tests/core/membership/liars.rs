@@ -1,7 +1,8 @@
 //! Towns in which some of the members lie, as members.
 
-use std::{cell::RefCell, collections::BTreeSet, time::Duration};
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 
+use forsooth_crypto::NodeId;
 use forsooth_protocol::{
     Participant as _,
     membership::{Accusation, News, Preset, Settings, SignedAccusation, signed::Signed},
@@ -109,6 +110,50 @@ fn a_flood_of_accusations_holds_up_no_rebuttal() {
     let suspected = |(_, _, news): &&(_, _, News)| matches!(news, News::Suspected { .. });
     assert!(town.news.iter().filter(suspected).count() > 60, "there was nothing to rebut");
     assert_eq!(town.deaths(), []);
+}
+
+/// Has one node told what some members say in their next incarnations, in this order.
+fn rebut(town: &mut Town, to: usize, members: &[usize]) {
+    let states = town.cores[to].as_ref().unwrap().members();
+    let next = |of: &usize| {
+        let state = states.iter().find(|it| it.record.content().id == town.id(*of)).unwrap();
+        let mut member = state.record.content().clone();
+        member.epoch.incarnation += 1;
+        Signed::sign(member, town.key(*of), &town.network)
+    };
+    let members = members.iter().map(next).collect();
+    town.send(1, to, &Frame::Rumours { members, accusations: vec![], asked: false });
+}
+
+#[test]
+fn rebuttals_of_those_who_are_about_to_be_certified_and_ones_own_are_told_before_newer_records() {
+    let mut town = Town::settled(40);
+    let told: Rc<RefCell<Vec<Vec<NodeId>>>> = Rc::default();
+    let ears = Rc::clone(&told);
+    town.filter = Box::new(move |from, _, frame| {
+        if let Frame::Rumours { members, asked: false, .. } = frame
+            && from == 0
+            && members.len() > 2
+        {
+            ears.borrow_mut().push(members.iter().map(|it| it.content().id).collect());
+        }
+        from != 0
+    });
+    let accused_before = |town: &mut Town, subject: usize| {
+        let by = observers(town, subject);
+        let accusations: Vec<_> = by.iter().map(|by| accusation(town, *by, subject)).collect();
+        assert!(accusations.len() > town.snapshot(0).membership.unwrap().tolerated);
+        town.send(1, 0, &Frame::Rumours { members: vec![], accusations, asked: false });
+    };
+    accused_before(&mut town, 9);
+    rebut(&mut town, 0, &[9, 10, 11, 12]);
+    town.run(1);
+    assert_eq!(told.borrow()[0], [9, 12, 11, 10].map(|of| town.id(of)));
+    told.borrow_mut().clear();
+    accused_before(&mut town, 0);
+    rebut(&mut town, 0, &[13, 14, 15]);
+    town.run(1);
+    assert_eq!(told.borrow()[0][0], town.id(0));
 }
 
 #[test]
