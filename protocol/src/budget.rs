@@ -1,7 +1,8 @@
 //! What each may still spend, of something that comes back with time.
 //!
-//! Budgets outlive links, so nobody gets a new one by dialling again. The table is bounded: when it is full,
-//! the budget that is full again soonest goes, since little of it is spent and little is lost by forgetting it.
+//! Budgets outlive links, so nobody gets a new one by dialling again. One that is full again is forgotten, since it is what
+//! everybody has. The table is bounded: when it is full, the budget that is full again soonest goes, since little of it is
+//! spent and little is lost by forgetting it.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -10,6 +11,8 @@ use crate::{agenda::Agenda, time::Time};
 
 /// Budgets that are remembered of each kind.
 pub(crate) const BUDGETS_MAX: usize = 4096;
+/// That are full again, and are forgotten when something is spent: more than may come to be with it.
+const FORGOTTEN_AT_ONCE: usize = 2;
 
 /// What each may still spend.
 #[derive(Debug)]
@@ -48,13 +51,14 @@ impl<K: Ord + Copy> Budgets<K> {
         if taken == 0 {
             return 0;
         }
+        for _ in 0..FORGOTTEN_AT_ONCE {
+            if self.order.first().is_some_and(|(full_at, _)| *full_at <= now) {
+                self.forget_soonest();
+            }
+        }
         match self.full_at.get(&key) {
             Some(full_at) => self.order.remove(&(*full_at, key)),
-            None if self.full_at.len() >= BUDGETS_MAX => {
-                if let Some((_, soonest)) = self.order.pop_first() {
-                    self.full_at.remove(&soonest);
-                }
-            }
+            None if self.full_at.len() >= BUDGETS_MAX => self.forget_soonest(),
             None => {}
         }
         let before = self.full_at.get(&key).map_or(now, |full_at| (*full_at).max(now));
@@ -62,6 +66,13 @@ impl<K: Ord + Copy> Budgets<K> {
         self.full_at.insert(key, full_at);
         self.order.insert((full_at, key));
         taken
+    }
+
+    /// Forgets the budget that is full soonest.
+    fn forget_soonest(&mut self) {
+        if let Some((_, soonest)) = self.order.pop_first() {
+            self.full_at.remove(&soonest);
+        }
     }
 
     /// Budgets that are remembered.
@@ -86,6 +97,17 @@ mod tests {
         assert_eq!([take(5, 9), take(5, 10), take(5, 1000)], [0, 1, 3]);
         let ready = [1, 2, 3].map(|wanted| budgets.ready_at(&'a', wanted));
         assert_eq!(ready, [at(1010), at(1020), at(1030)]);
+    }
+
+    #[test]
+    fn what_is_full_again_is_forgotten() {
+        let mut budgets = Budgets::new(3, Duration::from_secs(10));
+        let spent: u32 = (0..1000).map(|key| budgets.take(key, 2, at(0))).sum();
+        assert_eq!((spent, budgets.len()), (2000, 1000));
+        let spent: u32 = (2..1000).map(|step| budgets.take(u32::MAX, 1, at(step * 10))).sum();
+        assert_eq!(spent, 998);
+        assert_eq!((budgets.len(), budgets.order.len()), (1, 1));
+        assert_eq!((budgets.left(&7, at(20)), budgets.left(&u32::MAX, at(9990))), (3, 2));
     }
 
     #[test]
