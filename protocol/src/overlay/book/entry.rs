@@ -2,10 +2,14 @@
 
 use core::time::Duration;
 
+use arrayvec::ArrayVec;
 use bytes::Bytes;
 use forsooth_crypto::NodeId;
 
-use super::bucket::{Group, Spot};
+use super::{
+    SPOTS_MAX,
+    bucket::{Group, Spot},
+};
 use crate::{input::Address, time::Timestamp};
 
 /// A record older than this is of somebody who has long been silent. As in Bitcoin Core.
@@ -43,43 +47,63 @@ pub(super) struct Entry {
     /// Who told us first.
     pub(super) source: Group,
     pub(super) standing: Standing,
+    /// `None` if it was never dialled, as most are in a large network.
+    dials: Option<Box<Dials>>,
+    /// Whether the shell was told to store it.
+    pub(super) stored: bool,
+}
+
+/// What became of dials to a peer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Dials {
     /// When it was last dialled, with whatever outcome.
-    pub(super) last_dial: Option<Timestamp>,
+    pub(super) last: Option<Timestamp>,
     /// When it was last reached.
     pub(super) last_reached: Option<Timestamp>,
     /// When a failure was last held against it.
     pub(super) last_failure: Option<Timestamp>,
     /// Failures held against it since it was last reached.
     pub(super) failures: u32,
-    /// Whether the shell was told to store it.
-    pub(super) stored: bool,
 }
 
 /// On which shelf a peer stands, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
     /// Heard of; in one bucket for each of a few groups of sources.
-    New(Vec<Spot>),
-    /// Reached, in this group.
-    Tried(Spot, Group),
+    New(Spots),
+    /// Reached.
+    Tried(Box<Reached>),
+}
+
+/// Slots of the new table.
+pub(super) type Spots = ArrayVec<Spot, SPOTS_MAX>;
+
+/// Where a peer was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reached {
+    /// Its slot of the tried table.
+    pub(super) spot: Spot,
+    /// The group that it was reached in.
+    pub(super) group: Group,
 }
 
 impl Entry {
-    pub(super) const fn new(contact: Contact, source: Group, spot: Vec<Spot>) -> Self {
-        Self {
-            contact,
-            source,
-            standing: Standing::New(spot),
-            last_dial: None,
-            last_reached: None,
-            last_failure: None,
-            failures: 0,
-            stored: false,
-        }
+    pub(super) const fn new(contact: Contact, source: Group, standing: Standing) -> Self {
+        Self { contact, source, standing, dials: None, stored: false }
+    }
+
+    /// What became of dials to it.
+    pub(super) fn dials(&self) -> Dials {
+        self.dials.as_deref().copied().unwrap_or_default()
+    }
+
+    /// The same, to be changed.
+    pub(super) fn dials_mut(&mut self) -> &mut Dials {
+        self.dials.get_or_insert_default()
     }
 
     pub(super) const fn is_tried(&self) -> bool {
-        matches!(self.standing, Standing::Tried(..))
+        matches!(self.standing, Standing::Tried(_))
     }
 
     /// Whether it may go for anybody else: Bitcoin Core's rules for terrible addresses.
@@ -88,9 +112,10 @@ impl Entry {
             return false;
         }
         let outdated = now.since(self.contact.time) > HORIZON;
-        let never = self.last_reached.is_none() && self.failures >= RETRIES;
-        let no_more = self.last_reached.is_some_and(|last| now.since(last) > FAILING)
-            && self.failures >= FAILURES_MAX;
+        let Dials { last_reached, failures, .. } = self.dials();
+        let never = last_reached.is_none() && failures >= RETRIES;
+        let no_more =
+            last_reached.is_some_and(|last| now.since(last) > FAILING) && failures >= FAILURES_MAX;
         outdated || never || no_more
     }
 
@@ -98,7 +123,7 @@ impl Entry {
     pub(super) fn stands_elsewhere(&self) -> bool {
         match &self.standing {
             Standing::New(spots) => spots.len() > 1,
-            Standing::Tried(..) => false,
+            Standing::Tried(_) => false,
         }
     }
 
@@ -106,11 +131,11 @@ impl Entry {
     /// dialled a moment ago.
     pub(super) fn chance(&self, now: Timestamp) -> f64 {
         let lately = if self.dialled_within(TRIED_LATELY, now) { 0.01 } else { 1.0 };
-        (0..self.failures.min(8)).fold(lately, |chance, _| chance * 0.66)
+        (0..self.dials().failures.min(8)).fold(lately, |chance, _| chance * 0.66)
     }
 
     /// Whether it was dialled so short a time ago. A clock that was set back must not make that last.
     fn dialled_within(&self, span: Duration, now: Timestamp) -> bool {
-        self.last_dial.is_some_and(|last| last <= now && now.since(last) < span)
+        self.dials().last.is_some_and(|last| last <= now && now.since(last) < span)
     }
 }

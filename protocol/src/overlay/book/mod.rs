@@ -15,6 +15,7 @@
 
 mod address;
 mod bucket;
+mod entries;
 mod entry;
 mod moves;
 mod shelf;
@@ -40,8 +41,9 @@ pub use self::{
     stored::Stored,
 };
 use self::{
-    bucket::{Key, Spot},
-    entry::{Entry, Standing},
+    bucket::Key,
+    entries::Entries,
+    entry::{Entry, Reached, Standing},
     shelf::{Table, below},
     unsaved::Unsaved,
 };
@@ -122,7 +124,7 @@ pub struct Book {
     key: Key,
     asns: Arc<AsnMap>,
     own: BTreeSet<Endpoint>,
-    entries: BTreeMap<NodeId, Entry>,
+    entries: Entries,
     new: Table,
     tried: Table,
     /// Who waits for a place in the tried table that is taken.
@@ -136,8 +138,7 @@ pub struct Book {
 /// The place that a peer waits for.
 #[derive(Clone, Copy, Debug)]
 struct Contest {
-    spot: Spot,
-    group: Group,
+    reached: Reached,
     since: Timestamp,
 }
 
@@ -152,7 +153,7 @@ impl Book {
             key: Key(config.key),
             asns: config.asns,
             own: BTreeSet::new(),
-            entries: BTreeMap::new(),
+            entries: Entries::default(),
             new: Table::new(NEW_BUCKETS),
             tried: Table::new(TRIED_BUCKETS),
             contests: BTreeMap::new(),
@@ -247,25 +248,25 @@ impl Book {
     pub fn tried(&mut self, peer: &NodeId, ip: Option<IpAddr>, now: Timestamp) {
         let group = self.group_at(peer, ip);
         let Some(entry) = self.entries.get_mut(peer) else { return };
-        entry.last_dial = Some(now);
-        entry.last_reached = Some(now);
-        entry.failures = 0;
+        let dials = entry.dials_mut();
+        (dials.last, dials.last_reached, dials.failures) = (Some(now), Some(now), 0);
         self.last_reached = Some(now);
         self.unsaved.change(*peer);
-        if let Standing::Tried(spot, _) = entry.standing {
+        if let Standing::Tried(reached) = &entry.standing {
             // It has passed its test.
-            self.contests.retain(|_, contest| contest.spot != spot);
+            self.contests.retain(|_, contest| contest.reached.spot != reached.spot);
             return;
         }
         let spot = self.key.reached(peer, &group);
-        let occupant = self.tried.get(spot).and_then(|occupant| self.entries.get(&occupant));
-        let Some(occupant) = occupant else {
-            return self.promote(*peer, spot, group);
+        let reached = Reached { spot, group };
+        let Some(occupant) = self.tried.get(spot).and_then(|occupant| self.entries.at(occupant))
+        else {
+            return self.promote(*peer, reached);
         };
-        let fresh = occupant.last_reached.is_some_and(|last| now.since(last) < FRESH);
-        let contested = self.contests.values().any(|contest| contest.spot == spot);
+        let fresh = occupant.dials().last_reached.is_some_and(|last| now.since(last) < FRESH);
+        let contested = self.contests.values().any(|contest| contest.reached.spot == spot);
         if !fresh && !contested && self.contests.len() < CONTESTS_MAX {
-            self.contests.insert(*peer, Contest { spot, group, since: now });
+            self.contests.insert(*peer, Contest { reached, since: now });
         }
     }
 
@@ -273,14 +274,16 @@ impl Book {
     /// a node that is offline does not forget whom it knows.
     pub fn failed(&mut self, peer: &NodeId, now: Timestamp) {
         let Some(entry) = self.entries.get_mut(peer) else { return };
-        entry.last_dial = Some(now);
-        if entry.last_failure.is_some() && entry.last_failure >= self.last_reached {
+        let dials = entry.dials_mut();
+        dials.last = Some(now);
+        if dials.last_failure.is_some() && dials.last_failure >= self.last_reached {
             return;
         }
-        entry.last_failure = Some(now);
-        entry.failures = entry.failures.saturating_add(1);
+        dials.last_failure = Some(now);
+        dials.failures = dials.failures.saturating_add(1);
         self.unsaved.change(*peer);
-        if let Standing::Tried(spot, _) = entry.standing {
+        if let Standing::Tried(reached) = &entry.standing {
+            let spot = reached.spot;
             self.lose_contest(*peer, spot);
         }
     }
@@ -305,7 +308,9 @@ impl Book {
     pub fn pick_feeler(&mut self, now: Timestamp, rng: &mut ChaCha8Rng) -> Option<NodeId> {
         self.contests.retain(|_, contest| now.since(contest.since) < CONTEST);
         let contested = self.contests.values().nth(below(rng, self.contests.len()));
-        let occupant = contested.and_then(|contest| self.tried.get(contest.spot));
+        let occupant = contested.and_then(|contest| self.tried.get(contest.reached.spot));
+        let occupant = occupant.and_then(|occupant| self.entries.at(occupant));
+        let occupant = occupant.map(|occupant| occupant.contact.peer);
         occupant.or_else(|| self.pick_from(&self.new, now, rng))
     }
 
@@ -324,7 +329,7 @@ impl Book {
 
     /// All peers, by id.
     pub fn contacts(&self) -> impl Iterator<Item = &Contact> {
-        self.entries.values().map(|entry| &entry.contact)
+        self.entries.iter().map(|entry| &entry.contact)
     }
 
     /// Peers known.
@@ -354,12 +359,12 @@ impl Book {
         let mut groups = Vec::new();
         let mut anchors = Vec::new();
         for peer in links {
-            let Some(Entry { standing: Standing::Tried(_, group), .. }) = self.entries.get(&peer)
+            let Some(Entry { standing: Standing::Tried(reached), .. }) = self.entries.get(&peer)
             else {
                 continue;
             };
-            if anchors.len() < ANCHORS_MAX && !groups.contains(group) {
-                groups.push(*group);
+            if anchors.len() < ANCHORS_MAX && !groups.contains(&reached.group) {
+                groups.push(reached.group);
                 anchors.push(peer);
             }
         }

@@ -12,7 +12,7 @@ use rand_core::Rng as _;
 use super::{
     Book, Contact, DRAWS_MAX, Endpoint, Group, Learned, SPOTS_MAX,
     bucket::Spot,
-    entry::{Entry, Standing},
+    entry::{Entry, Reached, Spots, Standing},
     shelf::Table,
 };
 use crate::time::Timestamp;
@@ -37,15 +37,18 @@ impl Book {
         spot: Spot,
         now: Timestamp,
     ) -> Learned {
-        let occupant = self.new.get(spot).and_then(|occupant| self.entries.get(&occupant));
+        let occupant = self.new.get(spot).and_then(|occupant| self.entries.at(occupant));
         // Who stands elsewhere too, or has long been silent, makes room.
         if occupant.is_some_and(|entry| !entry.stands_elsewhere() && !entry.is_terrible(now)) {
             return Learned::Full;
         }
         self.clear_new(spot);
         let peer = contact.peer;
-        self.new.put(spot, peer);
-        self.entries.insert(peer, Entry::new(contact, source, vec![spot]));
+        let standing = Standing::New(Spots::from_iter([spot]));
+        let Some(handle) = self.entries.insert(Entry::new(contact, source, standing)) else {
+            return Learned::Full;
+        };
+        self.new.put(spot, handle);
         self.unsaved.change(peer);
         Learned::Added
     }
@@ -57,10 +60,11 @@ impl Book {
         let moved = entry.contact.addresses != contact.addresses;
         entry.contact = contact.clone();
         self.unsaved.change(peer);
-        let Standing::Tried(spot, reached) = entry.standing else { return };
+        let Standing::Tried(reached) = &entry.standing else { return };
+        let Reached { spot, group } = **reached;
         // What was reached is no longer among its addresses: the new ones have to be reached first. Else one
         // host could take places in the tried table and then name any addresses as good.
-        if moved && !self.names(&contact, &reached) {
+        if moved && !self.names(&contact, &group) {
             self.tried.clear(spot);
             self.demote(peer);
             self.settle(spot);
@@ -89,12 +93,13 @@ impl Book {
         if there || rng.next_u32() & ((1 << spots.len()) - 1) != 0 {
             return;
         }
-        let occupant = self.new.get(spot).and_then(|occupant| self.entries.get(&occupant));
+        let occupant = self.new.get(spot).and_then(|occupant| self.entries.at(occupant));
         if occupant.is_some_and(|entry| !entry.is_terrible(now)) {
             return;
         }
         self.clear_new(spot);
-        self.new.put(spot, peer);
+        let Some(handle) = self.entries.handle(&peer) else { return };
+        self.new.put(spot, handle);
         if let Some(Entry { standing: Standing::New(spots), .. }) = self.entries.get_mut(&peer) {
             spots.push(spot);
         }
@@ -103,7 +108,8 @@ impl Book {
 
     /// Empties a slot of the new table. Who stands nowhere else is forgotten.
     fn clear_new(&mut self, spot: Spot) {
-        let Some(peer) = self.new.get(spot) else { return };
+        let occupant = self.new.get(spot).and_then(|occupant| self.entries.at(occupant));
+        let Some(peer) = occupant.map(|occupant| occupant.contact.peer) else { return };
         self.new.clear(spot);
         let Some(Entry { standing: Standing::New(spots), .. }) = self.entries.get_mut(&peer) else {
             return;
@@ -123,21 +129,22 @@ impl Book {
         self.unsaved.forget(*peer, entry.stored);
         match entry.standing {
             Standing::New(spots) => spots.into_iter().for_each(|spot| self.new.clear(spot)),
-            Standing::Tried(spot, _) => {
-                self.tried.clear(spot);
-                self.settle(spot);
+            Standing::Tried(reached) => {
+                self.tried.clear(reached.spot);
+                self.settle(reached.spot);
             }
         }
     }
 
     /// Moves a peer from the new table to a place in the tried one. Who stood there has to be moved next.
-    pub(super) fn promote(&mut self, peer: NodeId, spot: Spot, group: Group) {
+    pub(super) fn promote(&mut self, peer: NodeId, reached: Reached) {
+        let Some(handle) = self.entries.handle(&peer) else { return };
         let Some(entry) = self.entries.get_mut(&peer) else { return };
-        let old = core::mem::replace(&mut entry.standing, Standing::Tried(spot, group));
+        let old = core::mem::replace(&mut entry.standing, Standing::Tried(Box::new(reached)));
         if let Standing::New(spots) = old {
             spots.into_iter().for_each(|spot| self.new.clear(spot));
         }
-        self.tried.put(spot, peer);
+        self.tried.put(reached.spot, handle);
         self.contests.remove(&peer);
         self.unsaved.change(peer);
     }
@@ -148,31 +155,32 @@ impl Book {
         let Some(entry) = self.entries.get(&peer) else { return };
         let spot = self.key.heard(&peer, &self.group(&entry.contact), &entry.source);
         self.clear_new(spot);
-        self.new.put(spot, peer);
+        let Some(handle) = self.entries.handle(&peer) else { return };
+        self.new.put(spot, handle);
         if let Some(entry) = self.entries.get_mut(&peer) {
-            entry.standing = Standing::New(vec![spot]);
+            entry.standing = Standing::New(Spots::from_iter([spot]));
         }
         self.unsaved.change(peer);
     }
 
     /// A tried peer has failed its test. If somebody waits for its place, they change.
     pub(super) fn lose_contest(&mut self, loser: NodeId, spot: Spot) {
-        if let Some((newcomer, group)) = self.waiting_for(spot) {
-            self.promote(newcomer, spot, group);
+        if let Some((newcomer, reached)) = self.waiting_for(spot) {
+            self.promote(newcomer, reached);
             self.demote(loser);
         }
     }
 
     /// A place in the tried table is free. If somebody waits for it, it is theirs.
     fn settle(&mut self, spot: Spot) {
-        if let Some((newcomer, group)) = self.waiting_for(spot) {
-            self.promote(newcomer, spot, group);
+        if let Some((newcomer, reached)) = self.waiting_for(spot) {
+            self.promote(newcomer, reached);
         }
     }
 
-    fn waiting_for(&self, spot: Spot) -> Option<(NodeId, Group)> {
-        let contest = self.contests.iter().find(|(_, contest)| contest.spot == spot);
-        contest.map(|(newcomer, contest)| (*newcomer, contest.group))
+    fn waiting_for(&self, spot: Spot) -> Option<(NodeId, Reached)> {
+        let contest = self.contests.iter().find(|(_, contest)| contest.reached.spot == spot);
+        contest.map(|(newcomer, contest)| (*newcomer, contest.reached))
     }
 
     /// Draws from a table until a draw is taken, in the end any.
@@ -182,17 +190,17 @@ impl Book {
         now: Timestamp,
         rng: &mut ChaCha8Rng,
     ) -> Option<NodeId> {
-        let mut peer = table.draw(rng)?;
+        let mut drawn = table.draw(rng)?;
         let mut boost = 1.0;
         for _ in 1..DRAWS_MAX {
-            let chance = self.entries.get(&peer).map_or(0.0, |entry| entry.chance(now));
+            let chance = self.entries.at(drawn).map_or(0.0, |entry| entry.chance(now));
             if f64::from(rng.next_u32()) < chance * boost * f64::from(u32::MAX) {
                 break;
             }
-            peer = table.draw(rng)?;
+            drawn = table.draw(rng)?;
             // A fifth more with each draw, as in Bitcoin Core.
             boost *= 1.2;
         }
-        Some(peer)
+        self.entries.at(drawn).map(|entry| entry.contact.peer)
     }
 }

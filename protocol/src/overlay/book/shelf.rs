@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use forsooth_crypto::NodeId;
 use rand_chacha::ChaCha8Rng;
 use rand_core::Rng as _;
 
-use super::bucket::{SLOTS, Spot};
+use super::{
+    bucket::{SLOTS, Spot},
+    entries::Handle,
+};
 
 /// Buckets of slots. Bounded by its shape.
 #[derive(Debug)]
 pub(super) struct Table {
-    buckets: Vec<BTreeMap<u8, NodeId>>,
+    buckets: Vec<BTreeMap<u8, Handle>>,
     used: usize,
 }
 
@@ -21,12 +23,12 @@ impl Table {
     }
 
     /// Who stands there.
-    pub(super) fn get(&self, spot: Spot) -> Option<NodeId> {
+    pub(super) fn get(&self, spot: Spot) -> Option<Handle> {
         self.buckets.get(usize::from(spot.bucket))?.get(&spot.slot).copied()
     }
 
     /// Puts a peer there and returns who had to go.
-    pub(super) fn put(&mut self, spot: Spot, peer: NodeId) -> Option<NodeId> {
+    pub(super) fn put(&mut self, spot: Spot, peer: Handle) -> Option<Handle> {
         let old = self.buckets.get_mut(usize::from(spot.bucket))?.insert(spot.slot, peer);
         self.used += usize::from(old.is_none());
         old
@@ -41,7 +43,7 @@ impl Table {
 
     /// A random peer of a random bucket that has any: whoever fills few buckets is drawn as seldom as that,
     /// however full they are.
-    pub(super) fn draw(&self, rng: &mut ChaCha8Rng) -> Option<NodeId> {
+    pub(super) fn draw(&self, rng: &mut ChaCha8Rng) -> Option<Handle> {
         let filled: Vec<_> = self.buckets.iter().filter(|bucket| !bucket.is_empty()).collect();
         let bucket = filled.get(below(rng, filled.len()))?;
         bucket.values().nth(below(rng, bucket.len())).copied()

@@ -10,7 +10,8 @@ use prost::Message;
 use super::{
     Book, Contact, Group, Learned, NEW_BUCKETS, Refused, SPOTS_MAX, Shelf,
     bucket::Key,
-    entry::{Entry, Standing},
+    entries::Handle,
+    entry::{Dials, Entry, Reached, Spots, Standing},
 };
 use crate::time::Timestamp;
 
@@ -21,10 +22,7 @@ pub struct Stored {
     pub record: Bytes,
     source: Group,
     place: Place,
-    last_dial: Option<Timestamp>,
-    last_reached: Option<Timestamp>,
-    last_failure: Option<Timestamp>,
-    failures: u32,
+    dials: Dials,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,17 +58,18 @@ impl Stored {
     pub(super) fn encode(entry: &Entry) -> Bytes {
         let (buckets, reached) = match &entry.standing {
             Standing::New(spots) => (spots.iter().map(|spot| spot.bucket.into()).collect(), None),
-            Standing::Tried(_, group) => (Vec::new(), Some(group.encode())),
+            Standing::Tried(reached) => (Vec::new(), Some(reached.group.encode())),
         };
+        let Dials { last, last_reached, last_failure, failures } = entry.dials();
         let row = Row {
             record: entry.contact.record.clone(),
             source: entry.source.encode(),
             buckets,
             reached,
-            last_dial_ms: entry.last_dial.map(Timestamp::as_millis),
-            last_reached_ms: entry.last_reached.map(Timestamp::as_millis),
-            last_failure_ms: entry.last_failure.map(Timestamp::as_millis),
-            failures: entry.failures,
+            last_dial_ms: last.map(Timestamp::as_millis),
+            last_reached_ms: last_reached.map(Timestamp::as_millis),
+            last_failure_ms: last_failure.map(Timestamp::as_millis),
+            failures,
         };
         row.encode_to_vec().into()
     }
@@ -87,15 +86,13 @@ impl Stored {
                 Place::New(buckets?)
             }
         };
-        Some(Self {
-            record: row.record,
-            source: Group::decode(&row.source)?,
-            place,
-            last_dial: row.last_dial_ms.map(Timestamp::from_millis),
+        let dials = Dials {
+            last: row.last_dial_ms.map(Timestamp::from_millis),
             last_reached: row.last_reached_ms.map(Timestamp::from_millis),
             last_failure: row.last_failure_ms.map(Timestamp::from_millis),
             failures: row.failures,
-        })
+        };
+        Some(Self { record: row.record, source: Group::decode(&row.source)?, place, dials })
     }
 }
 
@@ -129,47 +126,58 @@ impl Book {
             Some(_) | None => contact,
         };
         self.remove(&peer);
-        let Stored { source, place, last_dial, last_reached, last_failure, failures, .. } = stored;
-        let Some(standing) = self.stand(&peer, place) else {
+        let Stored { source, place, dials, .. } = stored;
+        let standing = self.place(&peer, place);
+        let entry = standing.map(|standing| {
+            let mut entry = Entry::new(contact, source, standing);
+            entry.stored = true;
+            if dials != Dials::default() {
+                *entry.dials_mut() = dials;
+            }
+            entry
+        });
+        let Some(handle) = entry.and_then(|entry| self.entries.insert(entry)) else {
             self.unsaved.forget(peer, true);
             return Ok(Learned::Full);
         };
-        let entry = Entry {
-            last_dial,
-            last_reached,
-            last_failure,
-            failures,
-            standing,
-            stored: true,
-            ..Entry::new(contact, source, Vec::new())
-        };
-        self.last_reached = self.last_reached.max(last_reached);
-        self.entries.insert(peer, entry);
+        self.stand(handle);
+        self.last_reached = self.last_reached.max(dials.last_reached);
         self.unsaved.keep(peer);
         Ok(Learned::Added)
     }
 
-    fn stand(&mut self, peer: &NodeId, place: Place) -> Option<Standing> {
+    /// Where it stood, as far as nobody is there now.
+    fn place(&self, peer: &NodeId, place: Place) -> Option<Standing> {
         match place {
             Place::New(mut buckets) => {
                 buckets.truncate(SPOTS_MAX);
-                let spots = buckets.iter().map(|bucket| self.key.spot(Shelf::New, *bucket, peer));
-                let mut spots: Vec<_> =
-                    spots.filter(|spot| self.new.get(*spot).is_none()).collect();
-                spots.dedup();
-                for spot in &spots {
-                    self.new.put(*spot, *peer);
+                let mut spots = Spots::new();
+                for bucket in buckets {
+                    let spot = self.key.spot(Shelf::New, bucket, peer);
+                    if self.new.get(spot).is_none() && !spots.contains(&spot) {
+                        spots.push(spot);
+                    }
                 }
                 (!spots.is_empty()).then_some(Standing::New(spots))
             }
             Place::Tried(group) => {
                 let spot = self.key.reached(peer, &group);
-                if self.tried.get(spot).is_some() {
-                    return None;
-                }
-                self.tried.put(spot, *peer);
-                Some(Standing::Tried(spot, group))
+                let is_free = self.tried.get(spot).is_none();
+                is_free.then(|| Standing::Tried(Box::new(Reached { spot, group })))
             }
+        }
+    }
+
+    /// Takes the slots of a peer, all of them free.
+    fn stand(&mut self, handle: Handle) {
+        match self.entries.at(handle).map(|entry| &entry.standing) {
+            Some(Standing::New(spots)) => {
+                for spot in spots {
+                    self.new.put(*spot, handle);
+                }
+            }
+            Some(Standing::Tried(reached)) => drop(self.tried.put(reached.spot, handle)),
+            None => {}
         }
     }
 }

@@ -16,7 +16,7 @@ fn peaceful(key: u64, count: u32) -> Book {
 }
 
 fn honest(book: &Book) -> BTreeSet<NodeId> {
-    book.entries.keys().copied().filter(|id| *id < peer(1_000_000)).collect()
+    book.contacts().map(|contact| contact.peer).filter(|id| *id < peer(1_000_000)).collect()
 }
 
 fn lies(n: u32) -> Contact {
@@ -91,7 +91,7 @@ fn a_thousand_reached_sybils_of_one_16_get_four_tried_buckets() {
         book.tried(&peer(n), Some(ip(n).into()), NOW);
     }
     let before: BTreeSet<_> =
-        book.entries.iter().filter(|(_, e)| e.is_tried()).map(|(p, _)| *p).collect();
+        book.entries.iter().filter(|e| e.is_tried()).map(|e| e.contact.peer).collect();
     for n in 0..10_000_u32 {
         let [_, _, high, low] = n.to_be_bytes();
         let sybil = contact(1_000_000 + n, [66, 6, high, low]);
@@ -99,7 +99,7 @@ fn a_thousand_reached_sybils_of_one_16_get_four_tried_buckets() {
         book.tried(&peer(1_000_000 + n), Some([66, 6, high, low].into()), NOW);
     }
     book.assert_sound();
-    let tried: Vec<_> = book.entries.iter().filter(|(_, entry)| entry.is_tried()).collect();
+    let tried: Vec<_> = book.entries.iter().filter(|entry| entry.is_tried()).collect();
     let sybils = tried.len() - before.len();
     assert!(sybils <= usize::from(TRIED_PER_GROUP) * usize::from(SLOTS), "{sybils}");
     assert!(before.iter().all(|peer| book.shelf(peer) == Some(Shelf::Tried)));

@@ -98,7 +98,7 @@ fn no_flood_of_reached_peers_evicts_tried_ones_that_answer() {
         book.tried(&peer(n), Some(ip(n).into()), NOW);
     }
     let tried = |book: &Book| -> BTreeSet<_> {
-        book.entries.iter().filter(|(_, e)| e.is_tried()).map(|(peer, _)| *peer).collect()
+        book.entries.iter().filter(|e| e.is_tried()).map(|e| e.contact.peer).collect()
     };
     let before = tried(&book);
     assert!(before.len() > 2000, "{}", before.len());
