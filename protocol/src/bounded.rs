@@ -6,11 +6,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use slab::Slab;
+
 /// An ordered map with a total weight and an owner for each entry.
 #[derive(Debug)]
 pub(crate) struct FairMap<K, O, V> {
-    entries: BTreeMap<K, Entry<O, V>>,
-    owners: BTreeMap<O, Account<K>>,
+    entries: BTreeMap<K, Entry<V>>,
+    owners: BTreeMap<O, usize>,
+    accounts: Slab<Account<K, O>>,
     /// Owners by what they hold; the last is the heaviest.
     ranking: BTreeSet<(usize, O)>,
     weight: usize,
@@ -19,15 +22,17 @@ pub(crate) struct FairMap<K, O, V> {
 }
 
 #[derive(Debug)]
-struct Entry<O, V> {
-    owner: O,
+struct Entry<V> {
+    /// Whose it is, by its account: owners have names of 32 bytes, and there may be many entries.
+    account: usize,
     weight: usize,
     order: u64,
     value: V,
 }
 
 #[derive(Debug)]
-struct Account<K> {
+struct Account<K, O> {
+    owner: O,
     weight: usize,
     queue: Queue<K>,
 }
@@ -78,6 +83,7 @@ impl<K: Ord + Copy, O: Ord + Copy, V> FairMap<K, O, V> {
         Self {
             entries: BTreeMap::new(),
             owners: BTreeMap::new(),
+            accounts: Slab::new(),
             ranking: BTreeSet::new(),
             weight: 0,
             weight_max,
@@ -90,17 +96,19 @@ impl<K: Ord + Copy, O: Ord + Copy, V> FairMap<K, O, V> {
     pub(crate) fn insert(&mut self, key: K, owner: O, weight: usize, value: V) -> Vec<(K, V)> {
         let order = self.next_order;
         self.next_order = self.next_order.saturating_add(1);
-        let replaced = self.entries.insert(key, Entry { owner, weight, order, value });
-        if let Some(replaced) = replaced {
+        self.weight = self.weight.saturating_add(weight);
+        let accounts = &mut self.accounts;
+        let open = || accounts.insert(Account { owner, weight: 0, queue: Queue::new() });
+        let account = *self.owners.entry(owner).or_insert_with(open);
+        if let Some(account) = self.accounts.get_mut(account) {
+            account.queue.push(order, key);
+            self.ranking.remove(&(account.weight, owner));
+            account.weight = account.weight.saturating_add(weight);
+            self.ranking.insert((account.weight, owner));
+        }
+        if let Some(replaced) = self.entries.insert(key, Entry { account, weight, order, value }) {
             self.discharge(&replaced);
         }
-        self.weight = self.weight.saturating_add(weight);
-        let account =
-            self.owners.entry(owner).or_insert_with(|| Account { weight: 0, queue: Queue::new() });
-        account.queue.push(order, key);
-        self.ranking.remove(&(account.weight, owner));
-        account.weight = account.weight.saturating_add(weight);
-        self.ranking.insert((account.weight, owner));
         let mut evicted = Vec::new();
         while self.weight > self.weight_max {
             let Some(entry) = self.evict() else { break };
@@ -112,7 +120,8 @@ impl<K: Ord + Copy, O: Ord + Copy, V> FairMap<K, O, V> {
     /// Removes the oldest entry of the heaviest owner.
     fn evict(&mut self) -> Option<(K, V)> {
         let (_, heaviest) = self.ranking.last()?;
-        let key = self.owners.get(heaviest)?.queue.oldest()?;
+        let account = self.accounts.get(*self.owners.get(heaviest)?)?;
+        let key = account.queue.oldest()?;
         self.remove(&key).map(|value| (key, value))
     }
 
@@ -124,16 +133,18 @@ impl<K: Ord + Copy, O: Ord + Copy, V> FairMap<K, O, V> {
     }
 
     /// An entry is gone: its owner is charged for it no more.
-    fn discharge(&mut self, Entry { owner, weight, order, .. }: &Entry<O, V>) {
+    fn discharge(&mut self, Entry { account: place, weight, order, .. }: &Entry<V>) {
         self.weight = self.weight.saturating_sub(*weight);
-        let Some(account) = self.owners.get_mut(owner) else { return };
-        self.ranking.remove(&(account.weight, *owner));
+        let Some(account) = self.accounts.get_mut(*place) else { return };
+        let owner = account.owner;
+        self.ranking.remove(&(account.weight, owner));
         account.queue.remove(*order);
         account.weight = account.weight.saturating_sub(*weight);
         if account.queue.len == 0 {
-            self.owners.remove(owner);
+            self.owners.remove(&owner);
+            self.accounts.try_remove(*place);
         } else {
-            self.ranking.insert((account.weight, *owner));
+            self.ranking.insert((account.weight, owner));
         }
     }
 
@@ -232,17 +243,19 @@ mod tests {
                 let total: usize = map.entries.values().map(|entry| entry.weight).sum();
                 prop_assert_eq!(total, map.weight());
                 prop_assert!(map.weight() <= 64);
-                let queued: usize = map.owners.values().map(|account| account.queue.len).sum();
+                let queued: usize = map.accounts.iter().map(|(_, account)| account.queue.len).sum();
                 prop_assert_eq!(queued, map.len());
-                for Account { queue: Queue { places, len }, .. } in map.owners.values() {
+                for (place, Account { owner, queue: Queue { places, len }, .. }) in &map.accounts {
+                    prop_assert_eq!(map.owners.get(owner), Some(&place));
                     prop_assert_eq!(places.iter().filter(|(_, key)| key.is_some()).count(), *len);
                     prop_assert!(places.iter().is_sorted_by_key(|(order, _)| *order));
                     prop_assert!(places.len() <= 2 * len);
                     prop_assert!(places.front().is_none_or(|(_, key)| key.is_some()));
                 }
                 prop_assert_eq!(map.ranking.len(), map.owners.len());
-                for (owner, account) in &map.owners {
-                    prop_assert!(map.ranking.contains(&(account.weight, *owner)));
+                prop_assert_eq!(map.accounts.len(), map.owners.len());
+                for (_, account) in &map.accounts {
+                    prop_assert!(map.ranking.contains(&(account.weight, account.owner)));
                 }
             }
         }

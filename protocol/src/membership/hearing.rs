@@ -125,12 +125,11 @@ impl Membership {
             _ if settled => (claimed.max(cx.wall), cx.now),
             _ => (claimed, cx.now),
         };
-        let group = self.group_of(&record);
         if before.is_none() {
             self.rings.enter(&id);
             self.rings_before.enter(&id);
         }
-        for gone in self.table.insert(Entry { record, group, since, changed }, from) {
+        for gone in self.table.insert(Entry { record, since, changed }, from) {
             self.leave_rings(&gone);
             self.forget(&gone, cx);
         }
@@ -327,7 +326,10 @@ impl Membership {
             return;
         }
         let accuser = accusation.content().accuser;
-        let group = self.table.get(&accuser).map_or(Group::Peer(accuser), |known| known.group);
+        let group = self
+            .table
+            .get(&accuser)
+            .map_or(Group::Peer(accuser), |known| self.group_of(&known.record));
         self.count(accusation, group, Some(from), cx);
     }
 

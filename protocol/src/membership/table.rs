@@ -14,7 +14,6 @@ use super::{
 };
 use crate::{
     bounded::FairMap,
-    group::Group,
     sync::{Index, Item, SketchKey},
     time::{Time, Timestamp},
 };
@@ -41,8 +40,8 @@ pub(super) struct Table {
     members: FairMap<NodeId, NodeId, Entry>,
     /// This node's own record: it is no member here, but is compared like one, since others may have missed it.
     own: Option<Verified<SignedMember>>,
-    /// Members by the names of their records.
-    names: BTreeMap<u64, NodeId>,
+    /// The first eight bytes of members' ids, by the names of their records.
+    names: BTreeMap<u64, u64>,
     /// All records by their digests, to be compared with others' tables.
     index: Index,
     graves: BTreeMap<NodeId, Grave>,
@@ -54,8 +53,6 @@ pub(super) struct Table {
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) record: Verified<SignedMember>,
-    /// With whom it counts as one accuser.
-    pub(super) group: Group,
     /// Since when it is known, as others may know it too.
     pub(super) since: Timestamp,
     /// When it last changed here so that others may not know yet.
@@ -224,8 +221,17 @@ impl Table {
 
     /// The record of a name, this node's own included.
     pub(super) fn named(&self, name: u64) -> Option<&Verified<SignedMember>> {
-        let own = self.own.as_ref().filter(|own| own.name() == name);
-        own.or_else(|| Some(&self.members.get(self.names.get(&name)?)?.record))
+        if let Some(own) = self.own.as_ref().filter(|own| own.name() == name) {
+            return Some(own);
+        }
+        let beginning = *self.names.get(&name)?;
+        let mut first = [0; 32];
+        first.iter_mut().zip(beginning.to_be_bytes()).for_each(|(byte, given)| *byte = given);
+        let members = self.members.iter_from(NodeId::from_bytes(first));
+        let mut records = members
+            .take_while(|(id, _)| beginning_of(id) == beginning)
+            .map(|(_, entry)| &entry.record);
+        records.find(|record| record.name() == name)
     }
 
     /// What this node says of itself.
@@ -244,7 +250,7 @@ impl Table {
 
     fn count_in(&mut self, record: &SignedMember) {
         // Two records of one name hide each other; nobody finds two on purpose that are of use.
-        self.names.insert(record.name(), record.content().id);
+        self.names.insert(record.name(), beginning_of(&record.content().id));
         self.index.insert(item(record));
     }
 
@@ -262,6 +268,11 @@ impl Grave {
             deaths => HOLD.saturating_mul(1 << (deaths - 1).min(16)).min(HOLD_MAX),
         }
     }
+}
+
+/// The first eight bytes of an id.
+fn beginning_of(id: &NodeId) -> u64 {
+    id.as_bytes().first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
 }
 
 /// A record, as what is compared.

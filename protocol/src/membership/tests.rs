@@ -64,8 +64,7 @@ fn record(of: u16, epoch: Epoch, version: u64, tag: &str) -> Verified<SignedMemb
 }
 
 fn entry(record: Verified<SignedMember>) -> Entry {
-    let (group, since, changed) = (Group::Unknown, Timestamp::default(), Time::ZERO);
-    Entry { record, group, since, changed }
+    Entry { record, since: Timestamp::default(), changed: Time::ZERO }
 }
 
 /// A court in which so many accuse member 0, each of a group of its own, one a second.
@@ -319,6 +318,8 @@ fn this_nodes_own_record_is_compared_like_others() {
     assert!(one.named(name).is_some());
     other.insert(entry(record(1, EPOCH, 1, "")), key(9).id());
     assert_eq!(one.index().fingerprint(), other.index().fingerprint());
+    assert_eq!(other.named(name), one.named(name));
+    assert!(other.named(name ^ 1).is_none());
 }
 
 #[test]
