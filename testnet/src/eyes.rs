@@ -4,6 +4,9 @@ use std::collections::VecDeque;
 
 use forsooth_protocol::{Drain, Effect, Input, Participant, Snapshot, Time, snapshot::MemberState};
 
+/// Room for so many effects is kept between inputs: there are thousands of participants.
+const EFFECTS_KEPT: usize = 16;
+
 /// What is done with what is seen.
 pub trait Eyes: Send {
     /// The participant is about to deal with this.
@@ -31,6 +34,7 @@ impl<E: Eyes> Watched<E> {
 impl<E: Eyes> Participant for Watched<E> {
     fn handle(&mut self, now: Time, input: Input) -> Drain<'_> {
         self.eyes.see_input(now, &input);
+        self.effects.shrink_to(EFFECTS_KEPT);
         self.effects.extend(self.inner.handle(now, input));
         if !self.effects.is_empty() {
             self.eyes.see_effects(now, &self.effects);

@@ -53,6 +53,8 @@ use crate::{
     wire::{AGENT_BYTES_MAX, CONTROL_FRAME_BYTES_MAX, Frame},
 };
 
+/// Room for so many effects is kept between inputs: what a burst took beyond is given back.
+const EFFECTS_KEPT: usize = 64;
 /// Proofs that a newcomer is sent at once.
 const PROOFS_AT_JOIN_MAX: usize = 256;
 /// Slots are forgotten this often, in milliseconds: once a second is often enough for what lives minutes.
@@ -417,6 +419,7 @@ impl Participant for Core {
     fn handle(&mut self, now: Time, input: Input) -> Drain<'_> {
         self.now = self.now.max(now);
         self.clock.set(self.now);
+        self.effects.shrink_to(EFFECTS_KEPT);
         self.react(input);
         self.settle();
         self.tick();
