@@ -17,7 +17,7 @@ pub(super) const RINGS_MAX: u8 = 31;
 const BETWEEN_MAX: usize = 3;
 
 /// The rings of one shift.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Rings {
     shift: u64,
     keys: Vec<(u64, u64)>,

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use forsooth_crypto::{Keypair, Untrusted, verify};
 use proptest::prelude::*;
+use rand_chacha::ChaCha8Rng;
+use rand_core::SeedableRng as _;
 
 use super::{
     court::PER_CASE_MAX,
@@ -307,6 +309,46 @@ fn who_died_with_a_tenth_of_the_others_comes_back_at_once() {
         let next = Epoch { incarnation: 3, ..EPOCH };
         assert_eq!(table.news(&record(0, next, 0, ""), at(80)), says, "{dead} dead");
     }
+}
+
+#[test]
+fn where_members_stand_on_rings_is_noted_as_they_come_and_go() {
+    let config = Config { me: key(99).id(), network: Arc::new(network()), generation: 1 };
+    let mut membership = Membership::new(config, Settings::preset(Preset::Lan));
+    let (mut effects, mut signals) = (VecDeque::new(), VecDeque::new());
+    let mut cx = Cx {
+        now: Time::ZERO,
+        wall: Timestamp::from_millis(7000),
+        rng: &mut ChaCha8Rng::seed_from_u64(1),
+        effects: &mut effects,
+        signals: &mut signals,
+    };
+    let assert_noted = |membership: &Membership| {
+        let Membership { rings, rings_before, table, .. } = membership;
+        for noted in [rings, rings_before] {
+            let mut anew = Rings::new(network().digest(), noted.shift(), 1);
+            anew.survey(table.iter().map(|(id, _)| id));
+            assert_eq!(*noted, anew);
+        }
+    };
+    let Membership { rings, rings_before, table, .. } = &mut membership;
+    (0..9).for_each(|of| drop(table.insert(entry(record(of, EPOCH, 0, "")), key(9).id())));
+    for rings in [rings, rings_before] {
+        rings.survey(table.iter().map(|(id, _)| id));
+    }
+    for of in 5..20 {
+        membership.learn(record(of, EPOCH, 1, ""), key(9).id(), &mut cx);
+        assert_noted(&membership);
+    }
+    // One leaves, and one is evicted for two records of one version.
+    let addresses = vec![Address::new("/ip4/127.0.0.1/tcp/1").unwrap()];
+    let (id, time, tags) = (key(5).id(), Timestamp::from_millis(0), Tags::default());
+    let (epoch, version, nonce, left, work) = (EPOCH, 2, 1, true, Bytes::new());
+    let leaves = Member { id, addresses, epoch, version, time, nonce, left, tags, work };
+    membership.learn(signed(leaves, 5), key(9).id(), &mut cx);
+    membership.learn(record(6, EPOCH, 1, "other"), key(9).id(), &mut cx);
+    assert_eq!(membership.table.len(), 18);
+    assert_noted(&membership);
 }
 
 #[test]
